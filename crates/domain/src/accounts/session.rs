@@ -1,0 +1,182 @@
+//! A session and the rule by which its refresh tokens are rotated.
+
+use chrono::TimeDelta;
+
+use crate::ids::{SessionId, UserId};
+use crate::time::Timestamp;
+
+/// A signed-in device: the family of refresh tokens that descend from one sign-in.
+///
+/// Its tokens are numbered from 0; only the last one issued is its head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id, the `sid` of its access tokens.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The number of its head.
+    pub counter: u64,
+    /// When its head was issued.
+    pub rotated_at: Timestamp,
+    /// When the token before its head was issued, if there was one.
+    pub previous_rotated_at: Option<Timestamp>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When its head stops being good.
+    pub expires_at: Timestamp,
+    /// When it was ended, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The terms on which a refresh token is exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RotationTerms {
+    /// The present.
+    pub now: Timestamp,
+    /// How long a token stays good after it was exchanged.
+    pub grace: TimeDelta,
+    /// How long the new token is good.
+    pub lifetime: TimeDelta,
+}
+
+/// What becomes of a session when one of its refresh tokens is presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rotation {
+    /// The head was presented: this is the session with its successor as the head.
+    Rotated(Session),
+    /// A token that was exchanged before and is still good: its successor has this number.
+    SameSuccessor {
+        /// The session, unchanged.
+        session: Session,
+        /// The number of the token that was handed out before.
+        counter: u64,
+    },
+    /// An exchanged token that is no longer good: somebody else may hold it. This is the session, revoked.
+    Reused(Session),
+    /// The session was ended, or its head has expired.
+    Ended,
+}
+
+impl Session {
+    /// A session that begins now.
+    pub fn begin(id: SessionId, user_id: UserId, terms: RotationTerms) -> Self {
+        Self {
+            id,
+            user_id,
+            counter: 0,
+            rotated_at: terms.now,
+            previous_rotated_at: None,
+            created_at: terms.now,
+            expires_at: terms.now + terms.lifetime,
+            revoked_at: None,
+        }
+    }
+
+    /// Decides what becomes of the session when its token of this number is presented.
+    ///
+    /// A token stays good until its successor was used or the grace has passed, whichever is later, and
+    /// yields the same successor: tabs race, and answers get lost. Whatever is older was copied.
+    pub fn rotate(&self, presented: u64, terms: RotationTerms) -> Rotation {
+        if self.revoked_at.is_some() || self.expires_at <= terms.now || presented > self.counter {
+            return Rotation::Ended;
+        }
+        if presented == self.counter {
+            return Rotation::Rotated(Self {
+                counter: self.counter + 1,
+                rotated_at: terms.now,
+                previous_rotated_at: Some(self.rotated_at),
+                expires_at: terms.now + terms.lifetime,
+                ..self.clone()
+            });
+        }
+        let exchanged_lately = |at: Timestamp| terms.now < at + terms.grace;
+        let behind = self.counter - presented;
+        let good = behind == 1 || behind == 2 && self.previous_rotated_at.is_some_and(exchanged_lately);
+        if good {
+            Rotation::SameSuccessor {
+                session: self.clone(),
+                counter: presented + 1,
+            }
+        } else {
+            Rotation::Reused(Self {
+                revoked_at: Some(terms.now),
+                ..self.clone()
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at(seconds: i64) -> RotationTerms {
+        RotationTerms {
+            now: DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap(),
+            grace: TimeDelta::seconds(10),
+            lifetime: TimeDelta::days(7),
+        }
+    }
+
+    fn session() -> Session {
+        Session::begin(SessionId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)), at(0))
+    }
+
+    fn rotated(session: &Session, presented: u64, seconds: i64) -> Session {
+        match session.rotate(presented, at(seconds)) {
+            Rotation::Rotated(session) => session,
+            other => panic!("not rotated: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_head_is_exchanged_and_lives_seven_days_from_then() {
+        let next = rotated(&session(), 0, 60);
+        assert_eq!(
+            (next.counter, next.expires_at),
+            (1, at(60).now + TimeDelta::days(7))
+        );
+    }
+
+    #[test]
+    fn a_token_whose_successor_was_never_used_yields_it_again_however_late() {
+        let next = rotated(&session(), 0, 60);
+        let again = next.rotate(0, at(86_400));
+        assert_eq!(
+            again,
+            Rotation::SameSuccessor {
+                session: next,
+                counter: 1
+            }
+        );
+    }
+
+    #[test]
+    fn within_the_grace_it_yields_the_same_successor_even_after_that_was_used() {
+        let head = rotated(&rotated(&session(), 0, 60), 1, 61);
+        assert!(matches!(
+            head.rotate(0, at(69)),
+            Rotation::SameSuccessor { counter: 1, .. }
+        ));
+        assert!(matches!(head.rotate(0, at(70)), Rotation::Reused(_)));
+    }
+
+    #[test]
+    fn an_even_older_token_revokes_the_session() {
+        let head = rotated(&rotated(&rotated(&session(), 0, 1), 1, 2), 2, 3);
+        let Rotation::Reused(revoked) = head.rotate(0, at(4)) else {
+            panic!("not revoked")
+        };
+        assert_eq!(revoked.revoked_at, Some(at(4).now));
+        assert_eq!(revoked.rotate(3, at(5)), Rotation::Ended);
+    }
+
+    #[test]
+    fn an_expired_session_or_a_number_never_issued_is_refused_without_harm() {
+        assert_eq!(session().rotate(0, at(7 * 86_400)), Rotation::Ended);
+        assert_eq!(session().rotate(1, at(1)), Rotation::Ended);
+    }
+}

@@ -1,0 +1,329 @@
+//! The use-cases of a session: sign in, refresh, sign out, authenticate.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use secrecy::SecretString;
+
+use super::{
+    AccessClaims, AccessToken, AccessTokens, Account, AccountStore, AccountWithPassword, Email, Password,
+    PasswordHasher, PasswordHasherError, RefreshToken, RefreshTokens, RevokedSessions, Roles, Rotation,
+    RotationTerms, SESSION_REVOKED, Session, SessionStore, TokenError, Username, Verification,
+};
+use crate::ids::{IdGenerator, SessionId, UserId};
+use crate::port::PortError;
+use crate::pubsub::PubSub;
+use crate::time::{Clock, Timestamp};
+
+/// How long tokens are good.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionPolicy {
+    /// The lifetime of an access token.
+    pub access_lifetime: TimeDelta,
+    /// The lifetime of a refresh token.
+    pub refresh_lifetime: TimeDelta,
+    /// How long a refresh token stays good after it was exchanged.
+    pub refresh_grace: TimeDelta,
+}
+
+/// Who calls, as their access token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The account.
+    pub user_id: UserId,
+    /// The session.
+    pub session_id: SessionId,
+    /// The roles.
+    pub roles: Roles,
+}
+
+/// What a learner signs in with beside the password.
+#[derive(Debug, Clone)]
+pub enum Identity {
+    /// The email address.
+    Email(Email),
+    /// The username.
+    Username(Username),
+}
+
+/// The command to sign in.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// Who claims to be there.
+    pub identity: Identity,
+    /// What is to prove it.
+    pub password: Password,
+}
+
+/// What a client holds after signing in or registering.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// The account.
+    pub account: Account,
+    /// The tokens.
+    pub tokens: Refreshed,
+}
+
+/// A fresh pair of tokens.
+#[derive(Debug, Clone)]
+pub struct Refreshed {
+    /// For requests.
+    pub access_token: AccessToken,
+    /// How long the access token is good.
+    pub expires_in: TimeDelta,
+    /// For the next refresh.
+    pub refresh_token: SecretString,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// There is no such account, or the password is not its own; which of the two is not said.
+    #[error("the credentials are wrong")]
+    InvalidCredentials,
+    /// Too many passwords wait to be hashed.
+    #[error("too many sign-ins at once")]
+    Busy,
+    /// Anything else.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Why a refresh token was not exchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// It was never issued, has expired, or its session has ended.
+    #[error("the refresh token is not valid")]
+    Invalid,
+    /// It was exchanged before, too long ago: the session is revoked.
+    #[error("a refresh token of session {session_id} was used again")]
+    Reused {
+        /// The session that was revoked.
+        session_id: SessionId,
+        /// Whose it was.
+        user_id: UserId,
+    },
+    /// Anything else.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// What [`Sessions`] calls.
+#[derive(Clone)]
+pub struct SessionPorts {
+    /// The accounts.
+    pub accounts: Arc<dyn AccountStore>,
+    /// The sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// Hashes passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Signs access tokens.
+    pub access_tokens: Arc<dyn AccessTokens>,
+    /// The revoked sessions in the process.
+    pub revoked: Arc<dyn RevokedSessions>,
+    /// Tells the other copies.
+    pub pubsub: Arc<dyn PubSub>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdGenerator>,
+}
+
+/// The use-cases of sessions.
+pub struct Sessions {
+    ports: SessionPorts,
+    refresh_tokens: RefreshTokens,
+    policy: SessionPolicy,
+}
+
+/// How many expired sessions one purge deletes at a time.
+const PURGE_BATCH: u32 = 500;
+
+impl Sessions {
+    /// The use-cases over these ports.
+    pub fn new(ports: SessionPorts, refresh_tokens: RefreshTokens, policy: SessionPolicy) -> Self {
+        Self {
+            ports,
+            refresh_tokens,
+            policy,
+        }
+    }
+
+    /// Signs in with a password.
+    ///
+    /// An unknown name costs the same work and gives the same answer as a wrong password.
+    pub async fn sign_in(&self, command: SignIn) -> Result<SignedIn, SignInError> {
+        let found = match &command.identity {
+            Identity::Email(email) => self.ports.accounts.by_email(email).await?,
+            Identity::Username(username) => self.ports.accounts.by_username(username).await?,
+        };
+        let hash = found.as_ref().map(|found| &found.password_hash);
+        let verification = match self.ports.hasher.verify(&command.password, hash).await {
+            Ok(verification) => verification,
+            Err(PasswordHasherError::Busy) => return Err(SignInError::Busy),
+            Err(PasswordHasherError::Port(error)) => return Err(error.into()),
+        };
+        let (Some(found), Verification::Match | Verification::MatchOutdated(_)) = (found, &verification)
+        else {
+            return Err(SignInError::InvalidCredentials);
+        };
+        let AccountWithPassword {
+            mut account,
+            password_hash,
+        } = found;
+        if let Verification::MatchOutdated(new) = &verification {
+            self.ports
+                .accounts
+                .replace_password_hash(account.id, &password_hash, new)
+                .await?;
+        }
+        let session = self.begin(account.id);
+        self.ports.sessions.insert(&session).await?;
+        account.last_login_at = Some(session.created_at);
+        let tokens = self.tokens(&session, session.counter, &account.roles)?;
+        Ok(SignedIn { account, tokens })
+    }
+
+    /// Exchanges a refresh token for a fresh pair.
+    pub async fn refresh(&self, token: &str) -> Result<Refreshed, RefreshError> {
+        let token = self.refresh_tokens.read(token).ok_or(RefreshError::Invalid)?;
+        let rotation = self
+            .ports
+            .sessions
+            .rotate(token.session_id, token.counter, self.terms())
+            .await?;
+        let (session, counter) = match rotation {
+            Some(Rotation::Rotated(session)) => {
+                let counter = session.counter;
+                (session, counter)
+            }
+            Some(Rotation::SameSuccessor { session, counter }) => (session, counter),
+            Some(Rotation::Reused(session)) => {
+                self.announce_end(session.id).await;
+                return Err(RefreshError::Reused {
+                    session_id: session.id,
+                    user_id: session.user_id,
+                });
+            }
+            Some(Rotation::Ended) | None => return Err(RefreshError::Invalid),
+        };
+        let account = self
+            .ports
+            .accounts
+            .by_id(session.user_id)
+            .await?
+            .ok_or(RefreshError::Invalid)?;
+        Ok(self.tokens(&session, counter, &account.roles)?)
+    }
+
+    /// Ends the session of a refresh token; a token that names none ends none.
+    pub async fn sign_out(&self, token: &str) -> Result<(), PortError> {
+        let Some(token) = self.refresh_tokens.read(token) else {
+            return Ok(());
+        };
+        let now = self.ports.clock.now();
+        if self.ports.sessions.revoke(token.session_id, now).await? {
+            self.announce_end(token.session_id).await;
+        }
+        Ok(())
+    }
+
+    /// Says who bears an access token. Asks no store.
+    pub fn authenticate(&self, token: &str) -> Result<Principal, TokenError> {
+        let claims = self.ports.access_tokens.verify(token, self.ports.clock.now())?;
+        if self.ports.revoked.contains(claims.session_id) {
+            return Err(TokenError::Invalid);
+        }
+        Ok(Principal {
+            user_id: claims.user_id,
+            session_id: claims.session_id,
+            roles: claims.roles,
+        })
+    }
+
+    /// Reads from the store which sessions were ended while their access tokens are still good.
+    ///
+    /// To be done before the first request is answered.
+    pub async fn load_revoked(&self) -> Result<(), PortError> {
+        let since = self.ports.clock.now() - self.policy.access_lifetime;
+        for session in self.ports.sessions.revoked_since(since).await? {
+            self.refuse(session.id, session.revoked_at);
+        }
+        Ok(())
+    }
+
+    /// Takes note of a session that another copy of the program says has ended.
+    pub fn ended_elsewhere(&self, id: SessionId) {
+        self.refuse(id, self.ports.clock.now());
+    }
+
+    /// Deletes expired sessions, batch by batch, and forgets revocations that no longer matter.
+    pub async fn purge_expired(&self) -> Result<u32, PortError> {
+        let now = self.ports.clock.now();
+        self.ports.revoked.forget_before(now);
+        // An access token issued by the last refresh outlives no refresh token, but the revocation of its
+        // session must be readable for as long as it is good.
+        let before = now - self.policy.access_lifetime;
+        let mut purged = 0;
+        loop {
+            let batch = self.ports.sessions.purge_expired(before, PURGE_BATCH).await?;
+            purged += batch;
+            if batch < PURGE_BATCH {
+                return Ok(purged);
+            }
+        }
+    }
+
+    /// A session of an account that begins now; not kept yet.
+    pub(super) fn begin(&self, user_id: UserId) -> Session {
+        Session::begin(SessionId(self.ports.ids.next()), user_id, self.terms())
+    }
+
+    /// The pair of tokens for a session whose refresh token has this number.
+    pub(super) fn tokens(
+        &self,
+        session: &Session,
+        counter: u64,
+        roles: &Roles,
+    ) -> Result<Refreshed, PortError> {
+        let issued_at = self.ports.clock.now();
+        let access_token = self.ports.access_tokens.sign(&AccessClaims {
+            user_id: session.user_id,
+            session_id: session.id,
+            roles: roles.clone(),
+            issued_at,
+            expires_at: issued_at + self.policy.access_lifetime,
+        })?;
+        let refresh_token = self.refresh_tokens.write(RefreshToken {
+            session_id: session.id,
+            counter,
+        });
+        Ok(Refreshed {
+            access_token,
+            expires_in: self.policy.access_lifetime,
+            refresh_token,
+        })
+    }
+
+    fn terms(&self) -> RotationTerms {
+        RotationTerms {
+            now: self.ports.clock.now(),
+            grace: self.policy.refresh_grace,
+            lifetime: self.policy.refresh_lifetime,
+        }
+    }
+
+    fn refuse(&self, id: SessionId, revoked_at: Timestamp) {
+        self.ports
+            .revoked
+            .insert(id, revoked_at + self.policy.access_lifetime);
+    }
+
+    async fn announce_end(&self, id: SessionId) {
+        self.refuse(id, self.ports.clock.now());
+        // The store is the truth, and every copy reads it; the announcement only makes it quick.
+        let message = Bytes::copy_from_slice(id.0.as_bytes());
+        let _ = self.ports.pubsub.publish(SESSION_REVOKED, message).await;
+    }
+}

@@ -1,0 +1,111 @@
+//! Typed identifiers and the port that makes new ones.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+/// Makes identifiers that nobody made before.
+pub trait IdGenerator: Send + Sync {
+    /// A new UUIDv7 (RFC 9562): unique, and ordered by the time of its making.
+    fn next(&self) -> Uuid;
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// Names an account.
+    UserId
+}
+uuid_id! {
+    /// Names a session: the family of all refresh tokens that descend from one sign-in.
+    SessionId
+}
+uuid_id! {
+    /// Names an event of a user's progress log; a review's id is chosen by the client.
+    EventId
+}
+uuid_id! {
+    /// Names one life of a progress row: a word forgotten and begun again has a new one.
+    ProgressId
+}
+
+/// A text that is not a slug of 1 to 64 characters out of `A-Za-z0-9._:-`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 64 characters out of A-Z, a-z, 0-9, '.', '_', ':' and '-'")]
+pub struct InvalidSlug;
+
+fn check_slug(text: &str) -> Result<(), InvalidSlug> {
+    let fits = (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'));
+    fits.then_some(()).ok_or(InvalidSlug)
+}
+
+macro_rules! slug_id {
+    ($(#[$doc:meta])* $name:ident, reserved: $reserved:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The slug itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidSlug;
+
+            fn from_str(text: &str) -> Result<Self, InvalidSlug> {
+                check_slug(text)?;
+                let reserved: &[&str] = $reserved;
+                if reserved.contains(&text) {
+                    return Err(InvalidSlug);
+                }
+                Ok(Self(text.to_owned()))
+            }
+        }
+    };
+}
+
+slug_id! {
+    /// Names a word: one of the vocabulary, or one that a client brought along.
+    ///
+    /// The names of routes beside `/progress/{wordId}` are not word ids.
+    WordId,
+    reserved: &["stats", "due", "activity", "changes", "batch", "import", ".", ".."]
+}
+slug_id! {
+    /// Names a word list.
+    ListId,
+    reserved: &[".", ".."]
+}

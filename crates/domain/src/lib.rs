@@ -1,0 +1,15 @@
+//! The rules of Parlance and the ports they need, free of I/O.
+//!
+//! Each context (`accounts`, `words`, `progress`) holds its aggregates, the ports it
+//! calls and one service with a method per use-case. Adapters implement the ports;
+//! whoever drives the system calls the services.
+
+pub mod accounts;
+pub mod health;
+pub mod ids;
+pub mod limits;
+pub mod port;
+pub mod progress;
+pub mod pubsub;
+pub mod time;
+pub mod words;

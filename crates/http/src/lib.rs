@@ -1,0 +1,1 @@
+//! The HTTP face of Parlance: routes, views and their description.

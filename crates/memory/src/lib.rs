@@ -1,0 +1,1 @@
+//! Rate limits, revoked sessions and publish-subscribe within the process.

@@ -1,0 +1,1 @@
+//! What the machine and its cryptography provide: clock, ids, randomness, password hashing, signed tokens.

@@ -1,0 +1,1 @@
+//! The binary of Parlance: settings, wiring, commands.
