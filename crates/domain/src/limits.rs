@@ -23,7 +23,7 @@ impl Limit {
         Self {
             name,
             quota,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
         }
     }
 

@@ -30,7 +30,7 @@ impl FromStr for LanguageTag {
             && subtags.all(|subtag| {
                 (1..=8).contains(&subtag.len()) && subtag.bytes().all(|b| b.is_ascii_alphanumeric())
             })
-            && !text.split('-').next_back().is_some_and(|last| last.len() == 1);
+            && text.split('-').next_back().is_none_or(|last| last.len() != 1);
         fits.then(|| Self(text.to_owned())).ok_or(InvalidLanguage)
     }
 }

@@ -172,7 +172,7 @@ mod tests {
             intervals.push((due - at).num_days());
             (memory, at) = (Some(next), due);
         }
-        assert_eq!(intervals, [2, 11, 46, 163, 498]);
+        assert_eq!(intervals, [2, 11, 46, 163, 497]);
     }
 
     #[test]
