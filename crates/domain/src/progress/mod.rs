@@ -17,7 +17,7 @@ pub use decide::{
 };
 pub use event::{Event, EventKey, EventKind, Rating, UnknownRating};
 pub use fold::{FOLD_VERSION, Fold, fold};
-pub use import::{ImportError, ImportItem, MAX_ITEMS, ParsedImport, Skipped, parse_import};
+pub use import::{ImportError, ImportItem, MAX_COUNT, MAX_ITEMS, ParsedImport, Skipped, parse_import};
 pub use ports::{AppendError, Appended, ChangedWord, ListSummary, LoggedReview, ProgressStore, Totals};
 pub use schedule::{DEFAULT_RETENTION, Memory};
 pub use service::{
