@@ -1,4 +1,5 @@
 //! Properties of the progress log: order, grouping and repetition do not matter, and every row is the fold of its log.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{HashMap, HashSet};
 
@@ -210,7 +211,9 @@ proptest! {
         events.retain(|event| !matches!(event.kind, EventKind::Undo { .. }));
         events.sort_by_key(Event::key);
         let mut one_by_one = Fold::default();
-        events.iter().for_each(|event| one_by_one.apply(event));
+        for event in &events {
+            one_by_one.apply(event);
+        }
         prop_assert_eq!(one_by_one, fold(&events));
     }
 

@@ -255,8 +255,8 @@ mod tests {
 
     use super::*;
 
-    fn read(document: Value) -> (Vec<(String, MergeItem)>, Vec<String>) {
-        let import = parse_import(&document).unwrap();
+    fn read(document: &Value) -> (Vec<(String, MergeItem)>, Vec<String>) {
+        let import = parse_import(document).unwrap();
         let items = import
             .items
             .into_iter()
@@ -283,15 +283,18 @@ mod tests {
     fn counts_by_word_are_read_alone_and_under_progress() {
         let words = json!({"zh-1": {"studyCount": 3, "correctCount": 2, "confidence": 0.5}});
         let expected = vec![("zh-1".to_owned(), item(3, 2, Some(0.5)))];
-        assert_eq!(read(words.clone()), (expected.clone(), vec![]));
-        assert_eq!(read(json!({"progress": words, "version": 2})), (expected, vec![]));
+        assert_eq!(read(&words), (expected.clone(), vec![]));
+        assert_eq!(
+            read(&json!({"progress": words, "version": 2})),
+            (expected, vec![])
+        );
     }
 
     #[test]
     fn a_true_mark_is_one_correct_study_with_full_confidence() {
         let lists = json!({"lists": [{"id": "a", "listName": "A", "progress": {"x": true, "y": false}}]});
         assert_eq!(
-            read(lists),
+            read(&lists),
             (
                 vec![("x".to_owned(), item(1, 1, Some(1.0)))],
                 vec!["y".to_owned()]
@@ -305,7 +308,7 @@ mod tests {
             {"sectionId": 1, "wordIds": ["x"], "progress": {"x": {"count": 4, "correct": 3}}},
             {"sectionId": 2, "wordIds": ["z"], "progress": {}},
         ]}]});
-        assert_eq!(read(lists), (vec![("x".to_owned(), item(4, 3, None))], vec![]));
+        assert_eq!(read(&lists), (vec![("x".to_owned(), item(4, 3, None))], vec![]));
     }
 
     #[test]
@@ -316,7 +319,7 @@ mod tests {
             "b": {"status": "learning", "reviewCount": 1, "correctCount": 0},
             "c": {"status": "learning", "reviewCount": 1, "firstSeen": "yesterday"},
         }});
-        let (items, skipped) = read(document);
+        let (items, skipped) = read(&document);
         assert_eq!(
             items,
             [
@@ -333,13 +336,13 @@ mod tests {
             {"id": "a", "progress": {"x": {"count": 4, "correct": 1}}},
             {"id": "b", "progress": {"x": {"count": 2, "correct": 2}}},
         ]});
-        assert_eq!(read(lists).0, [("x".to_owned(), item(4, 2, None))]);
+        assert_eq!(read(&lists).0, [("x".to_owned(), item(4, 2, None))]);
     }
 
     #[test]
     fn whatever_is_unreadable_is_reported() {
         let long = "x".repeat(100);
-        let (items, skipped) = read(json!({
+        let (items, skipped) = read(&json!({
             "fine": {"studyCount": 1.0},
             "negative": {"studyCount": -1}, "half": {"studyCount": 1.5}, "huge": {"correctCount": 1e300},
             "sure": {"confidence": 1.1}, "text": "3", "null": null, "none": {}, "not a word": {"studyCount": 1},
@@ -369,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_list_without_progress_is_reported() {
-        assert_eq!(read(json!({"lists": [{"id": "a"}, 3]})).1, ["a", ""]);
+        assert_eq!(read(&json!({"lists": [{"id": "a"}, 3]})).1, ["a", ""]);
     }
 
     #[test]
