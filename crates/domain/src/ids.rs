@@ -109,3 +109,28 @@ slug_id! {
     ListId,
     reserved: &[".", ".."]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_id_is_a_slug_of_1_to_64_characters() {
+        for good in ["a", "zh-00001", "A.b_c:d-9", "...", &"x".repeat(64)] {
+            assert!(good.parse::<WordId>().is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "字", "a\0", "a\n", "%2e", &"x".repeat(65)] {
+            assert_eq!(bad.parse::<WordId>(), Err(InvalidSlug), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_routes_beside_it_are_no_word_ids() {
+        for reserved in [
+            "stats", "due", "activity", "changes", "batch", "import", ".", "..",
+        ] {
+            assert_eq!(reserved.parse::<WordId>(), Err(InvalidSlug), "{reserved}");
+        }
+        assert!("Stats".parse::<WordId>().is_ok());
+    }
+}

@@ -65,3 +65,25 @@ impl FromStr for TimeZone {
         name.parse().map(Self).map_err(|_| UnknownTimeZone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_cut_not_rounded() {
+        let instant: Timestamp = "2026-03-01T12:00:00.999999Z".parse().unwrap();
+        assert_eq!(to_millis(instant).to_rfc3339(), "2026-03-01T12:00:00.999+00:00");
+    }
+
+    #[test]
+    fn only_iana_names_are_time_zones() {
+        assert_eq!(
+            "Asia/Shanghai".parse::<TimeZone>().unwrap().name(),
+            "Asia/Shanghai"
+        );
+        for bad in ["", "Mars/Base", "+08:00", "UTC\0", "../etc/passwd"] {
+            assert_eq!(bad.parse::<TimeZone>(), Err(UnknownTimeZone), "{bad:?}");
+        }
+    }
+}

@@ -88,3 +88,50 @@ impl ListQuery {
         by_text && by_difficulty && by_tags
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list() -> WordList {
+        WordList {
+            id: "hsk3-band-1".parse().unwrap(),
+            name: "HSK 3.0 Band 1".into(),
+            description: "Words of HSK 3.0 band 1, most frequent first.".into(),
+            language: "zh-CN".into(),
+            difficulty: Difficulty::Beginner,
+            tags: vec!["HSK 3.0".into(), "Band 1".into()],
+            word_count: 506,
+        }
+    }
+
+    fn query(text: &str, difficulty: Option<Difficulty>, tags: &[&str]) -> ListQuery {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        ListQuery {
+            text: text.into(),
+            difficulty,
+            tags,
+        }
+    }
+
+    #[test]
+    fn an_empty_query_finds_every_list() {
+        assert!(ListQuery::default().matches(&list()));
+        assert!(query(" % ", None, &[]).matches(&list()));
+    }
+
+    #[test]
+    fn name_description_and_tags_are_searched_without_regard_to_case() {
+        for found in ["hsk", "band 1", "MOST FREQUENT", "hsk3.0"] {
+            assert!(query(found, None, &[]).matches(&list()), "{found}");
+        }
+        assert!(!query("spanish", None, &[]).matches(&list()));
+    }
+
+    #[test]
+    fn any_of_the_tags_suffices_and_the_difficulty_must_be_the_same() {
+        assert!(query("", None, &["Band 9", "band 1"]).matches(&list()));
+        assert!(!query("", None, &["Band 9"]).matches(&list()));
+        assert!(!query("", Some(Difficulty::Advanced), &["Band 1"]).matches(&list()));
+    }
+}
