@@ -1,1 +1,3 @@
 //! What every adapter of a port must do, one function per rule.
+
+pub mod fakes;
