@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
@@ -10,6 +11,8 @@ use parlance_domain::accounts::{Password, PasswordHash, PasswordHasher, Password
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::time::{Clock, Timestamp, to_millis};
 use uuid::Uuid;
+
+use crate::limits::PassTime;
 
 /// 2026-03-01T12:00:00Z, where tests begin, in milliseconds since the Unix epoch.
 const START_MILLIS: i64 = 1_772_366_400_000;
@@ -46,6 +49,29 @@ impl Default for TestClock {
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         *self.0.lock()
+    }
+}
+
+/// A monotonic clock that stands still until a test moves it; share it by `Arc`.
+#[derive(Debug, Default)]
+pub struct TestElapsed(Mutex<Duration>);
+
+impl TestElapsed {
+    /// How far it was moved so far.
+    pub fn elapsed(&self) -> Duration {
+        *self.0.lock()
+    }
+
+    /// Moves it on by this much.
+    pub fn advance(&self, by: Duration) {
+        *self.0.lock() += by;
+    }
+}
+
+#[async_trait]
+impl PassTime for TestElapsed {
+    async fn pass(&self, by: Duration) {
+        self.advance(by);
     }
 }
 
