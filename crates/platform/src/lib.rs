@@ -1,1 +1,13 @@
 //! What the machine and its cryptography provide: clock, ids, randomness, password hashing, signed tokens.
+
+mod clock;
+mod ids;
+mod passwords;
+mod randomness;
+mod tokens;
+
+pub use clock::SystemClock;
+pub use ids::UuidV7Ids;
+pub use passwords::{BcryptConfig, BcryptPasswordHasher};
+pub use randomness::random_secret;
+pub use tokens::{JwtAccessTokens, JwtConfig};

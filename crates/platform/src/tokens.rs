@@ -1,0 +1,165 @@
+//! Access tokens as JSON Web Tokens (RFC 9068), signed with HMAC-SHA-256.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use parlance_domain::accounts::{AccessClaims, AccessToken, AccessTokens, Roles, TokenError};
+use parlance_domain::ids::{IdGenerator, SessionId, UserId};
+use parlance_domain::port::{PortError, PortErrorKind};
+use parlance_domain::time::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+/// The media type of an access token (RFC 9068), so that no other token passes for one.
+const TOKEN_TYPE: &str = "at+jwt";
+/// Longer than any token of ours: not worth decoding.
+const MAX_TOKEN_BYTES: usize = 4_096;
+/// How far the clocks of two copies of the program may be apart.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(60);
+
+/// With what access tokens are signed, and what they say of where they come from.
+#[derive(Debug, Clone)]
+pub struct JwtConfig {
+    /// The key, at least 32 bytes.
+    pub secret: SecretString,
+    /// Who issues them (`iss`).
+    pub issuer: String,
+    /// Whom they are for (`aud`).
+    pub audience: String,
+}
+
+/// Signs and checks access tokens with one secret.
+pub struct JwtAccessTokens {
+    signing_key: EncodingKey,
+    checking_key: DecodingKey,
+    validation: Validation,
+    issuer: String,
+    audience: String,
+    ids: Arc<dyn IdGenerator>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    sid: Uuid,
+    jti: Uuid,
+    iat: i64,
+    exp: i64,
+    #[serde(default, skip_serializing, deserialize_with = "present")]
+    nbf: Option<i64>,
+    roles: Vec<String>,
+    user_id: Uuid,
+}
+
+/// A member that may be missing, but not null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    i64::deserialize(deserializer).map(Some)
+}
+
+impl JwtAccessTokens {
+    /// Tokens of this origin; `ids` names each (`jti`).
+    pub fn new(config: &JwtConfig, ids: Arc<dyn IdGenerator>) -> Self {
+        let secret = config.secret.expose_secret().as_bytes();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[&config.issuer]);
+        validation.set_audience(&[&config.audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        // The library asks the machine's clock and takes a fraction for a whole: the time is checked here.
+        validation.validate_exp = false;
+        Self {
+            signing_key: EncodingKey::from_secret(secret),
+            checking_key: DecodingKey::from_secret(secret),
+            validation,
+            issuer: config.issuer.clone(),
+            audience: config.audience.clone(),
+            ids,
+        }
+    }
+
+    /// The claims of a token that this key signed and whose header is like ours.
+    fn read(&self, token: &str) -> Option<Claims> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let data = decode::<Claims>(token, &self.checking_key, &self.validation).ok()?;
+        is_header_of_ours(&data.header).then_some(data.claims)
+    }
+}
+
+impl AccessTokens for JwtAccessTokens {
+    fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, PortError> {
+        let header = Header {
+            typ: Some(TOKEN_TYPE.to_owned()),
+            ..Header::new(Algorithm::HS256)
+        };
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: claims.user_id.0,
+            sid: claims.session_id.0,
+            jti: self.ids.next(),
+            iat: claims.issued_at.timestamp(),
+            exp: claims.expires_at.timestamp(),
+            nbf: None,
+            roles: claims.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+            user_id: claims.user_id.0,
+        };
+        let token = encode(&header, &claims, &self.signing_key)
+            .map_err(|error| PortError::new("AccessTokens", PortErrorKind::Unexpected, error))?;
+        Ok(AccessToken(token.into()))
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
+        let claims = self.read(token).ok_or(TokenError::Invalid)?;
+        let not_before = claims.nbf.unwrap_or(claims.iat);
+        let claims = facts(&claims).ok_or(TokenError::Invalid)?;
+        let latest = now + CLOCK_SKEW;
+        if claims.issued_at > latest || not_before > latest.timestamp() {
+            return Err(TokenError::Invalid);
+        }
+        if claims.expires_at <= now {
+            return Err(TokenError::Expired);
+        }
+        Ok(claims)
+    }
+}
+
+/// Whether a header asks for nothing that ours do not ask for.
+///
+/// A key that a token names or brings along is never looked at: `kid` is ignored, what points to or holds a
+/// key or demands an extension is refused.
+fn is_header_of_ours(header: &Header) -> bool {
+    let typ = header.typ.as_deref().map(|typ| {
+        let short = typ.split_at_checked("application/".len());
+        match short {
+            Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
+            _ => typ,
+        }
+    });
+    let brings_a_key = header.jku.is_some()
+        || header.jwk.is_some()
+        || header.x5u.is_some()
+        || header.x5c.is_some()
+        || header.crit.is_some();
+    typ.is_some_and(|typ| typ.eq_ignore_ascii_case(TOKEN_TYPE)) && !brings_a_key
+}
+
+/// What the claims say, if they agree with each other.
+fn facts(claims: &Claims) -> Option<AccessClaims> {
+    // Seconds before the epoch can only be a mistake or a trick.
+    let instant = |seconds: i64| DateTime::from_timestamp(seconds, 0).filter(|_| seconds >= 0);
+    // A role that a newer version knows gives no rights here, and takes none.
+    let roles: Roles = claims.roles.iter().filter_map(|role| role.parse().ok()).collect();
+    (claims.user_id == claims.sub).then_some(AccessClaims {
+        user_id: UserId(claims.sub),
+        session_id: SessionId(claims.sid),
+        roles,
+        issued_at: instant(claims.iat)?,
+        expires_at: instant(claims.exp)?,
+    })
+}
