@@ -1,0 +1,181 @@
+//! The one catalogue of error codes: status, title, message, and what the client can do.
+
+use actix_web::http::StatusCode;
+
+/// What the catalogue says of one code.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// The code.
+    pub code: ErrorCode,
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// The HTTP status that goes with it.
+    pub status: u16,
+    /// Its meaning in a few words.
+    pub title: &'static str,
+    /// A sentence that a person can read.
+    pub message: &'static str,
+    /// What a client can do about it.
+    pub action: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($variant:ident $name:literal $status:literal $title:literal, $message:literal, $action:literal;)+) => {
+        /// What went wrong, for programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum ErrorCode {
+            $(#[doc = $title] $variant,)+
+        }
+
+        /// Every code, in the order of declaration.
+        pub const CATALOGUE: &[Entry] = &[
+            $(Entry {
+                code: ErrorCode::$variant,
+                name: $name,
+                status: $status,
+                title: $title,
+                message: $message,
+                action: $action,
+            },)+
+        ];
+    };
+}
+
+catalogue! {
+    BadRequest "BAD_REQUEST" 400 "Bad request",
+        "The request is not valid HTTP for this address.", "Correct the request.";
+    MalformedJson "MALFORMED_JSON" 400 "Malformed JSON",
+        "The body is not well-formed JSON in UTF-8.",
+        "Send one JSON value in UTF-8, without duplicate members, nested at most 32 deep.";
+    ValidationFailed "VALIDATION_FAILED" 400 "Validation failed",
+        "Some fields are not valid.", "Correct the fields named in `details.fields`.";
+    WeakPassword "WEAK_PASSWORD" 400 "Weak password",
+        "The password must contain a lower-case letter, an upper-case letter and a digit.",
+        "Ask for a stronger password.";
+    Unauthorized "UNAUTHORIZED" 401 "Unauthorized",
+        "Please sign in.", "Refresh the access token, or sign in again.";
+    TokenExpired "TOKEN_EXPIRED" 401 "Token expired",
+        "The access token has expired.", "Refresh the access token and repeat the request.";
+    InvalidCredentials "INVALID_CREDENTIALS" 401 "Invalid credentials",
+        "The email or password is incorrect.", "Let the user try again.";
+    MissingRefreshToken "MISSING_REFRESH_TOKEN" 401 "Missing refresh token",
+        "There is no session to refresh.", "Sign in.";
+    InvalidRefreshToken "INVALID_REFRESH_TOKEN" 401 "Invalid refresh token",
+        "The session has ended.", "Sign in again.";
+    RefreshTokenReused "REFRESH_TOKEN_REUSED" 401 "Refresh token reused",
+        "The session was ended because an old refresh token was used again.", "Sign in again.";
+    OriginNotAllowed "ORIGIN_NOT_ALLOWED" 403 "Origin not allowed",
+        "This site may not use the session.", "Add the site's origin to `CORS_ORIGIN` on the server.";
+    NotFound "NOT_FOUND" 404 "Not found",
+        "There is nothing at this address.", "Check the path.";
+    ListNotFound "LIST_NOT_FOUND" 404 "List not found",
+        "There is no such word list.", "Read the lists again.";
+    WordNotFound "WORD_NOT_FOUND" 404 "Word not found",
+        "There is no such word.", "Check the word id.";
+    ProgressNotFound "PROGRESS_NOT_FOUND" 404 "Progress not found",
+        "There is no progress for this word.", "Treat the word as new.";
+    ReviewNotFound "REVIEW_NOT_FOUND" 404 "Review not found",
+        "There is no such review.", "Check the review id; send the review first.";
+    MethodNotAllowed "METHOD_NOT_ALLOWED" 405 "Method not allowed",
+        "This address does not take this method.", "Use one of the methods in `Allow`.";
+    NotAcceptable "NOT_ACCEPTABLE" 406 "Not acceptable",
+        "The answer cannot be sent in an encoding that the request accepts.", "Send another `Accept-Encoding`.";
+    RequestTimeout "REQUEST_TIMEOUT" 408 "Request timeout",
+        "The request took too long to arrive.", "Send it again on a better connection.";
+    EmailExists "EMAIL_EXISTS" 409 "Email exists",
+        "An account with this email exists.", "Sign in instead, or use another address.";
+    UsernameExists "USERNAME_EXISTS" 409 "Username exists",
+        "An account with this username exists.", "Choose another username.";
+    PreconditionFailed "PRECONDITION_FAILED" 412 "Precondition failed",
+        "It has changed meanwhile.", "Read it again and repeat the change with the new `ETag`.";
+    PayloadTooLarge "PAYLOAD_TOO_LARGE" 413 "Payload too large",
+        "The body is too large.", "Send less at a time.";
+    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415 "Unsupported media type",
+        "The body must be uncompressed JSON.", "Send `Content-Type: application/json` and no `Content-Encoding`.";
+    RateLimitExceeded "RATE_LIMIT_EXCEEDED" 429 "Rate limit exceeded",
+        "Too many requests; please wait a moment.", "Wait for the seconds in `Retry-After`.";
+    AccountLocked "ACCOUNT_LOCKED" 429 "Account locked",
+        "Too many failed sign-ins; please wait.", "Wait for the seconds in `Retry-After`.";
+    InternalError "INTERNAL_ERROR" 500 "Internal error",
+        "Something went wrong on our side.", "Report it with the request id.";
+    Unavailable "UNAVAILABLE" 503 "Unavailable",
+        "The service is busy or not reachable; please try again.", "Repeat after the seconds in `Retry-After`.";
+    AuthDisabled "AUTH_DISABLED" 503 "Accounts are switched off",
+        "Signing in is switched off at the moment.", "Offer what works without an account.";
+    ReadOnly "READ_ONLY" 503 "Read only",
+        "Nothing can be changed at the moment.", "Keep the change and send it later.";
+    SyncDisabled "SYNC_DISABLED" 503 "Sync is switched off",
+        "Progress is not kept on the server at the moment.", "Keep progress on the device and send it later.";
+    UpstreamTimeout "UPSTREAM_TIMEOUT" 504 "Upstream timeout",
+        "A service that this needs did not answer in time.", "Try again.";
+}
+
+impl ErrorCode {
+    fn entry(self) -> &'static Entry {
+        // The variants are numbered in the order of the table that the same macro writes.
+        &CATALOGUE[self as usize]
+    }
+
+    /// The code on the wire.
+    pub fn as_str(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The HTTP status that goes with it.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Its meaning in a few words.
+    pub fn title(self) -> &'static str {
+        self.entry().title
+    }
+
+    /// A sentence that a person can read.
+    pub fn message(self) -> &'static str {
+        self.entry().message
+    }
+
+    /// What a client can do about it.
+    pub fn action(self) -> &'static str {
+        self.entry().action
+    }
+
+    /// The code for an error that the framework answered with a bare status.
+    pub fn of_status(status: StatusCode) -> Self {
+        match status.as_u16() {
+            401 => Self::Unauthorized,
+            404 => Self::NotFound,
+            405 => Self::MethodNotAllowed,
+            406 => Self::NotAcceptable,
+            408 => Self::RequestTimeout,
+            413 => Self::PayloadTooLarge,
+            415 => Self::UnsupportedMediaType,
+            429 => Self::RateLimitExceeded,
+            400..=499 => Self::BadRequest,
+            503 => Self::Unavailable,
+            504 => Self::UpstreamTimeout,
+            _ => Self::InternalError,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_finds_its_own_entry_with_a_real_error_status() {
+        for entry in CATALOGUE {
+            assert_eq!(entry.code.as_str(), entry.name);
+            assert!((400..600).contains(&entry.status), "{}", entry.name);
+            assert_eq!(entry.code.status().as_u16(), entry.status);
+        }
+    }
+
+    #[test]
+    fn no_two_codes_have_the_same_name() {
+        let names: std::collections::BTreeSet<_> = CATALOGUE.iter().map(|entry| entry.name).collect();
+        assert_eq!(names.len(), CATALOGUE.len());
+    }
+}

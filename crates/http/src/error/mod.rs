@@ -1,0 +1,155 @@
+//! What goes wrong at the edge: the catalogue of codes, and the error that becomes a problem document.
+
+mod code;
+mod field;
+mod problem;
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use parlance_domain::port::{PortError, PortErrorKind};
+
+pub use code::{CATALOGUE, ErrorCode};
+pub use field::FieldError;
+pub use problem::{PROBLEM_JSON, Problem};
+
+/// How long a client is asked to wait when the server has no better idea.
+const RETRY_AFTER_SECONDS: u32 = 2;
+
+/// An error as a client gets to see it, with the cause that only the log sees.
+#[derive(Debug, Clone)]
+pub struct ApiError {
+    code: ErrorCode,
+    message: Option<String>,
+    fields: Vec<FieldError>,
+    retry_after: Option<u32>,
+    challenge: Option<&'static str>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// The error of this code with the message of the catalogue.
+    pub fn new(code: ErrorCode) -> Self {
+        Self {
+            code,
+            message: None,
+            fields: Vec::new(),
+            retry_after: (code == ErrorCode::Unavailable).then_some(RETRY_AFTER_SECONDS),
+            challenge: (code == ErrorCode::Unauthorized).then_some("Bearer"),
+            cause: None,
+        }
+    }
+
+    /// A validation error that names every bad field.
+    pub fn validation(fields: Vec<FieldError>) -> Self {
+        Self {
+            fields,
+            ..Self::new(ErrorCode::ValidationFailed)
+        }
+    }
+
+    /// A validation error of one field.
+    pub fn invalid(field: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self::validation(vec![FieldError::new(field, code, message)])
+    }
+
+    /// The failure of a port: 503 when trying later may help, else 500.
+    pub fn port(error: PortError) -> Self {
+        let code = match error.kind {
+            PortErrorKind::Unavailable | PortErrorKind::Timeout => ErrorCode::Unavailable,
+            PortErrorKind::Corrupt | PortErrorKind::Unexpected => ErrorCode::InternalError,
+        };
+        Self::new(code).caused_by(error)
+    }
+
+    /// The refusal of an access token that was sent.
+    pub fn token(code: ErrorCode) -> Self {
+        Self {
+            challenge: Some("Bearer error=\"invalid_token\""),
+            ..Self::new(code)
+        }
+    }
+
+    /// The same error with another sentence for people.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// The same error with the number of seconds after which to try again.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same error with its cause, which is logged and never sent.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+
+    /// Its code.
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// What a person gets to read.
+    pub fn message(&self) -> &str {
+        self.message.as_deref().unwrap_or(self.code.message())
+    }
+
+    /// The bad fields of a validation error.
+    pub fn fields(&self) -> &[FieldError] {
+        &self.fields
+    }
+
+    /// The technical cause, for the log.
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync)> {
+        self.cause.as_deref()
+    }
+
+    /// The response, with the id of the request and the place where codes are explained.
+    pub fn to_response(&self, request_id: &str, docs_url: &str) -> HttpResponse {
+        let body = Problem::of(self, request_id, docs_url);
+        let mut response = HttpResponse::build(self.code.status());
+        response.content_type(PROBLEM_JSON);
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        if let Some(challenge) = self.challenge {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        response.json(body)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.as_str())
+    }
+}
+
+impl From<PortError> for ApiError {
+    fn from(error: PortError) -> Self {
+        Self::port(error)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    // The middleware writes it again with the id of the request; this is what is left without it.
+    fn error_response(&self) -> HttpResponse {
+        self.to_response("", "")
+    }
+}

@@ -1,0 +1,29 @@
+//! Extractors: what a handler needs of a request, checked, or the documented error.
+
+mod caller;
+mod json;
+mod merge;
+mod path;
+mod query;
+mod strict;
+mod text;
+mod validation;
+
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+
+use crate::error::{ApiError, ErrorCode};
+use crate::state::AppState;
+
+pub use caller::{Caller, ProgressWriter, Writer};
+pub use json::ApiJson;
+pub use merge::Merge;
+pub use path::ApiPath;
+pub use query::ApiQuery;
+
+/// The state; absent only in an app that was put together wrongly.
+pub(crate) fn state(req: &HttpRequest) -> Result<&AppState, ApiError> {
+    req.app_data::<Data<AppState>>()
+        .map(Data::get_ref)
+        .ok_or_else(|| ApiError::new(ErrorCode::InternalError))
+}
