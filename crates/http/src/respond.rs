@@ -191,12 +191,13 @@ pub fn encode_cursor(place: &str) -> String {
     URL_SAFE_NO_PAD.encode(place)
 }
 
-/// The place in a list that a cursor names; `None` when nobody here wrote it (see [`invalid_cursor`]).
-pub fn decode_cursor(cursor: &str) -> Option<String> {
+/// The place in a list that a cursor names; a validation error when nobody here wrote it.
+pub fn decode_cursor(cursor: &str) -> Result<String, ApiError> {
     Some(cursor)
         .filter(|cursor| cursor.len() <= MAX_CURSOR_CHARACTERS)
         .and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok())
         .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(invalid_cursor)
 }
 
 /// The error for a cursor that nobody here wrote.
@@ -272,8 +273,8 @@ mod tests {
     fn a_cursor_reads_back_and_an_edited_one_is_refused() {
         assert_eq!(decode_cursor(&encode_cursor("12:好")).unwrap(), "12:好");
         for bad in ["!", "a=", &encode_cursor("x").replace('e', "%")] {
-            assert_eq!(decode_cursor(bad), None, "{bad}");
+            assert_eq!(decode_cursor(bad).unwrap_err().fields()[0].field, "cursor", "{bad}");
         }
-        assert_eq!(decode_cursor(&"A".repeat(10_000)), None);
+        assert!(decode_cursor(&"A".repeat(10_000)).is_err());
     }
 }
