@@ -9,6 +9,7 @@ use parlance_domain::ids::{IdGenerator, SessionId, UserId};
 use parlance_domain::port::{PortError, PortErrorKind};
 use parlance_domain::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -48,17 +49,28 @@ struct Claims {
     sub: Uuid,
     sid: Uuid,
     jti: Uuid,
+    #[serde(deserialize_with = "seconds")]
     iat: i64,
+    #[serde(deserialize_with = "seconds")]
     exp: i64,
-    #[serde(default, skip_serializing, deserialize_with = "present")]
+    #[serde(default, skip_serializing, deserialize_with = "seconds_if_present")]
     nbf: Option<i64>,
     roles: Vec<String>,
     user_id: Uuid,
 }
 
-/// A member that may be missing, but not null.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    i64::deserialize(deserializer).map(Some)
+/// Whole seconds since the epoch; before it there can only be a mistake or a trick.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let seconds = i64::deserialize(deserializer)?;
+    match seconds {
+        0.. => Ok(seconds),
+        _ => Err(D::Error::custom("before the epoch")),
+    }
+}
+
+/// The same for a member that may be missing, but not null.
+fn seconds_if_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    seconds(deserializer).map(Some)
 }
 
 impl JwtAccessTokens {
@@ -134,32 +146,28 @@ impl AccessTokens for JwtAccessTokens {
 /// A key that a token names or brings along is never looked at: `kid` is ignored, what points to or holds a
 /// key or demands an extension is refused.
 fn is_header_of_ours(header: &Header) -> bool {
-    let typ = header.typ.as_deref().map(|typ| {
-        let short = typ.split_at_checked("application/".len());
-        match short {
-            Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
-            _ => typ,
-        }
+    let is_access_token = header.typ.as_deref().is_some_and(|typ| {
+        // A media type may be written without its `application/` (RFC 7515, 4.1.9), in upper or lower case.
+        let typ = typ.to_ascii_lowercase();
+        typ.strip_prefix("application/").unwrap_or(&typ) == TOKEN_TYPE
     });
     let brings_a_key = header.jku.is_some()
         || header.jwk.is_some()
         || header.x5u.is_some()
         || header.x5c.is_some()
         || header.crit.is_some();
-    typ.is_some_and(|typ| typ.eq_ignore_ascii_case(TOKEN_TYPE)) && !brings_a_key
+    is_access_token && !brings_a_key
 }
 
 /// What the claims say, if they agree with each other.
 fn facts(claims: &Claims) -> Option<AccessClaims> {
-    // Seconds before the epoch can only be a mistake or a trick.
-    let instant = |seconds: i64| DateTime::from_timestamp(seconds, 0).filter(|_| seconds >= 0);
     // A role that a newer version knows gives no rights here, and takes none.
     let roles: Roles = claims.roles.iter().filter_map(|role| role.parse().ok()).collect();
     (claims.user_id == claims.sub).then_some(AccessClaims {
         user_id: UserId(claims.sub),
         session_id: SessionId(claims.sid),
         roles,
-        issued_at: instant(claims.iat)?,
-        expires_at: instant(claims.exp)?,
+        issued_at: DateTime::from_timestamp(claims.iat, 0)?,
+        expires_at: DateTime::from_timestamp(claims.exp, 0)?,
     })
 }
