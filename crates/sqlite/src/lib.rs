@@ -1,1 +1,19 @@
-//! The stores in one SQLite file.
+//! The stores in one SQLite file: the embedded default.
+//!
+//! One thread owns the connection that writes and commits whatever waits as one group; a few threads own
+//! connections that read. Statements are written by hand, each with a fixed text, so that every connection
+//! prepares it once and partial indexes are used.
+
+mod accounts;
+mod convert;
+mod database;
+mod progress;
+mod statement;
+mod words;
+
+pub use accounts::{SqliteAccounts, SqliteSessions};
+pub use database::{
+    BackupError, DatabaseStats, MigrateError, OpenError, RestoreError, SqliteConfig, SqliteDatabase,
+};
+pub use progress::SqliteProgress;
+pub use words::SqliteWords;

@@ -1,0 +1,109 @@
+//! The row of an account.
+
+use std::fmt::{self, Display};
+
+use diesel::Queryable;
+use parlance_domain::accounts::{Account, AccountWithPassword, PasswordHash, Role, Roles};
+use parlance_domain::ids::UserId;
+use uuid::Uuid;
+
+use crate::convert::{CorruptRow, RowOf};
+
+/// The columns, in the order of [`AccountRow`].
+macro_rules! account_columns {
+    () => {
+        "id, email, username, password_hash, display_name, native_language, target_language, \
+         proficiency_level, time_zone, roles, is_premium, email_verified, created_at, updated_at, \
+         last_login_at, revision"
+    };
+}
+pub(super) use account_columns;
+
+/// The types of the columns.
+macro_rules! account_select {
+    ($(#[$meta:meta])* $name:ident($field:ident: $rust:ty => $sql_type:ty) where $condition:literal) => {
+        $crate::statement::statement!(
+            $(#[$meta])* $name($field: $rust => $sql_type) -> (
+                Binary, Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>,
+                Text, Text, Bool, Bool, BigInt, BigInt, Nullable<BigInt>, BigInt
+            ) = concat!("SELECT ", $crate::accounts::row::account_columns!(), " FROM accounts WHERE ", $condition)
+        );
+    };
+}
+pub(super) use account_select;
+
+#[derive(Queryable)]
+pub(super) struct AccountRow {
+    id: Vec<u8>,
+    email: String,
+    username: Option<String>,
+    password_hash: String,
+    display_name: Option<String>,
+    native_language: Option<String>,
+    target_language: Option<String>,
+    proficiency_level: Option<String>,
+    time_zone: String,
+    roles: String,
+    is_premium: bool,
+    email_verified: bool,
+    created_at: i64,
+    updated_at: i64,
+    last_login_at: Option<i64>,
+    revision: i64,
+}
+
+impl TryFrom<AccountRow> for AccountWithPassword {
+    type Error = CorruptRow;
+
+    fn try_from(row: AccountRow) -> Result<Self, CorruptRow> {
+        let of = RowOf {
+            table: "accounts",
+            id: &Id(&row.id),
+        };
+        let account = Account {
+            id: UserId(of.uuid(&row.id, "id")?),
+            email: of.parse(&row.email, "email")?,
+            username: of.parse_some(row.username.as_deref(), "username")?,
+            display_name: of.parse_some(row.display_name.as_deref(), "display_name")?,
+            roles: roles_from(&row.roles).ok_or_else(|| of.corrupt("roles"))?,
+            native_language: of.parse_some(row.native_language.as_deref(), "native_language")?,
+            target_language: of.parse_some(row.target_language.as_deref(), "target_language")?,
+            proficiency_level: of.parse_some(row.proficiency_level.as_deref(), "proficiency_level")?,
+            time_zone: of.parse(&row.time_zone, "time_zone")?,
+            is_premium: row.is_premium,
+            email_verified: row.email_verified,
+            created_at: of.time(row.created_at, "created_at")?,
+            updated_at: of.time(row.updated_at, "updated_at")?,
+            last_login_at: of.time_some(row.last_login_at, "last_login_at")?,
+            revision: of.number(row.revision, "revision")?,
+        };
+        Ok(Self {
+            account,
+            password_hash: PasswordHash::from_stored(row.password_hash),
+        })
+    }
+}
+
+/// Roles as a column holds them.
+pub(super) fn roles_to(roles: &Roles) -> String {
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    names.join(" ")
+}
+
+fn roles_from(text: &str) -> Option<Roles> {
+    text.split_ascii_whitespace()
+        .map(|name| name.parse::<Role>().ok())
+        .collect()
+}
+
+/// The bytes of an id as people write it.
+pub(super) struct Id<'a>(pub(super) &'a [u8]);
+
+impl Display for Id<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Uuid::from_slice(self.0) {
+            Ok(id) => id.fmt(f),
+            Err(_) => f.write_str("(not an id)"),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The store of accounts.
+
+use async_trait::async_trait;
+use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::{RunQueryDsl, SqliteConnection};
+use parlance_domain::accounts::{
+    Account, AccountStore, AccountWithPassword, Email, InsertAccountError, PasswordHash, SaveAccountError,
+    Session, Username,
+};
+use parlance_domain::ids::UserId;
+use parlance_domain::port::PortError;
+
+use super::row::{AccountRow, account_select, roles_to};
+use super::sessions::insert_session;
+use crate::convert::to_i64;
+use crate::database::{Fail, NoRefusal, SqliteDatabase};
+use crate::statement::{insert, statement};
+
+const PORT: &str = "AccountStore";
+
+account_select!(ById(id: &'a [u8] => Binary) where "id = ?");
+account_select!(ByEmail(key: &'a str => Text) where "email_key = ?");
+account_select!(ByUsername(key: &'a str => Text) where "username_key = ?");
+
+insert!(
+    Insert(NewAccount) = "INSERT INTO accounts (id, email, email_key, username, username_key, password_hash, \
+        display_name, native_language, target_language, proficiency_level, time_zone, roles, is_premium, \
+        email_verified, created_at, updated_at, last_login_at, revision)",
+    {
+        |row| &row.id => Binary,
+        |row| &row.email => Text,
+        |row| &row.email_key => Text,
+        |row| &row.username => Nullable<Text>,
+        |row| &row.username_key => Nullable<Text>,
+        |row| &row.password_hash => Text,
+        |row| &row.display_name => Nullable<Text>,
+        |row| &row.native_language => Nullable<Text>,
+        |row| &row.target_language => Nullable<Text>,
+        |row| &row.proficiency_level => Nullable<Text>,
+        |row| &row.time_zone => Text,
+        |row| &row.roles => Text,
+        |row| &row.is_premium => Bool,
+        |row| &row.email_verified => Bool,
+        |row| &row.created_at => BigInt,
+        |row| &row.updated_at => BigInt,
+        |row| &row.last_login_at => Nullable<BigInt>,
+        |row| &row.revision => BigInt,
+    },
+    ""
+);
+
+statement!(
+    #[expect(clippy::too_many_arguments, reason = "one for each column of the profile")]
+    SaveProfile(
+        display_name: Option<&'a str> => Nullable<Text>,
+        native_language: Option<&'a str> => Nullable<Text>,
+        target_language: Option<&'a str> => Nullable<Text>,
+        proficiency_level: Option<&'a str> => Nullable<Text>,
+        time_zone: &'a str => Text,
+        updated_at: i64 => BigInt,
+        revision: i64 => BigInt,
+        id: &'a [u8] => Binary,
+        expected: i64 => BigInt,
+    ) = "UPDATE accounts SET display_name = ?, native_language = ?, target_language = ?, \
+         proficiency_level = ?, time_zone = ?, updated_at = ?, revision = ? WHERE id = ? AND revision = ?"
+);
+
+statement!(
+    ReplaceHash(new: &'a str => Text, id: &'a [u8] => Binary, old: &'a str => Text)
+        = "UPDATE accounts SET password_hash = ? WHERE id = ? AND password_hash = ?"
+);
+
+/// The accounts in the database.
+#[derive(Clone)]
+pub struct SqliteAccounts {
+    database: SqliteDatabase,
+}
+
+impl SqliteAccounts {
+    /// The accounts in this database.
+    pub fn new(database: SqliteDatabase) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl AccountStore for SqliteAccounts {
+    async fn insert(
+        &self,
+        account: &AccountWithPassword,
+        session: &Session,
+    ) -> Result<(), InsertAccountError> {
+        let (row, session) = (NewAccount::from(account), session.clone());
+        let inserted = self.database.write(move |connection| {
+            insert_account(connection, &row)?;
+            insert_session(connection, &session)?;
+            Ok(())
+        });
+        inserted.await.map_err(|error| match error {
+            Fail::Refused(Taken::Email) => InsertAccountError::EmailTaken,
+            Fail::Refused(Taken::Username) => InsertAccountError::UsernameTaken,
+            Fail::Store(error) => error.into_port(PORT).into(),
+        })
+    }
+
+    async fn by_id(&self, id: UserId) -> Result<Option<Account>, PortError> {
+        let found = self
+            .database
+            .read(move |connection| one(ById::new(id.0.as_bytes()).get_result(connection)))
+            .await;
+        let found = found.map_err(|error| error.into_port(PORT))?;
+        Ok(found.map(|found| found.account))
+    }
+
+    async fn by_email(&self, email: &Email) -> Result<Option<AccountWithPassword>, PortError> {
+        let key = email.key().to_owned();
+        self.database
+            .read(move |connection| one(ByEmail::new(&key).get_result(connection)))
+            .await
+            .map_err(|error| error.into_port(PORT))
+    }
+
+    async fn by_username(&self, username: &Username) -> Result<Option<AccountWithPassword>, PortError> {
+        let key = username.key();
+        self.database
+            .read(move |connection| one(ByUsername::new(&key).get_result(connection)))
+            .await
+            .map_err(|error| error.into_port(PORT))
+    }
+
+    async fn save(&self, account: &Account, expected: u64) -> Result<(), SaveAccountError> {
+        let account = account.clone();
+        let saved: Result<usize, NoRefusal> = self
+            .database
+            .write(move |connection| Ok(save_profile(&account, expected).execute(connection)?))
+            .await;
+        match saved.map_err(|error| error.into_port(PORT))? {
+            0 => Err(SaveAccountError::Conflict),
+            _ => Ok(()),
+        }
+    }
+
+    async fn replace_password_hash(
+        &self,
+        id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<(), PortError> {
+        let (old, new) = (old.clone(), new.clone());
+        let replaced: Result<usize, NoRefusal> = self
+            .database
+            .write(move |connection| {
+                let statement = ReplaceHash::new(new.as_str(), id.0.as_bytes(), old.as_str());
+                Ok(statement.execute(connection)?)
+            })
+            .await;
+        replaced.map(|_| ()).map_err(|error| error.into_port(PORT))
+    }
+}
+
+/// Which of its keys another account has.
+enum Taken {
+    Email,
+    Username,
+}
+
+fn insert_account(connection: &mut SqliteConnection, row: &NewAccount) -> Result<(), Fail<Taken>> {
+    let Err(error) = Insert(std::slice::from_ref(row)).execute(connection) else {
+        return Ok(());
+    };
+    if !matches!(
+        error,
+        DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)
+    ) {
+        return Err(error.into());
+    }
+    // SQLite names one of the violated keys, not always the email: look instead of guessing.
+    let by_email: Option<AccountRow> = ByEmail::new(&row.email_key).get_result(connection).optional()?;
+    if by_email.is_some() {
+        return Err(Fail::Refused(Taken::Email));
+    }
+    let key = row.username_key.as_deref().unwrap_or_default();
+    let by_username: Option<AccountRow> = ByUsername::new(key).get_result(connection).optional()?;
+    if by_username.is_some() {
+        return Err(Fail::Refused(Taken::Username));
+    }
+    Err(error.into())
+}
+
+fn one(found: Result<AccountRow, DieselError>) -> Result<Option<AccountWithPassword>, NoRefusal> {
+    Ok(found.optional()?.map(TryInto::try_into).transpose()?)
+}
+
+fn save_profile(account: &Account, expected: u64) -> SaveProfile<'_> {
+    SaveProfile::new(
+        account.display_name.as_ref().map(|name| name.as_str()),
+        account.native_language.as_ref().map(|tag| tag.as_str()),
+        account.target_language.as_ref().map(|tag| tag.as_str()),
+        account.proficiency_level.map(|level| level.as_str()),
+        account.time_zone.name(),
+        account.updated_at.timestamp_millis(),
+        to_i64(account.revision),
+        account.id.0.as_bytes(),
+        to_i64(expected),
+    )
+}
+
+struct NewAccount {
+    id: Vec<u8>,
+    email: String,
+    email_key: String,
+    username: Option<String>,
+    username_key: Option<String>,
+    password_hash: String,
+    display_name: Option<String>,
+    native_language: Option<String>,
+    target_language: Option<String>,
+    proficiency_level: Option<String>,
+    time_zone: String,
+    roles: String,
+    is_premium: bool,
+    email_verified: bool,
+    created_at: i64,
+    updated_at: i64,
+    last_login_at: Option<i64>,
+    revision: i64,
+}
+
+impl From<&AccountWithPassword> for NewAccount {
+    fn from(whole: &AccountWithPassword) -> Self {
+        let AccountWithPassword {
+            account,
+            password_hash,
+        } = whole;
+        let owned = |text: &str| text.to_owned();
+        Self {
+            id: account.id.0.as_bytes().to_vec(),
+            email: owned(account.email.as_str()),
+            email_key: owned(account.email.key()),
+            username: account.username.as_ref().map(|name| owned(name.as_str())),
+            username_key: account.username.as_ref().map(Username::key),
+            password_hash: owned(password_hash.as_str()),
+            display_name: account.display_name.as_ref().map(|name| owned(name.as_str())),
+            native_language: account.native_language.as_ref().map(|tag| owned(tag.as_str())),
+            target_language: account.target_language.as_ref().map(|tag| owned(tag.as_str())),
+            proficiency_level: account.proficiency_level.map(|level| owned(level.as_str())),
+            time_zone: owned(account.time_zone.name()),
+            roles: roles_to(&account.roles),
+            is_premium: account.is_premium,
+            email_verified: account.email_verified,
+            created_at: account.created_at.timestamp_millis(),
+            updated_at: account.updated_at.timestamp_millis(),
+            last_login_at: account.last_login_at.map(|at| at.timestamp_millis()),
+            revision: to_i64(account.revision),
+        }
+    }
+}
