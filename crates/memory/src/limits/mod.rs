@@ -1,9 +1,9 @@
 //! Rate limits counted in the process by an exact sliding window.
 //!
-//! The keyed limiters at hand (`governor`) run GCRA: they let a burst through and then one per
-//! `window / quota`, so that up to twice the quota passes in some window, and know no "this many are left
-//! until then". What clients are promised, and read in `RateLimit`, is a sliding window; hence a log of the
-//! instants of each key, which is exact and costs 8 bytes for each request that a key may still make.
+//! The keyed limiters at hand (`governor`) run GCRA: after a pause they let the whole quota through at once and
+//! then one more each `window / quota`, so that nearly twice the quota passes within one window. What clients
+//! are promised, and read in `RateLimit`, is a sliding window; hence a log of the instants of each key, which
+//! is exact and costs 8 bytes for each request in the window.
 
 mod window;
 
