@@ -37,7 +37,8 @@ enum Task {
     Tidy,
     /// Writes openapi.json
     Openapi,
-    /// Writes every generated file
+    /// Writes every generated file: openapi.json, .env.example and the references
+    #[command(alias = "settings")]
     Generate,
     /// Measures the release build
     Bench(bench::Arguments),

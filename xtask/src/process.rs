@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -131,18 +131,6 @@ pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>> {
         bail!("`{shown}` failed ({status})");
     }
     Ok(written)
-}
-
-/// Runs a program quietly; what it wrote is shown only when it fails.
-pub(crate) fn quiet(command: &mut Command) -> Result<Output> {
-    let shown = show(command);
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start `{shown}`"))?;
-    if !output.status.success() {
-        bail!("`{shown}` failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(output)
 }
 
 fn show(command: &Command) -> String {

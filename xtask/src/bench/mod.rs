@@ -1,10 +1,118 @@
 //! Measures the release build under load.
 
-/// What to measure.
-#[derive(clap::Args)]
-pub(crate) struct Arguments {}
+mod client;
+mod load;
+mod report;
+mod server;
 
-/// Runs the benchmark.
-pub(crate) fn run(_: &Arguments) -> anyhow::Result<()> {
-    anyhow::bail!("not there yet")
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use self::load::{Case, Load};
+use self::report::Report;
+use self::server::Server;
+use crate::process::{cargo, run as run_command};
+use crate::workspace;
+
+/// What to measure, and how long.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How many connections drive the server
+    #[arg(long, default_value_t = 64)]
+    connections: u32,
+    /// How many seconds each case is measured
+    #[arg(long, default_value_t = 10)]
+    seconds: u32,
+    /// How many seconds each case is driven before
+    #[arg(long, default_value_t = 3)]
+    warm_up: u32,
+    /// Measure this binary instead of building one
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+/// How many times the throughput of one connection the grouped writes of many must reach.
+const WANTED_RATIO: f64 = 4.0;
+/// How many learners share the load.
+const LEARNERS: usize = 64;
+/// How often the start with everything in place is measured.
+const STARTS: usize = 5;
+
+/// Measures starting, reading and writing, and prints a table and a line of JSON.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let tool = load::find_tool()?;
+    let binary = match &arguments.binary {
+        Some(binary) => std::path::absolute(binary)?,
+        None => build()?,
+    };
+    let folder = tempfile::tempdir().context("no folder for the data")?;
+    let mut report = Report::new(arguments.connections);
+
+    let server = Server::start(&binary, folder.path())?;
+    report.first_start = server.start_up();
+    server.stop()?;
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        let server = Server::start(&binary, folder.path())?;
+        starts.push(server.start_up());
+        server.stop()?;
+    }
+    starts.sort();
+    report.start = starts[STARTS / 2];
+
+    let server = Server::start(&binary, folder.path())?;
+    report.idle_memory = server.memory()?;
+    let tokens = client::register(server.address(), LEARNERS)?;
+    let load = Load::new(
+        tool,
+        server.address(),
+        &tokens,
+        arguments.warm_up,
+        arguments.seconds,
+    )?;
+    for (case, connections) in plan(arguments.connections) {
+        println!("{} over {connections} connections", case.title());
+        let result = load.drive(case, connections)?;
+        ensure!(
+            result.bad == 0,
+            "{}: {} requests failed",
+            case.title(),
+            result.bad
+        );
+        report.results.push((case, connections, result));
+    }
+    report.busy_memory = server.memory()?;
+    server.stop()?;
+
+    println!("{}", report.markdown()?);
+    println!("{}", report.json());
+    let ratio = report.ratio().context("no figures for writes")?;
+    ensure!(
+        ratio >= WANTED_RATIO,
+        "grouped writes reach {ratio:.1} times one connection; {WANTED_RATIO} are wanted"
+    );
+    Ok(())
+}
+
+fn plan(connections: u32) -> [(Case, u32); 5] {
+    [
+        (Case::Words, connections),
+        (Case::Progress, connections),
+        (Case::Put, 1),
+        (Case::Put, connections),
+        (Case::Batch, connections),
+    ]
+}
+
+fn build() -> Result<PathBuf> {
+    run_command(&mut cargo([
+        "build",
+        "--locked",
+        "--release",
+        "--package",
+        "parlance-server",
+    ]))?;
+    let target = workspace::metadata()?.target_directory;
+    Ok(target.join("release/parlance").into_std_path_buf())
 }
