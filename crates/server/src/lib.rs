@@ -1,1 +1,12 @@
-//! The binary of Parlance: settings, wiring, commands.
+//! What the binary is made of: settings, wiring, commands.
+
+pub mod banner;
+pub mod commands;
+pub mod data_dir;
+pub mod logs;
+pub mod server;
+pub mod settings;
+pub mod shutdown;
+pub mod vocabulary;
+pub mod wiring;
+pub mod workers;

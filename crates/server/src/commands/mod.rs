@@ -1,0 +1,99 @@
+//! The command line: one file per command.
+
+mod backup;
+mod config;
+mod migrate;
+mod openapi;
+mod reference;
+mod restore;
+mod serve;
+mod words;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::settings::{Settings, Values};
+
+/// The backend of language-learning apps.
+#[derive(Debug, Parser)]
+#[command(name = "parlance", version, about, propagate_version = true)]
+pub struct Cli {
+    /// The file to read settings from instead of `.env`
+    #[arg(long, global = true, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API; what happens when no command is given
+    Serve,
+    /// Bring the database up to date
+    Migrate,
+    /// Print the description of the API in OpenAPI 3.0.3
+    Openapi,
+    /// Work on vocabulary
+    Words {
+        #[command(subcommand)]
+        command: words::WordsCommand,
+    },
+    /// Work on settings
+    Config {
+        #[command(subcommand)]
+        command: config::ConfigCommand,
+    },
+    /// Copy the database into a new file, also while a server runs on it
+    Backup {
+        /// The file to make
+        file: PathBuf,
+    },
+    /// Put a backup in the place of the database; no server may run on it
+    Restore {
+        /// The backup
+        file: PathBuf,
+    },
+    /// Print a page of the reference as it is committed
+    #[command(hide = true)]
+    Reference {
+        /// Which one
+        page: reference::Page,
+    },
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub fn run(self) -> anyhow::Result<()> {
+        let env_file = self.env_file;
+        let settings = || load(env_file.as_deref());
+        match self.command.unwrap_or(Command::Serve) {
+            Command::Serve => block_on(serve::run(settings()?)),
+            Command::Migrate => migrate::run(&settings()?),
+            Command::Openapi => block_on(openapi::run()),
+            Command::Words { command } => block_on(words::run(settings()?, command)),
+            Command::Config { command } => config::run(command, settings()),
+            Command::Backup { file } => block_on(backup::run(settings()?, file)),
+            Command::Restore { file } => restore::run(&settings()?, &file),
+            Command::Reference { page } => {
+                reference::run(page);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn load(env_file: Option<&std::path::Path>) -> anyhow::Result<Settings> {
+    let values = Values::collect(env_file)?;
+    Ok(Settings::from_values(&values)?)
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(work)
+}

@@ -1,0 +1,27 @@
+//! `parlance restore`: puts a backup in the place of the database while no server runs on it.
+
+use std::path::Path;
+
+use anyhow::Context;
+use parlance_sqlite::SqliteDatabase;
+
+use crate::data_dir::DataDir;
+use crate::logs::say;
+use crate::settings::Settings;
+use crate::vocabulary::shipped;
+
+/// Checks a backup and replaces the database by it, in one step.
+pub(super) fn run(settings: &Settings, file: &Path) -> anyhow::Result<()> {
+    let data_dir = DataDir::prepare(settings)?;
+    let _lock = data_dir.lock(&settings.database)?;
+    SqliteDatabase::restore(file, &settings.database)
+        .with_context(|| format!("cannot restore {}; the database is as it was", file.display()))?;
+    // The backup may be older than the vocabulary that was loaded last.
+    shipped::forget(data_dir.path()).context("cannot forget which vocabulary was loaded")?;
+    say(&format!(
+        "restored {} from {}",
+        settings.database.display(),
+        file.display()
+    ));
+    Ok(())
+}

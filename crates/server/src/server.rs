@@ -1,0 +1,238 @@
+//! A running server: its listeners, its tasks, and how they stop without losing a request.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use anyhow::{Context, anyhow};
+use parlance_http::state::{AppState, Draining, State};
+use parlance_sqlite::SqliteDatabase;
+use tokio::task::JoinHandle;
+
+use crate::data_dir::{DataDir, ServeLock};
+use crate::settings::Settings;
+use crate::vocabulary::shipped::{self, Loaded};
+use crate::wiring::{self, Overrides, Secrets, System};
+use crate::workers::Workers;
+
+/// How long the head of a request may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longer than load balancers keep idle connections, lest they use one that is just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long what runs may go on once nothing new is accepted.
+const FINISH: Duration = Duration::from_secs(10);
+/// How long connections that were accepted but not yet looked at have to send their request.
+const LAST_CALL: Duration = Duration::from_millis(100);
+const MAX_CONNECTIONS_PER_WORKER: usize = 10_000;
+const BACKLOG: u32 = 2_048;
+
+/// What a start does besides what the settings say.
+#[derive(Clone)]
+pub struct Options {
+    /// What stands in for the machine's own.
+    pub overrides: Overrides,
+    /// Whether the shipped vocabulary is loaded.
+    pub load_vocabulary: bool,
+    /// How many threads answer requests.
+    pub workers: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            overrides: Overrides::default(),
+            load_vocabulary: true,
+            workers: available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    loaded: Loaded,
+    api: Listener,
+    metrics: Option<(SocketAddr, Listener)>,
+    workers: Workers,
+    database: SqliteDatabase,
+    draining: Draining,
+    _lock: ServeLock,
+}
+
+struct Listener {
+    handle: ServerHandle,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Server {
+    /// Makes everything ready, then listens.
+    pub async fn start(settings: &Settings, options: Options) -> anyhow::Result<Self> {
+        let data_dir = DataDir::prepare(settings)?;
+        let lock = data_dir.lock(&settings.database)?;
+        let secrets = Secrets::of(settings, &data_dir)?;
+        let database = {
+            let settings = settings.clone();
+            tokio::task::spawn_blocking(move || wiring::open_database(&settings)).await??
+        };
+        let system = System::wire(settings, &secrets, database, options.overrides);
+        let loaded = if options.load_vocabulary {
+            shipped::load(system.word_store.as_ref(), data_dir.path())
+                .await
+                .context("cannot load the shipped vocabulary")?
+        } else {
+            Loaded::default()
+        };
+        let sessions = system.http.sessions.clone();
+        sessions
+            .load_revoked()
+            .await
+            .context("cannot read the ended sessions")?;
+        let workers = Workers::start(&sessions, &system.pubsub);
+        let draining = system.http.draining.clone();
+        let state = AppState::new(system.http, wiring::http_config(settings)).await;
+        let metrics = serve_metrics(settings, &state)?;
+        let (address, api) = serve_api(settings, &state, options.workers)?;
+        Ok(Self {
+            address,
+            loaded,
+            api,
+            metrics,
+            workers,
+            database: system.database,
+            draining,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it serves metrics, if it does.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(address, _)| *address)
+    }
+
+    /// What was loaded at the start.
+    pub const fn loaded(&self) -> Loaded {
+        self.loaded
+    }
+
+    /// The database, for whoever looks behind the API.
+    pub const fn database(&self) -> &SqliteDatabase {
+        &self.database
+    }
+
+    /// Waits until it no longer listens though nobody stopped it.
+    pub async fn ended(&mut self) -> io::Result<()> {
+        (&mut self.api.task)
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+
+    /// Stops in good order.
+    ///
+    /// It is not ready from now on; requests are accepted for `drain` more; then what runs is finished and the
+    /// database closed.
+    pub async fn stop(self, drain: Duration) {
+        self.draining.begin();
+        tokio::time::sleep(drain).await;
+        self.api.finish().await;
+        if let Some((_, listener)) = self.metrics {
+            listener.handle.stop(false).await;
+        }
+        drop(self.workers);
+        self.database.close().await;
+    }
+}
+
+impl Listener {
+    /// Runs a server in a task of its own.
+    fn spawn(server: actix_web::dev::Server) -> Self {
+        let handle = server.handle();
+        let task = tokio::spawn(server);
+        Self { handle, task }
+    }
+
+    /// Accepts nothing more and finishes what runs.
+    async fn finish(self) {
+        // A connection that waits for a worker at the time of the stop would be dropped with its request unread.
+        self.handle.pause().await;
+        tokio::time::sleep(LAST_CALL).await;
+        self.handle.stop(true).await;
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the listener failed while it stopped");
+        }
+    }
+}
+
+fn serve_api(settings: &Settings, state: &State, workers: usize) -> anyhow::Result<(SocketAddr, Listener)> {
+    let address = SocketAddr::new(settings.host, settings.port);
+    let state = state.clone();
+    let server = HttpServer::new(move || App::new().app_data(state.clone()))
+        .workers(workers)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .max_connections(MAX_CONNECTIONS_PER_WORKER)
+        .backlog(BACKLOG)
+        .shutdown_timeout(FINISH.as_secs())
+        .disable_signals()
+        .bind(address)
+        .with_context(|| format!("cannot listen on {address}; HOST and PORT choose another address"))?;
+    let bound = server
+        .addrs()
+        .first()
+        .copied()
+        .ok_or_else(|| anyhow!("nothing is bound"))?;
+    Ok((bound, Listener::spawn(server.run())))
+}
+
+/// Serves metrics on an address of their own; in development they are done without when it is taken.
+fn serve_metrics(settings: &Settings, state: &State) -> anyhow::Result<Option<(SocketAddr, Listener)>> {
+    let Some(address) = settings.metrics else {
+        return Ok(None);
+    };
+    let listener = match TcpListener::bind(address) {
+        Ok(listener) => listener,
+        Err(error) if !settings.is_production() => {
+            tracing::warn!(%address, %error, "metrics are not served: METRICS_ADDR is taken");
+            return Ok(None);
+        }
+        Err(error) => {
+            let message = format!("cannot serve metrics on {address}; METRICS_ADDR chooses another address");
+            return Err(error).context(message);
+        }
+    };
+    let bound = listener.local_addr()?;
+    let state = state.clone();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .route("/metrics", web::get().to(metrics))
+    })
+    .workers(1)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .disable_signals()
+    .listen(listener)?;
+    Ok(Some((bound, Listener::spawn(server.run()))))
+}
+
+async fn metrics(state: State) -> HttpResponse {
+    match state.metrics.encode() {
+        Ok(text) => HttpResponse::Ok()
+            .insert_header((
+                CONTENT_TYPE,
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            ))
+            .body(text),
+        Err(error) => {
+            tracing::error!(%error, "metrics cannot be written");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Settings: read from the environment and `.env`, checked all at once, secrets shown to nobody.
+
+mod dotenv;
+mod origin;
+mod problems;
+mod reader;
+pub mod reference;
+mod secret;
+mod sources;
+pub mod table;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use parlance_http::cors::CorsPolicy;
+use parlance_http::state::{CookieSameSite, Environment};
+use secrecy::SecretString;
+use tracing_subscriber::EnvFilter;
+
+pub use origin::out_of_reach;
+pub use problems::{Problem, Problems};
+use reader::Reader;
+pub use sources::Values;
+
+/// Everything that can be set, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the program runs.
+    pub environment: Environment,
+    /// The address to listen on.
+    pub host: IpAddr,
+    /// The port to listen on; 0 for any free one.
+    pub port: u16,
+    /// How long requests are still accepted after the first signal to stop.
+    pub drain: Duration,
+    /// The directory for everything that is kept in files.
+    pub data_dir: PathBuf,
+    /// The file of the SQLite database.
+    pub database: PathBuf,
+    /// Whether `serve` migrates the database.
+    pub migrate_on_start: bool,
+    /// The tokens and the cookie of a session.
+    pub sessions: SessionSettings,
+    /// The cost of hashing a password.
+    pub bcrypt_cost: u32,
+    /// The origins of front ends.
+    pub cors_origins: CorsPolicy,
+    /// The proxies whose word is taken for who calls.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How often a caller may call.
+    pub limits: LimitSettings,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
+    /// How logs are written.
+    pub logs: LogSettings,
+    /// What learners can do.
+    pub features: FeatureSettings,
+    /// What an operator should know though nothing is wrong.
+    pub warnings: Vec<String>,
+}
+
+/// The tokens and the cookie of a session.
+#[derive(Debug, Clone)]
+pub struct SessionSettings {
+    /// Signs access tokens; without one, development makes its own.
+    pub secret: Option<SecretString>,
+    /// Derives refresh tokens; without one, `secret` does.
+    pub refresh_secret: Option<SecretString>,
+    /// The `iss` of access tokens.
+    pub issuer: String,
+    /// The `aud` of access tokens.
+    pub audience: String,
+    /// How long an access token is good, in seconds.
+    pub access_seconds: i64,
+    /// How long an unused refresh token is good, in days.
+    pub refresh_days: i64,
+    /// How long an exchanged refresh token yields the same successor, in seconds.
+    pub grace_seconds: i64,
+    /// The `SameSite` of the refresh cookie.
+    pub same_site: CookieSameSite,
+}
+
+/// How often a caller may call in a minute; 0 for as often as they like.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitSettings {
+    /// Any request, by client address.
+    pub per_minute: u32,
+    /// Sign-ins, by client address.
+    pub login_per_minute: u32,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// In which form.
+    pub format: LogFormat,
+    /// Which lines, as `tracing` filters them.
+    pub filter: String,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Pretty,
+    /// One object per line.
+    Json,
+}
+
+/// Switches for what learners can do.
+#[derive(Debug, Clone, Copy)]
+pub struct FeatureSettings {
+    /// Whether anybody can register and sign in, and whether anything can be written.
+    pub auth_enabled: bool,
+    /// Whether progress is written.
+    pub sync_enabled: bool,
+    /// For how many of a hundred learners progress is written.
+    pub sync_rollout_percent: u8,
+}
+
+impl Settings {
+    /// Reads and checks values; all that is wrong with them is said at once.
+    pub fn from_values(values: &Values) -> Result<Self, Problems> {
+        let mut reader = Reader::new(values);
+        let environment = reader.environment();
+        let data_dir = PathBuf::from(reader.text("DATA_DIR").unwrap_or_default());
+        let settings = Self {
+            environment,
+            host: reader
+                .read("HOST", parse_host)
+                .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            port: reader.number("PORT", 0..=u16::MAX),
+            drain: Duration::from_secs(reader.number("DRAIN_SECONDS", 0..=300)),
+            database: reader
+                .read("DATABASE_URL", parse_database)
+                .unwrap_or_else(|| data_dir.join("parlance.db")),
+            data_dir,
+            migrate_on_start: reader.flag("MIGRATE_ON_START"),
+            sessions: sessions(&mut reader),
+            bcrypt_cost: bcrypt_cost(&mut reader),
+            cors_origins: cors_origins(&mut reader),
+            trusted_proxies: reader.list("TRUSTED_PROXIES", parse_network),
+            limits: limits(&mut reader),
+            metrics: reader.read("METRICS_ADDR", parse_metrics).flatten(),
+            logs: logs(&mut reader),
+            features: features(&mut reader),
+            warnings: values.warnings().to_vec(),
+        };
+        reader.into_problems().into_result()?;
+        Ok(settings.with_warnings())
+    }
+
+    /// Whether it runs for real.
+    pub const fn is_production(&self) -> bool {
+        matches!(self.environment, Environment::Production)
+    }
+
+    fn with_warnings(mut self) -> Self {
+        let unreached = out_of_reach(&self.cors_origins, self.sessions.same_site, self.environment);
+        let warnings: Vec<String> = unreached
+            .into_iter()
+            .map(|origin| {
+                format!(
+                    "browsers will not send the refresh cookie from {origin}, which is another site: see \
+                     REFRESH_COOKIE_SAMESITE"
+                )
+            })
+            .collect();
+        self.warnings.extend(warnings);
+        self
+    }
+}
+
+fn sessions(reader: &mut Reader<'_>) -> SessionSettings {
+    let same_site = reader.choice(
+        "REFRESH_COOKIE_SAMESITE",
+        &[
+            ("strict", CookieSameSite::Strict),
+            ("lax", CookieSameSite::Lax),
+            ("none", CookieSameSite::None),
+        ],
+    );
+    if same_site == CookieSameSite::None && !reader.is_production() {
+        reader.refuse(
+            "REFRESH_COOKIE_SAMESITE",
+            "`none` needs a Secure cookie, which there is in production only",
+        );
+    }
+    SessionSettings {
+        secret: reader.read("JWT_SECRET", secret::parse),
+        refresh_secret: reader.read("JWT_REFRESH_SECRET", secret::parse),
+        issuer: reader.text("JWT_ISSUER").unwrap_or_default(),
+        audience: reader.text("JWT_AUDIENCE").unwrap_or_default(),
+        access_seconds: reader.number("ACCESS_TOKEN_TTL_SECONDS", 1..=86_400),
+        refresh_days: reader.number("REFRESH_TOKEN_TTL_DAYS", 1..=365),
+        grace_seconds: reader.number("REFRESH_GRACE_SECONDS", 0..=300),
+        same_site,
+    }
+}
+
+fn cors_origins(reader: &mut Reader<'_>) -> CorsPolicy {
+    let text = reader.text("CORS_ORIGIN").unwrap_or_default();
+    let origins = origin::parse(&text).unwrap_or_else(|wrong| {
+        for message in wrong {
+            reader.refuse("CORS_ORIGIN", message);
+        }
+        CorsPolicy::default()
+    });
+    if reader.is_production() {
+        origins
+    } else {
+        origins.and(CorsPolicy::development())
+    }
+}
+
+fn bcrypt_cost(reader: &mut Reader<'_>) -> u32 {
+    let lowest = if reader.is_production() { 10 } else { 4 };
+    reader.number("BCRYPT_COST", lowest..=31)
+}
+
+fn limits(reader: &mut Reader<'_>) -> LimitSettings {
+    let limits = LimitSettings {
+        per_minute: reader.number("RATE_LIMIT_PER_MINUTE", 0..=1_000_000),
+        login_per_minute: reader.number("LOGIN_LIMIT_PER_MINUTE", 0..=1_000_000),
+    };
+    if reader.is_production() && reader.text("LOGIN_LIMIT_PER_MINUTE").as_deref() == Some("0") {
+        reader.refuse("LOGIN_LIMIT_PER_MINUTE", "must not be 0 in production");
+    }
+    limits
+}
+
+fn logs(reader: &mut Reader<'_>) -> LogSettings {
+    LogSettings {
+        format: reader.choice(
+            "LOG_FORMAT",
+            &[
+                ("auto", LogFormat::Auto),
+                ("pretty", LogFormat::Pretty),
+                ("json", LogFormat::Json),
+            ],
+        ),
+        filter: reader.read("RUST_LOG", parse_filter).unwrap_or_default(),
+    }
+}
+
+fn features(reader: &mut Reader<'_>) -> FeatureSettings {
+    if reader.flag("USE_REDIS") {
+        reader.refuse(
+            "USE_REDIS",
+            "this version has no Redis yet; leave it out or set it to false",
+        );
+    }
+    FeatureSettings {
+        auth_enabled: reader.flag("APP_AUTH_ENABLED"),
+        sync_enabled: reader.flag("SYNC_TO_BACKEND"),
+        sync_rollout_percent: reader.number("SYNC_ROLLOUT_PERCENT", 0..=100),
+    }
+}
+
+fn parse_host(text: &str) -> Result<IpAddr, String> {
+    if text == "localhost" {
+        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    text.parse()
+        .map_err(|_| "must be an IP address or `localhost`".to_owned())
+}
+
+fn parse_database(text: &str) -> Result<PathBuf, String> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Err("this version has only SQLite so far: sqlite:// and a path".to_owned());
+    }
+    match text.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() && !path.contains([':', '?']) && !path.ends_with('/') => {
+            Ok(Path::new(path).to_owned())
+        }
+        _ => Err("must be sqlite:// and the path of a file, without anything behind it".to_owned()),
+    }
+}
+
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| format!("`{text}` is neither an address nor a network such as 10.0.0.0/8"))
+}
+
+fn parse_metrics(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|_| "must be an address and a port, such as 127.0.0.1:9464, or `off`".to_owned())
+}
+
+fn parse_filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("is not a filter of tracing: {error}"))
+}

@@ -1,0 +1,123 @@
+//! Tasks that work beside the requests: each is started again when it panics.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use parlance_domain::accounts::{SESSION_REVOKED, Sessions};
+use parlance_domain::ids::SessionId;
+use parlance_domain::port::PortError;
+use parlance_domain::pubsub::PubSub;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// How often expired sessions are looked for.
+const PURGE_EVERY: Duration = Duration::from_hours(1);
+/// How long a task that failed rests before it is started again.
+const REST: Duration = Duration::from_secs(1);
+
+/// The running tasks; dropped, they stop.
+#[derive(Debug, Default)]
+pub struct Workers {
+    tasks: JoinSet<()>,
+}
+
+impl Workers {
+    /// Starts every task.
+    pub fn start(sessions: &Arc<Sessions>, pubsub: &Arc<dyn PubSub>) -> Self {
+        let mut workers = Self::default();
+        let purger = Arc::clone(sessions);
+        workers.keep_running("purge of expired sessions", REST, move || {
+            purge_for_ever(Arc::clone(&purger))
+        });
+        let (listener, pubsub) = (Arc::clone(sessions), Arc::clone(pubsub));
+        workers.keep_running("listener for ended sessions", REST, move || {
+            hear_of_ended_sessions(Arc::clone(&listener), Arc::clone(&pubsub))
+        });
+        workers
+    }
+
+    /// Runs a task, and runs it again whenever it ends, fails or panics.
+    fn keep_running<F>(
+        &mut self,
+        name: &'static str,
+        rest: Duration,
+        task: impl Fn() -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<(), PortError>> + Send,
+    {
+        self.tasks.spawn(async move {
+            loop {
+                // What a panicking task leaves behind is not looked at again: a new one is made.
+                match AssertUnwindSafe(async { task().await }).catch_unwind().await {
+                    Ok(Ok(())) => tracing::warn!(task = name, "task ended, starting it again"),
+                    Ok(Err(error)) => {
+                        let cause = error.source.as_deref().map(ToString::to_string);
+                        tracing::warn!(task = name, %error, cause, "task failed, starting it again");
+                    }
+                    Err(_) => tracing::error!(task = name, "task panicked, starting it again"),
+                }
+                tokio::time::sleep(rest).await;
+            }
+        });
+    }
+}
+
+async fn purge_for_ever(sessions: Arc<Sessions>) -> Result<(), PortError> {
+    let mut hours = tokio::time::interval(PURGE_EVERY);
+    hours.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        hours.tick().await;
+        let purged = sessions.purge_expired().await?;
+        if purged > 0 {
+            tracing::info!(purged, "deleted expired sessions");
+        }
+    }
+}
+
+async fn hear_of_ended_sessions(sessions: Arc<Sessions>, pubsub: Arc<dyn PubSub>) -> Result<(), PortError> {
+    let mut ended = pubsub.subscribe(SESSION_REVOKED).await?;
+    // Whatever was announced before the subscription is in the store.
+    sessions.load_revoked().await?;
+    while let Some(message) = ended.next().await {
+        let id = message.as_ref().try_into().map(Uuid::from_bytes);
+        match id {
+            Ok(id) => sessions.ended_elsewhere(SessionId(id)),
+            Err(_) => tracing::warn!("a message about an ended session is unreadable"),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn threat_70_a_task_that_panics_fails_or_ends_is_started_again() {
+        let (started, mut starts) = mpsc::unbounded_channel();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let mut workers = Workers::default();
+        workers.keep_running("test", Duration::ZERO, move || {
+            let run = runs.fetch_add(1, Ordering::Relaxed);
+            let _ = started.send(run);
+            async move {
+                match run {
+                    0 => panic!("on purpose"),
+                    1 => Err(PortError::unavailable("Test", "on purpose")),
+                    2 => Ok(()),
+                    _ => std::future::pending().await,
+                }
+            }
+        });
+        for expected in 0..4 {
+            assert_eq!(starts.recv().await, Some(expected));
+        }
+    }
+}

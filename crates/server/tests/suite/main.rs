@@ -1,0 +1,1 @@
+//! Everything that is tested through the running program, in one binary.
