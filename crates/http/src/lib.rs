@@ -9,7 +9,9 @@ pub mod respond;
 pub mod state;
 pub mod time;
 
+mod accounts;
 mod fields;
+mod middleware;
 mod progress;
 mod reply;
 mod words;
@@ -19,6 +21,7 @@ use apistos::web::{ServiceConfig, scope};
 /// Adds all routes.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(scope("/api/v1").configure(|config| {
+        accounts::routes(config);
         words::routes(config);
         progress::routes(config);
     }));

@@ -22,6 +22,7 @@ const MAX_CURSOR_CHARACTERS: usize = 512;
 /// Private unless said otherwise: `Cache-Control: no-store`.
 #[derive(Debug)]
 pub struct Answer<T> {
+    status: StatusCode,
     body: T,
     public: bool,
     tagged: bool,
@@ -32,6 +33,7 @@ impl<T> Answer<T> {
     /// An answer for the caller's eyes only.
     pub fn private(body: T) -> Self {
         Self {
+            status: StatusCode::OK,
             body,
             public: false,
             tagged: false,
@@ -46,6 +48,13 @@ impl<T> Answer<T> {
             tagged: true,
             ..Self::private(body)
         }
+    }
+
+    /// The same answer with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
     }
 
     /// The same answer with an `ETag`.
@@ -79,7 +88,7 @@ impl<T: Serialize> Responder for Answer<T> {
         let mut response = if self.tagged {
             json_with_etag(req, &self.body)
         } else {
-            HttpResponse::Ok().json(self.body)
+            HttpResponse::build(self.status).json(self.body)
         };
         let caching = if self.public { "public, no-cache" } else { "no-store" };
         let headers = response.headers_mut();
@@ -106,6 +115,32 @@ impl<T: ApiComponent> ApiComponent for Answer<T> {
 
     fn responses(content_type: Option<String>) -> Option<Responses> {
         T::responses(content_type)
+    }
+}
+
+/// A 201 with what was made.
+#[derive(Debug)]
+pub struct Created<T>(pub Answer<T>);
+
+impl<T: Serialize> Responder for Created<T> {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, req: &HttpRequest) -> HttpResponse {
+        self.0.with_status(StatusCode::CREATED).respond_to(req)
+    }
+}
+
+impl<T: Serialize + ApiComponent> ApiComponent for Created<T> {
+    fn child_schemas() -> Vec<(String, ReferenceOr<Schema>)> {
+        T::child_schemas()
+    }
+
+    fn schema() -> Option<(String, ReferenceOr<Schema>)> {
+        T::schema()
+    }
+
+    fn responses(content_type: Option<String>) -> Option<Responses> {
+        <apistos::actix::CreatedJson<T> as ApiComponent>::responses(content_type)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Extractors: what a handler needs of a request, checked, or the documented error.
 
 mod caller;
+mod form;
 mod json;
 mod merge;
 mod path;
@@ -16,6 +17,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
 
 pub use caller::{Caller, ProgressWriter, Writer};
+pub(crate) use form::{check_form, complaint, parsed};
 pub use json::ApiJson;
 pub use merge::Merge;
 pub use path::ApiPath;

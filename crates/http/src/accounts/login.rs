@@ -1,0 +1,94 @@
+//! `POST /auth/login`
+
+use apistos::{ApiComponent, api_operation};
+use parlance_domain::accounts::{Email, Identity, Password, SignIn, SignInError, Username};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use validator::{Validate, ValidationError, ValidationErrors};
+
+use super::answer::{self, SignedInBody};
+use crate::error::{ApiError, ErrorCode};
+use crate::extract::{ApiJson, check_form, complaint, parsed};
+use crate::respond::Answer;
+use crate::state::State;
+
+/// Who claims to be there: `email` or `username`, and the password.
+#[derive(Deserialize, JsonSchema, ApiComponent)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Login", example = "example")]
+pub(crate) struct Body {
+    /// The email address of the account.
+    #[schemars(length(max = 254))]
+    email: Option<String>,
+    /// The username of the account, in place of `email`.
+    #[schemars(length(max = 32))]
+    username: Option<String>,
+    /// The password.
+    #[schemars(required, length(min = 1, max = 128))]
+    password: Option<String>,
+}
+
+fn example() -> serde_json::Value {
+    serde_json::json!({ "email": "ann@example.com", "password": "Correct-horse-1" })
+}
+
+/// By hand, because one of two names is enough.
+impl Validate for Body {
+    fn validate(&self) -> Result<(), ValidationErrors> {
+        let mut errors = ValidationErrors::new();
+        let mut note = |field, result: Result<(), ValidationError>| {
+            if let Err(error) = result {
+                errors.add(field, error);
+            }
+        };
+        match (&self.email, &self.username) {
+            (Some(email), _) => note("email", check_form::<Email>(email)),
+            (None, Some(username)) => note("username", check_form::<Username>(username)),
+            (None, None) => note("email", Err(complaint("required", "is required"))),
+        }
+        match &self.password {
+            Some(password) => note("password", check_attempt(password)),
+            None => note("password", Err(complaint("required", "is required"))),
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+fn check_attempt(text: &str) -> Result<(), ValidationError> {
+    Password::check_attempt(text).map_err(|error| match text {
+        "" => complaint("required", "is required"),
+        _ => complaint("format", error),
+    })
+}
+
+/// Signs in with an email or a username and a password.
+///
+/// Which of them was wrong is not said. Limited to 5 attempts a minute from one address.
+#[api_operation(tag = "accounts", operation_id = "login", no_security)]
+pub(crate) async fn handler(state: State, body: ApiJson<Body>) -> Result<Answer<SignedInBody>, ApiError> {
+    if !state.config.features.auth_enabled {
+        return Err(ApiError::new(ErrorCode::AuthDisabled));
+    }
+    let command = command(&body.0)?;
+    let signed_in = state.services.sessions.sign_in(command).await.map_err(refuse)?;
+    answer::signed_in(signed_in, state.config.refresh_cookie)
+}
+
+fn command(body: &Body) -> Result<SignIn, ApiError> {
+    let identity = match (&body.email, &body.username) {
+        (None, Some(username)) => Identity::Username(parsed("username", username)?),
+        (email, _) => Identity::Email(parsed("email", email.as_deref().unwrap_or_default())?),
+    };
+    let password = body.password.as_deref().unwrap_or_default();
+    let password = Password::attempt(password)
+        .map_err(|error| ApiError::invalid("password", "format", error.to_string()))?;
+    Ok(SignIn { identity, password })
+}
+
+fn refuse(error: SignInError) -> ApiError {
+    match error {
+        SignInError::InvalidCredentials => ApiError::new(ErrorCode::InvalidCredentials),
+        SignInError::Busy => ApiError::new(ErrorCode::Unavailable),
+        SignInError::Port(error) => ApiError::port(error),
+    }
+}

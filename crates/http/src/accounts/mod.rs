@@ -1,0 +1,33 @@
+//! Accounts and sessions: the route table.
+
+mod answer;
+mod cookie;
+mod login;
+mod logout;
+mod me;
+mod origin;
+mod profile_get;
+mod profile_patch;
+mod refresh;
+mod register;
+mod view;
+
+use actix_web::middleware::from_fn;
+use apistos::web::{ServiceConfig, get, patch, post, resource};
+
+use crate::middleware::limits::login_limit;
+
+/// Adds the routes, relative to `/api/v1`.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(resource("/auth/register").route(post().to(register::handler)))
+        .service(resource("/auth/login").route(post().wrap(from_fn(login_limit)).to(login::handler)))
+        .service(resource("/auth/refresh").route(post().to(refresh::handler)))
+        .service(resource("/auth/logout").route(post().to(logout::handler)))
+        .service(resource("/auth/me").route(get().to(me::handler)))
+        .service(
+            resource("/users/me")
+                .route(get().to(profile_get::handler))
+                .route(patch().to(profile_patch::handler)),
+        );
+}

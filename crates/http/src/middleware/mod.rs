@@ -1,0 +1,33 @@
+//! What happens to every request on its way in and out, from the outside to the inside:
+//! [`edge`], compression, [`shape`], [`preflight`], [`limits`], [`arrival`], [`deadline`].
+
+mod arrival;
+mod client;
+mod context;
+mod deadline;
+mod edge;
+mod headers;
+pub(crate) mod limits;
+mod preflight;
+mod shape;
+
+use actix_web::dev::ServiceRequest;
+
+pub(crate) use arrival::arrival;
+pub(crate) use context::RequestContext;
+pub(crate) use deadline::deadline;
+pub(crate) use edge::edge;
+pub(crate) use headers::content_security_policy;
+pub(crate) use limits::limits;
+pub(crate) use preflight::preflight;
+pub(crate) use shape::shape;
+
+use crate::error::{ApiError, ErrorCode};
+use crate::state::State;
+
+/// The state; absent only in an app that was put together wrongly.
+fn state_of(req: &ServiceRequest) -> Result<State, ApiError> {
+    req.app_data::<State>()
+        .cloned()
+        .ok_or_else(|| ApiError::new(ErrorCode::InternalError))
+}
