@@ -7,9 +7,14 @@
 )]
 
 pub mod access_tokens;
+pub mod accounts;
 pub mod fakes;
 pub mod hasher;
 pub mod limits;
+pub mod progress;
 pub mod pubsub;
 pub mod revoked;
+pub mod sessions;
+pub mod stores;
 mod suite;
+pub mod words;

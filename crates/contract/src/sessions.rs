@@ -1,0 +1,229 @@
+//! What every [`SessionStore`](parlance_domain::accounts::SessionStore) must do.
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+use parlance_domain::accounts::{RevokedSession, Rotation, Session};
+use parlance_domain::ids::{SessionId, UserId};
+use uuid::Uuid;
+
+use crate::stores::{Stores, at, session, terms};
+
+/// Makes a test of each rule of a session store; the expression makes [`Stores`].
+#[macro_export]
+macro_rules! session_store_contract {
+    ($make:expr) => {
+        $crate::tests_of_rules!(
+            sessions,
+            $make,
+            [
+                a_new_session_notes_the_sign_in_on_its_account_alone,
+                a_session_of_nobody_is_refused,
+                a_rotation_is_kept,
+                threat_01_of_32_rotations_at_once_one_gives_the_successor,
+                threat_02_reuse_ends_the_session_and_is_kept,
+                a_session_that_is_not_there_is_not_rotated,
+                an_expired_session_is_not_rotated,
+                a_revoked_session_is_not_rotated,
+                a_session_is_revoked_once,
+                revoked_sessions_are_told_from_an_instant_on,
+                the_end_of_one_session_is_not_that_of_another,
+                expired_sessions_are_purged_in_batches,
+                a_purge_takes_only_what_has_expired,
+            ]
+        );
+    };
+}
+
+async fn begun(stores: &Stores, number: u128, user: UserId, seconds: i64) -> Session {
+    let session = session(number, user, seconds);
+    stores.sessions.insert(&session).await.unwrap();
+    session
+}
+
+async fn rotate(stores: &Stores, session: &Session, presented: u64, seconds: i64) -> Option<Rotation> {
+    stores
+        .sessions
+        .rotate(session.id, presented, terms(seconds))
+        .await
+        .unwrap()
+}
+
+/// The account's last login is the beginning of its newest session; nobody else's.
+pub async fn a_new_session_notes_the_sign_in_on_its_account_alone(stores: &Stores) {
+    let (ann, bob) = (stores.learner(1).await, stores.learner(2).await);
+    let bob_before = stores.accounts.by_id(bob).await.unwrap();
+    let before = stores.accounts.by_id(ann).await.unwrap().unwrap();
+    begun(stores, 10, ann, 500).await;
+    let after = stores.accounts.by_id(ann).await.unwrap().unwrap();
+    assert_eq!(after.last_login_at, Some(at(500)));
+    assert_eq!(
+        after.revision, before.revision,
+        "a sign-in is no change of the profile"
+    );
+    assert_eq!(stores.accounts.by_id(bob).await.unwrap(), bob_before);
+}
+
+/// There is no session without its account.
+pub async fn a_session_of_nobody_is_refused(stores: &Stores) {
+    let orphan = session(10, crate::stores::user(404), 0);
+    assert!(stores.sessions.insert(&orphan).await.is_err());
+    assert_eq!(rotate(stores, &orphan, 0, 1).await, None);
+}
+
+/// What the rule of the domain decides is what the next rotation starts from.
+pub async fn a_rotation_is_kept(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let mut session = begun(stores, 10, user, 0).await;
+    for step in 0..5 {
+        let rotated = rotate(stores, &session, step, 60).await.unwrap();
+        assert_eq!(rotated, session.rotate(step, terms(60)));
+        let Rotation::Rotated(next) = rotated else {
+            panic!("not rotated: {rotated:?}")
+        };
+        session = next;
+    }
+}
+
+/// The look and the change are one: the others are told the same successor.
+pub async fn threat_01_of_32_rotations_at_once_one_gives_the_successor(stores: &Stores) {
+    let user = stores.learner(1).await;
+    for round in 0..8 {
+        let session = begun(stores, 100 + round, user, 0).await;
+        let outcomes = join_all((0..32).map(|_| rotate(stores, &session, 0, 60))).await;
+        let mut rotated = 0;
+        for outcome in outcomes {
+            match outcome {
+                Some(Rotation::Rotated(next)) => {
+                    assert_eq!(next.counter, 1);
+                    rotated += 1;
+                }
+                Some(Rotation::SameSuccessor { counter, .. }) => assert_eq!(counter, 1),
+                other => panic!("neither: {other:?}"),
+            }
+        }
+        assert_eq!(rotated, 1);
+    }
+}
+
+/// A copied token ends the session for whoever holds the head, too.
+pub async fn threat_02_reuse_ends_the_session_and_is_kept(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let session = begun(stores, 10, user, 0).await;
+    rotate(stores, &session, 0, 60).await;
+    rotate(stores, &session, 1, 61).await;
+    let reused = rotate(stores, &session, 0, 120).await;
+    assert!(matches!(&reused, Some(Rotation::Reused(ended)) if ended.revoked_at == Some(at(120))));
+    assert_eq!(rotate(stores, &session, 2, 121).await, Some(Rotation::Ended));
+    let revoked = stores.sessions.revoked_since(at(120)).await.unwrap();
+    let expected = RevokedSession {
+        id: session.id,
+        revoked_at: at(120),
+    };
+    assert_eq!(revoked, [expected]);
+}
+
+/// Absence is no error.
+pub async fn a_session_that_is_not_there_is_not_rotated(stores: &Stores) {
+    let user = stores.learner(1).await;
+    assert_eq!(rotate(stores, &session(10, user, 0), 0, 1).await, None);
+}
+
+/// A head is good until its time has come.
+pub async fn an_expired_session_is_not_rotated(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let session = begun(stores, 10, user, 0).await;
+    let week = 7 * 86_400;
+    assert_eq!(rotate(stores, &session, 0, week).await, Some(Rotation::Ended));
+    assert!(matches!(
+        rotate(stores, &session, 0, week - 1).await,
+        Some(Rotation::Rotated(_))
+    ));
+}
+
+/// After a sign-out no token of the session is good.
+pub async fn a_revoked_session_is_not_rotated(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let session = begun(stores, 10, user, 0).await;
+    assert!(stores.sessions.revoke(session.id, at(5)).await.unwrap());
+    assert_eq!(rotate(stores, &session, 0, 6).await, Some(Rotation::Ended));
+}
+
+/// The first end counts, and stays.
+pub async fn a_session_is_revoked_once(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let session = begun(stores, 10, user, 0).await;
+    let ends = join_all((0..8).map(|_| stores.sessions.revoke(session.id, at(5)))).await;
+    let ended = ends.into_iter().filter(|end| *end.as_ref().unwrap()).count();
+    assert_eq!(ended, 1);
+    assert!(!stores.sessions.revoke(session.id, at(9)).await.unwrap());
+    let revoked = stores.sessions.revoked_since(at(0)).await.unwrap();
+    assert_eq!(
+        revoked.iter().map(|one| one.revoked_at).collect::<Vec<_>>(),
+        [at(5)]
+    );
+    let nobody = SessionId(Uuid::from_u128(404));
+    assert!(!stores.sessions.revoke(nobody, at(5)).await.unwrap());
+}
+
+/// The instant itself included; sessions that live are not among them.
+pub async fn revoked_sessions_are_told_from_an_instant_on(stores: &Stores) {
+    let user = stores.learner(1).await;
+    for (number, seconds) in [(10, 100), (11, 200), (12, 300)] {
+        let session = begun(stores, number, user, 0).await;
+        stores.sessions.revoke(session.id, at(seconds)).await.unwrap();
+    }
+    begun(stores, 13, user, 0).await;
+    let since = async |seconds| {
+        let revoked = stores.sessions.revoked_since(at(seconds)).await.unwrap();
+        let mut ids: Vec<u128> = revoked.iter().map(|one| one.id.0.as_u128()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(since(0).await, [10, 11, 12]);
+    assert_eq!(since(200).await, [11, 12]);
+    assert!(since(301).await.is_empty());
+}
+
+/// Isolation: neither another session of the user nor one of another user.
+pub async fn the_end_of_one_session_is_not_that_of_another(stores: &Stores) {
+    let (ann, bob) = (stores.learner(1).await, stores.learner(2).await);
+    let ended = begun(stores, 10, ann, 0).await;
+    let others = [begun(stores, 11, ann, 0).await, begun(stores, 12, bob, 0).await];
+    rotate(stores, &ended, 0, 60).await;
+    stores.sessions.revoke(ended.id, at(61)).await.unwrap();
+    for other in others {
+        let rotated = rotate(stores, &other, 0, 62).await;
+        assert!(matches!(rotated, Some(Rotation::Rotated(next)) if next.user_id == other.user_id));
+    }
+}
+
+/// At most as many as asked for at a time, and in the end all.
+pub async fn expired_sessions_are_purged_in_batches(stores: &Stores) {
+    let user = stores.learner(1).await;
+    for number in 0..10 {
+        begun(stores, 100 + number, user, 1).await;
+    }
+    let later = at(1) + TimeDelta::days(7) + TimeDelta::milliseconds(1);
+    let mut purged = Vec::new();
+    for _ in 0..4 {
+        purged.push(stores.sessions.purge_expired(later, 4).await.unwrap());
+    }
+    // The session that the learner registered with has expired as well.
+    assert_eq!(purged, [4, 4, 3, 0]);
+}
+
+/// What expires at the very instant has not expired before it.
+pub async fn a_purge_takes_only_what_has_expired(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let session = begun(stores, 10, user, 50).await;
+    let purged = stores
+        .sessions
+        .purge_expired(session.expires_at, 100)
+        .await
+        .unwrap();
+    assert_eq!(purged, 1, "that of the registration");
+    assert!(matches!(
+        rotate(stores, &session, 0, 60).await,
+        Some(Rotation::Rotated(_))
+    ));
+}

@@ -1,0 +1,135 @@
+//! What the rules of the stores are tried on, and the learners that they make.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta};
+use parlance_domain::accounts::{
+    Account, AccountStore, AccountWithPassword, CefrLevel, PasswordHash, Role, RotationTerms, Session,
+    SessionStore,
+};
+use parlance_domain::ids::{ListId, SessionId, UserId, WordId};
+use parlance_domain::progress::ProgressStore;
+use parlance_domain::time::Timestamp;
+use parlance_domain::words::{Difficulty, Vocabulary, Word, WordList, WordStore};
+use uuid::Uuid;
+
+/// The stores of one database, which nobody else uses.
+pub struct Stores {
+    /// The accounts.
+    pub accounts: Arc<dyn AccountStore>,
+    /// The sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// The words.
+    pub words: Arc<dyn WordStore>,
+    /// The progress.
+    pub progress: Arc<dyn ProgressStore>,
+    /// What must outlive the stores, such as their directory.
+    pub guard: Box<dyn Any + Send + Sync>,
+}
+
+/// 2026-03-01T12:00:00Z, and this many seconds.
+pub fn at(seconds: i64) -> Timestamp {
+    DateTime::from_timestamp(1_772_366_400 + seconds, 0).unwrap_or_default()
+}
+
+/// The terms of a rotation this many seconds after the beginning: ten seconds of grace, seven days.
+pub fn terms(seconds: i64) -> RotationTerms {
+    RotationTerms {
+        now: at(seconds),
+        grace: TimeDelta::seconds(10),
+        lifetime: TimeDelta::days(7),
+    }
+}
+
+/// The id of the learner of this number.
+pub fn user(number: u128) -> UserId {
+    UserId(Uuid::from_u128(0x7000_0000_0000_0000 << 64 | number))
+}
+
+/// A session of a user that begins this many seconds after the beginning.
+pub fn session(number: u128, user_id: UserId, seconds: i64) -> Session {
+    Session::begin(SessionId(Uuid::from_u128(number)), user_id, terms(seconds))
+}
+
+/// An account with something in each member.
+pub fn account(number: u128, email: &str, username: Option<&str>) -> AccountWithPassword {
+    let account = Account {
+        id: user(number),
+        email: email.parse().unwrap(),
+        username: username.map(|name| name.parse().unwrap()),
+        display_name: Some("Ann 学生".parse().unwrap()),
+        roles: [Role::User, Role::Admin].into(),
+        native_language: Some("de-CH".parse().unwrap()),
+        target_language: Some("zh-CN".parse().unwrap()),
+        proficiency_level: Some(CefrLevel::B1),
+        time_zone: "Asia/Kathmandu".parse().unwrap(),
+        is_premium: true,
+        email_verified: number.is_multiple_of(2),
+        created_at: at(0) + TimeDelta::milliseconds(123),
+        updated_at: at(1),
+        last_login_at: None,
+        revision: 1,
+    };
+    AccountWithPassword {
+        account,
+        password_hash: PasswordHash::from_stored(format!("hash of {number}")),
+    }
+}
+
+/// A word id.
+pub fn word_id(text: &str) -> WordId {
+    text.parse().unwrap()
+}
+
+/// A list id.
+pub fn list_id(text: &str) -> ListId {
+    text.parse().unwrap()
+}
+
+/// A Chinese word.
+pub fn word(id: &str, term: &str, reading: &str, gloss: &str, frequency_rank: Option<u32>) -> Word {
+    Word {
+        id: word_id(id),
+        language: "zh-CN".to_owned(),
+        term: term.to_owned(),
+        reading: Some(reading.to_owned()),
+        gloss: gloss.to_owned(),
+        alternate_forms: vec![term.to_owned()],
+        part_of_speech: vec!["n".to_owned()],
+        frequency_rank,
+        list_ids: Vec::new(),
+    }
+}
+
+/// A list with these words.
+pub fn vocabulary(id: &str, words: Vec<Word>) -> Vocabulary {
+    let list = WordList {
+        id: list_id(id),
+        name: format!("The list {id}"),
+        description: "Words to begin with.".to_owned(),
+        language: "zh-CN".to_owned(),
+        difficulty: Difficulty::Beginner,
+        tags: vec!["first".to_owned(), "with \"quotes\", and commas".to_owned()],
+        word_count: 0,
+    };
+    Vocabulary { list, words }
+}
+
+impl Stores {
+    /// Keeps the account of the learner of this number; its id.
+    pub async fn learner(&self, number: u128) -> UserId {
+        let account = account(number, &format!("learner{number}@example.com"), None);
+        let id = account.account.id;
+        let session = session(number << 64 | 0xFFFF, id, 0);
+        self.accounts.insert(&account, &session).await.unwrap();
+        id
+    }
+
+    /// Keeps a list of words with these ids.
+    pub async fn list_of(&self, id: &str, words: &[&str]) -> ListId {
+        let words = words.iter().map(|id| word(id, id, id, "a word", None)).collect();
+        self.words.import(&vocabulary(id, words)).await.unwrap();
+        list_id(id)
+    }
+}

@@ -1,0 +1,17 @@
+//! The rules of the ports, over SQLite.
+
+mod accounts {
+    parlance_contract::account_store_contract!(crate::support::stores());
+}
+
+mod sessions {
+    parlance_contract::session_store_contract!(crate::support::stores());
+}
+
+mod words {
+    parlance_contract::word_store_contract!(crate::support::stores());
+}
+
+mod progress {
+    parlance_contract::progress_store_contract!(crate::support::stores());
+}

@@ -1,0 +1,4 @@
+//! The stores in SQLite keep to the contracts of their ports, and the file outlives what may befall it.
+
+mod contracts;
+mod support;

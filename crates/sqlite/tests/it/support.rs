@@ -1,0 +1,48 @@
+//! Databases of the tests' own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parlance_contract::stores::Stores;
+use parlance_sqlite::{
+    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteProgress, SqliteSessions, SqliteWords,
+};
+use tempfile::TempDir;
+
+/// A database in a directory that goes away with it.
+pub(crate) struct Fresh {
+    pub(crate) database: SqliteDatabase,
+    pub(crate) directory: TempDir,
+}
+
+pub(crate) fn fresh() -> Fresh {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(directory.path().join("data/parlance.db"));
+    Fresh { database, directory }
+}
+
+pub(crate) fn open(path: impl Into<PathBuf>) -> SqliteDatabase {
+    let mut config = SqliteConfig::new(path);
+    // The tests run beside each other, and the disk may be slow.
+    config.deadline = std::time::Duration::from_mins(1);
+    SqliteDatabase::open(config).unwrap()
+}
+
+/// The stores of a database of its own.
+pub(crate) fn stores() -> Stores {
+    let Fresh { database, directory } = fresh();
+    let mut stores = stores_of(&database);
+    stores.guard = Box::new((database, directory));
+    stores
+}
+
+/// The stores of a database.
+pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
+    Stores {
+        accounts: Arc::new(SqliteAccounts::new(database.clone())),
+        sessions: Arc::new(SqliteSessions::new(database.clone())),
+        words: Arc::new(SqliteWords::new(database.clone())),
+        progress: Arc::new(SqliteProgress::new(database.clone())),
+        guard: Box::new(()),
+    }
+}
