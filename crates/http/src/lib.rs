@@ -1,4 +1,8 @@
 //! The HTTP face of Parlance: routes, views and their description.
+//!
+//! Whoever serves it makes one [`state::AppState`] out of services and settings, gives each worker an [`app`]
+//! over it, and a second listener a [`metrics_app`]. [`openapi::openapi_document`] describes the routes without
+//! serving them.
 
 pub mod cors;
 pub mod error;
@@ -10,19 +14,13 @@ pub mod state;
 pub mod time;
 
 mod accounts;
+mod app;
 mod fields;
 mod middleware;
 mod progress;
 mod reply;
+mod system;
 mod words;
 
-use apistos::web::{ServiceConfig, scope};
-
-/// Adds all routes.
-pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config.service(scope("/api/v1").configure(|config| {
-        accounts::routes(config);
-        words::routes(config);
-        progress::routes(config);
-    }));
-}
+pub use app::app;
+pub use system::metrics_app;

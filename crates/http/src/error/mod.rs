@@ -15,7 +15,7 @@ use parlance_domain::port::{PortError, PortErrorKind};
 
 pub use code::{CATALOGUE, ErrorCode};
 pub use field::FieldError;
-pub use problem::{PROBLEM_JSON, Problem};
+pub use problem::{PROBLEM_JSON, Problem, ProblemDetails};
 
 /// How long a client is asked to wait when the server has no better idea.
 const RETRY_AFTER_SECONDS: u32 = 2;

@@ -14,7 +14,6 @@ mod shape;
 use actix_web::dev::ServiceRequest;
 
 pub(crate) use arrival::arrival;
-pub(crate) use context::RequestContext;
 pub(crate) use deadline::deadline;
 pub(crate) use edge::edge;
 pub(crate) use headers::content_security_policy;

@@ -1,0 +1,177 @@
+//! `GET /health` and `GET /api/v1/health`
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use apistos::{ApiComponent, api_operation};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::respond::Answer;
+use crate::state::{AppState, State};
+use crate::time::rfc3339_millis;
+
+/// How long the database may take to say that it works.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How the system is.
+#[derive(Serialize, JsonSchema, ApiComponent)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Health")]
+pub(crate) struct Body {
+    status: Status,
+    /// The server's version.
+    version: String,
+    /// The commit it was built from.
+    commit: String,
+    /// `development` or `production`.
+    environment: &'static str,
+    /// The server's time.
+    timestamp: String,
+    /// For how long it has run.
+    uptime_seconds: u64,
+    services: Services,
+    /// Each circuit breaker: `closed`, `open` or `halfOpen`.
+    circuits: BTreeMap<String, String>,
+    cache: Cache,
+}
+
+/// `ok`; `degraded` when something beside the database is down; `down` when the database is.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Down,
+}
+
+/// How a part of the system is.
+#[derive(Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Service {
+    /// It works.
+    Ok,
+    /// It does not answer.
+    Down,
+    /// It is not switched on.
+    Disabled,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Services {
+    database: Service,
+    cache: Service,
+    speech: Service,
+    conversations: Service,
+    object_store: Service,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Cache {
+    redis: Redis,
+    metrics: CacheMetrics,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Redis {
+    /// Whether the shared cache is reachable.
+    connected: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct CacheMetrics {
+    /// By cached service.
+    services: BTreeMap<&'static str, HitCount>,
+    overall: HitCount,
+}
+
+#[derive(Default, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct HitCount {
+    hits: u64,
+    misses: u64,
+    total: u64,
+    /// Hits of a hundred, with two decimals.
+    hit_rate: HitRate,
+}
+
+/// A percentage as a text.
+#[derive(Serialize, JsonSchema)]
+struct HitRate(String);
+
+impl Default for HitRate {
+    fn default() -> Self {
+        Self("0.00".to_owned())
+    }
+}
+
+/// How the system is, in parts.
+///
+/// 503 only when the database is down: an outage of a provider must not take healthy copies out of rotation.
+#[api_operation(tag = "system", operation_id = "health", no_security)]
+pub(crate) async fn handler(state: State) -> Answer<Body> {
+    answer(&state).await
+}
+
+/// How the system is, in parts.
+///
+/// The same as `/health`.
+#[api_operation(tag = "system", operation_id = "healthV1", no_security)]
+pub(crate) async fn handler_v1(state: State) -> Answer<Body> {
+    answer(&state).await
+}
+
+async fn answer(state: &AppState) -> Answer<Body> {
+    let works = database_works(state).await;
+    let status = if works {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    Answer::private(body(state, works)).with_status(status)
+}
+
+/// Whether the database answers in time and is up to date.
+pub(super) async fn database_works(state: &AppState) -> bool {
+    match timeout(PATIENCE, state.services.database.check()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(error = %error, cause = ?error.source, "the database does not work");
+            false
+        }
+        Err(_) => {
+            tracing::error!("the database did not answer in time");
+            false
+        }
+    }
+}
+
+fn body(state: &AppState, database_works: bool) -> Body {
+    let config = &state.config;
+    let enabled = |on| if on { Service::Ok } else { Service::Disabled };
+    Body {
+        status: if database_works { Status::Ok } else { Status::Down },
+        version: config.version.clone(),
+        commit: config.commit.clone(),
+        environment: config.environment.as_str(),
+        timestamp: rfc3339_millis(state.services.clock.now()),
+        uptime_seconds: state.uptime().as_secs(),
+        services: Services {
+            database: if database_works { Service::Ok } else { Service::Down },
+            cache: Service::Ok,
+            speech: enabled(config.features.speech),
+            conversations: enabled(config.features.conversations),
+            object_store: Service::Disabled,
+        },
+        circuits: BTreeMap::new(),
+        cache: Cache {
+            redis: Redis { connected: false },
+            metrics: CacheMetrics {
+                services: BTreeMap::from([("TTS", HitCount::default()), ("Conversation", HitCount::default())]),
+                overall: HitCount::default(),
+            },
+        },
+    }
+}
