@@ -38,7 +38,6 @@ enum Task {
     /// Writes openapi.json
     Openapi,
     /// Writes every generated file: openapi.json, .env.example and the references
-    #[command(alias = "settings")]
     Generate,
     /// Measures the release build
     Bench(bench::Arguments),
