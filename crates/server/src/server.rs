@@ -6,8 +6,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::HttpServer;
 use anyhow::{Context, anyhow};
 use parlance_http::state::{AppState, Draining, State};
 use parlance_sqlite::SqliteDatabase;
@@ -174,7 +173,7 @@ impl Listener {
 fn serve_api(settings: &Settings, state: &State, workers: usize) -> anyhow::Result<(SocketAddr, Listener)> {
     let address = SocketAddr::new(settings.host, settings.port);
     let state = state.clone();
-    let server = HttpServer::new(move || App::new().app_data(state.clone()))
+    let server = HttpServer::new(move || parlance_http::app(state.clone()))
         .workers(workers)
         .client_request_timeout(HEAD_TIMEOUT)
         .keep_alive(KEEP_ALIVE)
@@ -210,29 +209,10 @@ fn serve_metrics(settings: &Settings, state: &State) -> anyhow::Result<Option<(S
     };
     let bound = listener.local_addr()?;
     let state = state.clone();
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(state.clone())
-            .route("/metrics", web::get().to(metrics))
-    })
+    let server = HttpServer::new(move || parlance_http::metrics_app(state.clone()))
     .workers(1)
     .client_request_timeout(HEAD_TIMEOUT)
     .disable_signals()
     .listen(listener)?;
     Ok(Some((bound, Listener::spawn(server.run()))))
-}
-
-async fn metrics(state: State) -> HttpResponse {
-    match state.metrics.encode() {
-        Ok(text) => HttpResponse::Ok()
-            .insert_header((
-                CONTENT_TYPE,
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            ))
-            .body(text),
-        Err(error) => {
-            tracing::error!(%error, "metrics cannot be written");
-            HttpResponse::InternalServerError().finish()
-        }
-    }
 }
