@@ -119,7 +119,11 @@ impl OriginPattern {
 
 impl fmt::Display for OriginPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let star = if matches!(self.host, Host::Below(_)) { "*." } else { "" };
+        let star = if matches!(self.host, Host::Below(_)) {
+            "*."
+        } else {
+            ""
+        };
         write!(f, "{}://{star}{}", self.scheme, self.host())?;
         match self.port {
             Port::Any => f.write_str(":*"),
@@ -178,7 +182,9 @@ impl<'a> Origin<'a> {
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.'));
         let host_fits = !host.is_empty()
             && host.bytes().all(|b| {
-                b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_' | b'*' | b'[' | b']' | b':')
+                b.is_ascii_lowercase()
+                    || b.is_ascii_digit()
+                    || matches!(b, b'.' | b'-' | b'_' | b'*' | b'[' | b']' | b':')
             });
         (scheme_fits && host_fits).then_some(Self { scheme, host, port })
     }
@@ -195,7 +201,10 @@ pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
         return Some((host, None));
     }
     let digits = rest.strip_prefix(':')?;
-    let port = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??;
+    let port = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| digits.parse().ok())??;
     Some((host, Some(port)))
 }
 
@@ -251,7 +260,8 @@ mod tests {
 
     #[test]
     fn native_schemes_ports_and_local_origins_are_known() {
-        let policy = policy("capacitor://localhost, http://[::1]:3000,https://x.example:8443").and(CorsPolicy::development());
+        let policy = policy("capacitor://localhost, http://[::1]:3000,https://x.example:8443")
+            .and(CorsPolicy::development());
         for good in [
             "capacitor://localhost",
             "http://[::1]:3000",
@@ -262,20 +272,33 @@ mod tests {
         ] {
             assert!(policy.allows(good), "{good}");
         }
-        for bad in ["https://localhost", "http://localhost.evil:80", "http://localhost:evil", "capacitor://evil"] {
+        for bad in [
+            "https://localhost",
+            "http://localhost.evil:80",
+            "http://localhost:evil",
+            "capacitor://evil",
+        ] {
             assert!(!policy.allows(bad), "{bad}");
         }
     }
 
     #[test]
     fn wrong_entries_are_all_reported() {
-        let wrong = CorsPolicy::parse("*, https://ok.example, https://*.com, example.com, https://a.*.com, https://x/").unwrap_err();
+        let wrong = CorsPolicy::parse(
+            "*, https://ok.example, https://*.com, example.com, https://a.*.com, https://x/",
+        )
+        .unwrap_err();
         assert_eq!(wrong.len(), 5, "{wrong:?}");
     }
 
     #[test]
     fn a_pattern_is_shown_as_it_was_written() {
-        for text in ["https://*.example.com", "http://localhost:*", "https://x.example:8443", "capacitor://localhost"] {
+        for text in [
+            "https://*.example.com",
+            "http://localhost:*",
+            "https://x.example:8443",
+            "capacitor://localhost",
+        ] {
             assert_eq!(text.parse::<OriginPattern>().unwrap().to_string(), text);
         }
     }

@@ -15,7 +15,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// The bounds of the buckets of durations, in seconds.
-const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+const BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0,
+];
 
 /// The route of a request that no route answers: one name for all of them, so that nobody can make series.
 pub(crate) const UNMATCHED: &str = "unmatched";
@@ -45,7 +47,9 @@ impl GaugeSource {
 
 impl fmt::Debug for GaugeSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GaugeSource").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("GaugeSource")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -84,7 +88,11 @@ impl Metrics {
             Unit::Seconds,
             durations.clone(),
         );
-        registry.register("http_requests_in_flight", "Requests being answered", in_flight.clone());
+        registry.register(
+            "http_requests_in_flight",
+            "Requests being answered",
+            in_flight.clone(),
+        );
         registry.register_collector(Box::new(Gauges(gauges)));
         Self {
             registry: RwLock::new(registry),
@@ -165,9 +173,18 @@ mod tests {
 
     #[test]
     fn requests_and_gauges_are_written() {
-        let metrics = Metrics::new(vec![GaugeSource::new("hashing_queue", "Passwords waiting", || 3.0)]);
+        let metrics = Metrics::new(vec![GaugeSource::new(
+            "hashing_queue",
+            "Passwords waiting",
+            || 3.0,
+        )]);
         let running = metrics.begin();
-        metrics.count("GET", Some("/api/v1/progress/{wordId}"), 200, Duration::from_millis(3));
+        metrics.count(
+            "GET",
+            Some("/api/v1/progress/{wordId}"),
+            200,
+            Duration::from_millis(3),
+        );
         let text = metrics.encode().unwrap();
         for line in [
             "parlance_http_requests_total{method=\"GET\",route=\"/api/v1/progress/{wordId}\",status=\"200\"} 1",
@@ -177,7 +194,12 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         drop(running);
-        assert!(metrics.encode().unwrap().contains("parlance_http_requests_in_flight 0"));
+        assert!(
+            metrics
+                .encode()
+                .unwrap()
+                .contains("parlance_http_requests_in_flight 0")
+        );
     }
 
     #[test]

@@ -90,7 +90,11 @@ impl<T: Serialize> Responder for Answer<T> {
         } else {
             HttpResponse::build(self.status).json(self.body)
         };
-        let caching = if self.public { "public, no-cache" } else { "no-store" };
+        let caching = if self.public {
+            "public, no-cache"
+        } else {
+            "no-store"
+        };
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
         for (name, value) in self.headers {
@@ -212,7 +216,8 @@ pub fn check_if_match(req: &HttpRequest, tag: Option<&str>) -> Result<(), ApiErr
 
 /// The value of a `Link` header to the page behind a cursor, with the other parameters of this request.
 pub fn link_next(req: &HttpRequest, cursor: &str) -> HeaderValue {
-    let others = url::form_urlencoded::parse(req.query_string().as_bytes()).filter(|(name, _)| name != "cursor");
+    let others =
+        url::form_urlencoded::parse(req.query_string().as_bytes()).filter(|(name, _)| name != "cursor");
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(others)
         .append_pair("cursor", cursor)
@@ -281,7 +286,9 @@ mod tests {
             ("*".to_owned(), 304),
             ("\"x\"".to_owned(), 200),
         ] {
-            let req = TestRequest::default().insert_header((header::IF_NONE_MATCH, value)).to_http_request();
+            let req = TestRequest::default()
+                .insert_header((header::IF_NONE_MATCH, value))
+                .to_http_request();
             assert_eq!(json_with_etag(&req, &[1, 2]).status().as_u16(), status);
         }
     }
@@ -289,7 +296,9 @@ mod tests {
     #[test]
     fn if_match_compares_strongly_and_wants_something_to_be_there() {
         let with = |value: &'static str| {
-            TestRequest::default().insert_header((header::IF_MATCH, value)).to_http_request()
+            TestRequest::default()
+                .insert_header((header::IF_MATCH, value))
+                .to_http_request()
         };
         assert!(check_if_match(&TestRequest::default().to_http_request(), None).is_ok());
         assert!(check_if_match(&with("\"a\", \"b\""), Some("\"b\"")).is_ok());
@@ -301,14 +310,21 @@ mod tests {
     #[test]
     fn the_next_link_keeps_the_other_parameters() {
         let req = TestRequest::with_uri("/api/v1/x?limit=2&cursor=old&q=a%20b").to_http_request();
-        assert_eq!(link_next(&req, "n-w"), "</api/v1/x?limit=2&q=a+b&cursor=n-w>; rel=\"next\"");
+        assert_eq!(
+            link_next(&req, "n-w"),
+            "</api/v1/x?limit=2&q=a+b&cursor=n-w>; rel=\"next\""
+        );
     }
 
     #[test]
     fn a_cursor_reads_back_and_an_edited_one_is_refused() {
         assert_eq!(decode_cursor(&encode_cursor("12:好")).unwrap(), "12:好");
         for bad in ["!", "a=", &encode_cursor("x").replace('e', "%")] {
-            assert_eq!(decode_cursor(bad).unwrap_err().fields()[0].field, "cursor", "{bad}");
+            assert_eq!(
+                decode_cursor(bad).unwrap_err().fields()[0].field,
+                "cursor",
+                "{bad}"
+            );
         }
         assert!(decode_cursor(&"A".repeat(10_000)).is_err());
     }

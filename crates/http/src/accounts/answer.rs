@@ -69,9 +69,7 @@ impl From<Account> for MeBody {
     fn from(account: Account) -> Self {
         Self {
             success: true,
-            data: MeData {
-                user: account.into(),
-            },
+            data: MeData { user: account.into() },
         }
     }
 }

@@ -73,6 +73,9 @@ mod tests {
     #[test]
     fn it_is_forgotten_with_the_same_path() {
         let header = forgotten(policy(false, CookieSameSite::Lax));
-        assert!(header.contains("Path=/api/v1/auth") && header.contains("Max-Age=0"), "{header}");
+        assert!(
+            header.contains("Path=/api/v1/auth") && header.contains("Max-Age=0"),
+            "{header}"
+        );
     }
 }

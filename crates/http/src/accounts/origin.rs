@@ -14,9 +14,9 @@ pub(super) fn check(req: &HttpRequest, config: &HttpConfig) -> Result<(), ApiErr
     let Some(origin) = req.headers().get(header::ORIGIN) else {
         return Ok(());
     };
-    let allowed = origin
-        .to_str()
-        .is_ok_and(|origin| config.cors.allows(origin) || is_own(origin, host(req, config), is_local(req, config)));
+    let allowed = origin.to_str().is_ok_and(|origin| {
+        config.cors.allows(origin) || is_own(origin, host(req, config), is_local(req, config))
+    });
     if allowed {
         Ok(())
     } else {
@@ -75,7 +75,9 @@ mod tests {
             cors: CorsPolicy::parse("https://app.example.com").unwrap(),
             ..HttpConfig::development()
         };
-        check(&req.to_http_request(), &config).err().map(|error| error.code())
+        check(&req.to_http_request(), &config)
+            .err()
+            .map(|error| error.code())
     }
 
     #[test]
@@ -88,14 +90,21 @@ mod tests {
             "https://api.example.com",
             "",
         ] {
-            assert_eq!(code("api.example.com:8080", Some(origin)), Some(ErrorCode::OriginNotAllowed), "{origin}");
+            assert_eq!(
+                code("api.example.com:8080", Some(origin)),
+                Some(ErrorCode::OriginNotAllowed),
+                "{origin}"
+            );
         }
     }
 
     #[test]
     fn the_own_origin_an_allowed_one_and_none_go_on() {
         assert_eq!(code("api.example.com:8080", None), None);
-        assert_eq!(code("API.example.com:8080", Some("http://api.example.com:8080")), None);
+        assert_eq!(
+            code("API.example.com:8080", Some("http://api.example.com:8080")),
+            None
+        );
         assert_eq!(code("api.example.com", Some("https://api.example.com")), None);
         assert_eq!(code("api.example.com", Some("http://api.example.com")), None);
         assert_eq!(code("api.example.com", Some("https://app.example.com")), None);

@@ -12,5 +12,7 @@ use crate::state::State;
 /// The account of the caller.
 #[api_operation(tag = "accounts", operation_id = "getProfile")]
 pub(crate) async fn handler(state: State, caller: Caller) -> Result<Answer<UserView>, ApiError> {
-    Ok(Answer::private(me::account(&state, caller.user_id()).await?.into()))
+    Ok(Answer::private(
+        me::account(&state, caller.user_id()).await?.into(),
+    ))
 }

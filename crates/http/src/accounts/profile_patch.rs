@@ -55,7 +55,11 @@ impl Validate for Body {
     }
 }
 
-fn check<T: FromStr<Err: Display>>(errors: &mut ValidationErrors, field: &'static str, value: &Merge<String>) {
+fn check<T: FromStr<Err: Display>>(
+    errors: &mut ValidationErrors,
+    field: &'static str,
+    value: &Merge<String>,
+) {
     if let Merge::Value(text) = value
         && let Err(error) = check_form::<T>(text)
     {
@@ -68,7 +72,11 @@ fn check<T: FromStr<Err: Display>>(errors: &mut ValidationErrors, field: &'stati
 /// Takes `application/json` and `application/merge-patch+json`. What the server owns (`id`, `roles`,
 /// `isPremium`, …) is ignored.
 #[api_operation(tag = "accounts", operation_id = "updateProfile")]
-pub(crate) async fn handler(state: State, caller: Writer, body: ApiJson<Body>) -> Result<Answer<UserView>, ApiError> {
+pub(crate) async fn handler(
+    state: State,
+    caller: Writer,
+    body: ApiJson<Body>,
+) -> Result<Answer<UserView>, ApiError> {
     let patch = patch(&body.0)?;
     let account = state
         .services

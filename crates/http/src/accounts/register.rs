@@ -67,9 +67,18 @@ fn command(body: Body) -> Result<Register, ApiError> {
     let password = body.password.unwrap_or_default();
     Ok(Register {
         email: parsed("email", body.email.as_deref().unwrap_or_default())?,
-        password: Password::parse(&password).map_err(|error| ApiError::invalid("password", "format", error.to_string()))?,
-        display_name: body.display_name.as_deref().map(|name| parsed("displayName", name)).transpose()?,
-        username: body.username.as_deref().map(|name| parsed("username", name)).transpose()?,
+        password: Password::parse(&password)
+            .map_err(|error| ApiError::invalid("password", "format", error.to_string()))?,
+        display_name: body
+            .display_name
+            .as_deref()
+            .map(|name| parsed("displayName", name))
+            .transpose()?,
+        username: body
+            .username
+            .as_deref()
+            .map(|name| parsed("username", name))
+            .transpose()?,
     })
 }
 

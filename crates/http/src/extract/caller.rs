@@ -69,7 +69,9 @@ fn authenticate(req: &HttpRequest) -> Result<Principal, ApiError> {
 fn bearer(req: &HttpRequest) -> Result<&str, ApiError> {
     let missing = || ApiError::new(ErrorCode::Unauthorized);
     let value = req.headers().get(header::AUTHORIZATION).ok_or_else(missing)?;
-    let value = value.to_str().map_err(|_| ApiError::token(ErrorCode::Unauthorized))?;
+    let value = value
+        .to_str()
+        .map_err(|_| ApiError::token(ErrorCode::Unauthorized))?;
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
         _ if value.trim().eq_ignore_ascii_case("bearer") => Err(ApiError::token(ErrorCode::Unauthorized)),
@@ -181,8 +183,26 @@ mod tests {
         let code = |features: Features| check_sync(&features, user).err().map(|error| error.code());
         let on = Features::default();
         assert_eq!(code(on), None);
-        assert_eq!(code(Features { auth_enabled: false, ..on }), Some(ErrorCode::ReadOnly));
-        assert_eq!(code(Features { sync_enabled: false, ..on }), Some(ErrorCode::SyncDisabled));
-        assert_eq!(code(Features { sync_rollout_percent: 0, ..on }), Some(ErrorCode::SyncDisabled));
+        assert_eq!(
+            code(Features {
+                auth_enabled: false,
+                ..on
+            }),
+            Some(ErrorCode::ReadOnly)
+        );
+        assert_eq!(
+            code(Features {
+                sync_enabled: false,
+                ..on
+            }),
+            Some(ErrorCode::SyncDisabled)
+        );
+        assert_eq!(
+            code(Features {
+                sync_rollout_percent: 0,
+                ..on
+            }),
+            Some(ErrorCode::SyncDisabled)
+        );
     }
 }

@@ -59,13 +59,19 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for ApiJson<T> {
 }
 
 fn is_json(req: &HttpRequest) -> bool {
-    let Some(Ok(value)) = req.headers().get(header::CONTENT_TYPE).map(|value| value.to_str()) else {
+    let Some(Ok(value)) = req
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map(|value| value.to_str())
+    else {
         return false;
     };
     let Ok(mime) = value.parse::<mime::Mime>() else {
         return false;
     };
-    let utf8 = mime.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
+    let utf8 = mime
+        .get_param(mime::CHARSET)
+        .is_none_or(|charset| charset == mime::UTF_8);
     let json = mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
     mime.type_() == mime::APPLICATION && json && utf8
 }
@@ -147,12 +153,26 @@ mod tests {
     #[test]
     fn json_and_merge_patch_are_taken_and_nothing_else() {
         let taken = |value: &str| {
-            is_json(&TestRequest::default().insert_header((header::CONTENT_TYPE, value)).to_http_request())
+            is_json(
+                &TestRequest::default()
+                    .insert_header((header::CONTENT_TYPE, value))
+                    .to_http_request(),
+            )
         };
-        for good in ["application/json", "application/merge-patch+json", "application/json; charset=UTF-8"] {
+        for good in [
+            "application/json",
+            "application/merge-patch+json",
+            "application/json; charset=UTF-8",
+        ] {
             assert!(taken(good), "{good}");
         }
-        for bad in ["text/plain", "text/json", "application/x-www-form-urlencoded", "", "application/json; charset=utf-16"] {
+        for bad in [
+            "text/plain",
+            "text/json",
+            "application/x-www-form-urlencoded",
+            "",
+            "application/json; charset=utf-16",
+        ] {
             assert!(!taken(bad), "{bad}");
         }
     }

@@ -182,7 +182,10 @@ mod tests {
     #[test]
     fn a_member_twice_is_found_among_many() {
         let mut members: Vec<String> = (0..100).map(|n| format!("\"m{n}\":1")).collect();
-        assert_eq!(check(format!("{{{}}}", members.join(",")).as_bytes()).unwrap(), Shape::Object);
+        assert_eq!(
+            check(format!("{{{}}}", members.join(",")).as_bytes()).unwrap(),
+            Shape::Object
+        );
         members.push("\"m3\":1".into());
         assert!(check(format!("{{{}}}", members.join(",")).as_bytes()).is_err());
     }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::de::value::{MapDeserializer, StrDeserializer};
 use serde::de::{
-    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, Unexpected,
-    VariantAccess, Visitor,
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer,
+    Unexpected, VariantAccess, Visitor,
 };
 
 use super::validation::type_error;
@@ -183,7 +183,11 @@ pub(super) fn percent_decode(text: &str) -> String {
     let mut at = 0;
     while at < bytes.len() {
         let hex = bytes.get(at + 1..at + 3).and_then(|pair| {
-            let digit = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            let digit = |b: u8| {
+                char::from(b)
+                    .to_digit(16)
+                    .and_then(|digit| u8::try_from(digit).ok())
+            };
             Some(digit(pair[0])? << 4 | digit(pair[1])?)
         });
         match (bytes[at], hex) {
@@ -221,12 +225,21 @@ mod tests {
     }
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect()
     }
 
     #[test]
     fn numbers_truth_values_and_names_are_read_from_text() {
-        let pairs = pairs(&[("q", "7"), ("limit", "7"), ("dryRun", "true"), ("level", "advanced"), ("x", "y")]);
+        let pairs = pairs(&[
+            ("q", "7"),
+            ("limit", "7"),
+            ("dryRun", "true"),
+            ("level", "advanced"),
+            ("x", "y"),
+        ]);
         let params: Params = read(&pairs).unwrap();
         let expected = Params {
             q: Some("7".into()),
@@ -240,7 +253,12 @@ mod tests {
     #[test]
     fn every_parameter_that_does_not_fit_is_complained_of() {
         let mut bad = Vec::new();
-        let pairs = pairs(&[("limit", "-1"), ("dryRun", "maybe"), ("level", "hard"), ("q", "x")]);
+        let pairs = pairs(&[
+            ("limit", "-1"),
+            ("dryRun", "maybe"),
+            ("level", "hard"),
+            ("q", "x"),
+        ]);
         let params: Params = read_leniently(pairs, &mut |field| bad.push(field)).unwrap();
         assert_eq!(params.q.as_deref(), Some("x"));
         let mut names: Vec<_> = bad.iter().map(|field| field.field.as_str()).collect();

@@ -210,7 +210,11 @@ fn segments(path: &Path) -> Vec<Segment> {
 
 /// Takes what a path leads to out of a value. The second time, what holds it.
 fn set_aside(value: &mut Value, path: &[Segment], again: bool) -> bool {
-    let path = if again { path.split_last().map_or(path, |(_, rest)| rest) } else { path };
+    let path = if again {
+        path.split_last().map_or(path, |(_, rest)| rest)
+    } else {
+        path
+    };
     let Some((last, parents)) = path.split_last() else {
         return false;
     };
@@ -267,7 +271,10 @@ mod tests {
         if let Some(read) = read_leniently::<Batch>(value, 100, &mut bad) {
             bad.add_invalid(&read);
         }
-        bad.into_vec().into_iter().map(|field| (field.field, field.code)).collect()
+        bad.into_vec()
+            .into_iter()
+            .map(|field| (field.field, field.code))
+            .collect()
     }
 
     fn pair(field: &str, code: &str) -> (String, String) {
@@ -299,7 +306,10 @@ mod tests {
 
     #[test]
     fn an_item_of_the_wrong_type_is_reported_once() {
-        assert_eq!(complaints(json!({"updates": [1, {"wordId": "a"}]})), [pair("updates[0]", "type")]);
+        assert_eq!(
+            complaints(json!({"updates": [1, {"wordId": "a"}]})),
+            [pair("updates[0]", "type")]
+        );
     }
 
     #[test]
@@ -312,7 +322,8 @@ mod tests {
     #[test]
     fn threat_73_a_complaint_never_repeats_the_value() {
         let mut bad = BadFields::default();
-        let value = json!({"deviceName": "canary-secret", "updates": [{"wordId": "w", "studyCount": "canary-2"}]});
+        let value =
+            json!({"deviceName": "canary-secret", "updates": [{"wordId": "w", "studyCount": "canary-2"}]});
         let read: Batch = read_leniently(value, 100, &mut bad).unwrap();
         bad.add_invalid(&read);
         assert!(!format!("{bad:?}").contains("canary"), "{bad:?}");

@@ -47,8 +47,12 @@ async fn receive(req: &mut ServiceRequest, config: &HttpConfig) -> Result<(), Ap
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok());
-    let has_body = length.map_or(headers.contains_key(header::TRANSFER_ENCODING), |length| length > 0);
-    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity");
+    let has_body = length.map_or(headers.contains_key(header::TRANSFER_ENCODING), |length| {
+        length > 0
+    });
+    let encoded = headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| value != "identity");
     if !has_body {
         return Ok(());
     }

@@ -56,30 +56,47 @@ mod tests {
 
     fn walk(peer: &str, headers: &[&str], trusted: &[&str]) -> IpAddr {
         let trusted: Vec<IpAddr> = trusted.iter().map(|text| ip(text)).collect();
-        client_address(ip(peer), headers.iter().copied(), |address| trusted.contains(&address))
+        client_address(ip(peer), headers.iter().copied(), |address| {
+            trusted.contains(&address)
+        })
     }
 
     #[test]
     fn threat_21_a_stranger_cannot_choose_an_address() {
         assert_eq!(walk("9.9.9.9", &["1.1.1.1"], &[]), ip("9.9.9.9"));
         assert_eq!(walk("9.9.9.9", &["1.1.1.1"], &["10.0.0.1"]), ip("9.9.9.9"));
-        assert_eq!(walk("10.0.0.1", &["1.1.1.1, 9.9.9.9"], &["10.0.0.1"]), ip("9.9.9.9"));
+        assert_eq!(
+            walk("10.0.0.1", &["1.1.1.1, 9.9.9.9"], &["10.0.0.1"]),
+            ip("9.9.9.9")
+        );
     }
 
     #[test]
     fn proxies_of_ours_are_walked_from_the_right_over_several_headers() {
         let trusted = ["10.0.0.1", "10.0.0.2"];
-        assert_eq!(walk("10.0.0.1", &["6.6.6.6, 7.7.7.7", "10.0.0.2"], &trusted), ip("7.7.7.7"));
+        assert_eq!(
+            walk("10.0.0.1", &["6.6.6.6, 7.7.7.7", "10.0.0.2"], &trusted),
+            ip("7.7.7.7")
+        );
         assert_eq!(walk("10.0.0.1", &["10.0.0.2"], &trusted), ip("10.0.0.2"));
         assert_eq!(walk("10.0.0.1", &[], &trusted), ip("10.0.0.1"));
     }
 
     #[test]
     fn what_cannot_be_read_ends_the_walk_at_the_last_hop_that_can() {
-        assert_eq!(walk("10.0.0.1", &["1.1.1.1, unknown"], &["10.0.0.1"]), ip("10.0.0.1"));
-        assert_eq!(walk("10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.1"]), ip("2001:db8::1"));
+        assert_eq!(
+            walk("10.0.0.1", &["1.1.1.1, unknown"], &["10.0.0.1"]),
+            ip("10.0.0.1")
+        );
+        assert_eq!(
+            walk("10.0.0.1", &["[2001:db8::1]:443"], &["10.0.0.1"]),
+            ip("2001:db8::1")
+        );
         assert_eq!(walk("10.0.0.1", &["1.2.3.4:5555"], &["10.0.0.1"]), ip("1.2.3.4"));
-        assert_eq!(walk("10.0.0.1", &["[2001:db8::1]"], &["10.0.0.1"]), ip("2001:db8::1"));
+        assert_eq!(
+            walk("10.0.0.1", &["[2001:db8::1]"], &["10.0.0.1"]),
+            ip("2001:db8::1")
+        );
     }
 
     #[test]
@@ -88,6 +105,9 @@ mod tests {
         assert_eq!(key("2001:db8::1"), key("2001:DB8:0:0:ffff::2"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
         assert_eq!(key("::ffff:1.2.3.4"), key("1.2.3.4"));
-        assert_eq!(walk("::ffff:10.0.0.1", &["1.1.1.1"], &["10.0.0.1"]), ip("1.1.1.1"));
+        assert_eq!(
+            walk("::ffff:10.0.0.1", &["1.1.1.1"], &["10.0.0.1"]),
+            ip("1.1.1.1")
+        );
     }
 }

@@ -24,7 +24,10 @@ pub(crate) struct RequestContext {
 impl RequestContext {
     /// Looks at a request.
     pub(super) fn of(req: &ServiceRequest, state: &AppState) -> Self {
-        let sent = req.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+        let sent = req
+            .headers()
+            .get(X_REQUEST_ID)
+            .and_then(|value| value.to_str().ok());
         let id = match sent.filter(|id| is_request_id(id)) {
             Some(id) => id.to_owned(),
             None => state.services.ids.next().to_string(),

@@ -72,10 +72,18 @@ impl Visit {
         let status = res.status().as_u16();
         let headers = res.headers_mut();
         // Set further inside to keep a small body as it is.
-        if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "identity") {
+        if headers
+            .get(header::CONTENT_ENCODING)
+            .is_some_and(|value| value == "identity")
+        {
             headers.remove(header::CONTENT_ENCODING);
         }
-        decorate(headers, &self.state.config, &self.context.id, self.origin.as_ref());
+        decorate(
+            headers,
+            &self.state.config,
+            &self.context.id,
+            self.origin.as_ref(),
+        );
         self.note(route.as_deref(), status);
         res
     }
@@ -84,7 +92,12 @@ impl Visit {
     fn fail(self, error: ApiError) -> Error {
         log_cause(&error, &self.context.id);
         let mut response = error.to_response(&self.context.id, &self.state.config.docs_url);
-        decorate(response.headers_mut(), &self.state.config, &self.context.id, self.origin.as_ref());
+        decorate(
+            response.headers_mut(),
+            &self.state.config,
+            &self.context.id,
+            self.origin.as_ref(),
+        );
         self.note(None, response.status().as_u16());
         InternalError::from_response(error, response).into()
     }

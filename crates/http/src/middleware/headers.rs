@@ -20,7 +20,12 @@ pub(crate) fn content_security_policy(policy: &'static str) -> (HeaderName, Head
 }
 
 /// Writes the headers that every answer has.
-pub(super) fn decorate(headers: &mut HeaderMap, config: &HttpConfig, request_id: &str, origin: Option<&HeaderValue>) {
+pub(super) fn decorate(
+    headers: &mut HeaderMap,
+    config: &HttpConfig,
+    request_id: &str,
+    origin: Option<&HeaderValue>,
+) {
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, id);
     }
@@ -32,18 +37,30 @@ pub(super) fn decorate(headers: &mut HeaderMap, config: &HttpConfig, request_id:
         headers.insert(name, value);
     }
     if config.environment == Environment::Production {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONE_YEAR));
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static(ONE_YEAR),
+        );
     }
     // Also without an origin: a cache in between must keep the answers for different origins apart.
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = allowed_origin(config, origin) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(EXPOSED),
+        );
     }
 }
 
 /// The origin of a request, if it may call from a browser.
-pub(super) fn allowed_origin<'a>(config: &HttpConfig, origin: Option<&'a HeaderValue>) -> Option<&'a HeaderValue> {
+pub(super) fn allowed_origin<'a>(
+    config: &HttpConfig,
+    origin: Option<&'a HeaderValue>,
+) -> Option<&'a HeaderValue> {
     origin.filter(|origin| origin.to_str().is_ok_and(|origin| config.cors.allows(origin)))
 }

@@ -41,7 +41,11 @@ pub(crate) async fn limits(
         Ok(()) => next.call(req).await?.map_into_boxed_body(),
         Err(error) => req.into_response(HttpResponse::from_error(error)),
     };
-    let verdicts = res.request().extensions_mut().remove::<Verdicts>().unwrap_or_default();
+    let verdicts = res
+        .request()
+        .extensions_mut()
+        .remove::<Verdicts>()
+        .unwrap_or_default();
     write_headers(res.headers_mut(), &verdicts);
     Ok(res)
 }
@@ -67,7 +71,12 @@ async fn take(req: &ServiceRequest, state: &AppState, limit: &Limit) -> Result<(
     let Some(context) = RequestContext::from(req).filter(|_| limit.is_on()) else {
         return Ok(());
     };
-    let decision = match state.services.limiter.take(&limit_key(context.client), limit).await {
+    let decision = match state
+        .services
+        .limiter
+        .take(&limit_key(context.client), limit)
+        .await
+    {
         Ok(decision) => decision,
         Err(error) => {
             // A limiter that is down must not take everything down with it.
@@ -92,7 +101,12 @@ async fn take(req: &ServiceRequest, state: &AppState, limit: &Limit) -> Result<(
 
 /// Whole seconds until there is more room: rounded up, so that who waits that long gets in.
 fn seconds(decision: LimitDecision) -> u64 {
-    decision.reset_after.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+    decision
+        .reset_after
+        .as_millis()
+        .div_ceil(1000)
+        .try_into()
+        .unwrap_or(u64::MAX)
 }
 
 fn write_headers(headers: &mut HeaderMap, Verdicts(verdicts): &Verdicts) {
@@ -104,7 +118,12 @@ fn write_headers(headers: &mut HeaderMap, Verdicts(verdicts): &Verdicts) {
         let separator = if policy.is_empty() { "" } else { ", " };
         let (name, quota, window) = (limit.name, limit.quota, limit.window.as_secs());
         let _ = write!(policy, "{separator}\"{name}\";q={quota};w={window}");
-        let _ = write!(state, "{separator}\"{name}\";r={};t={}", decision.remaining, seconds(*decision));
+        let _ = write!(
+            state,
+            "{separator}\"{name}\";r={};t={}",
+            decision.remaining,
+            seconds(*decision)
+        );
     }
     for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -136,14 +155,27 @@ mod tests {
         let mut headers = HeaderMap::new();
         write_headers(&mut headers, &verdicts);
         let value = |name| headers.get(name).unwrap().to_str().unwrap();
-        assert_eq!(value(RATE_LIMIT_POLICY), "\"default\";q=100;w=60, \"login\";q=5;w=60");
+        assert_eq!(
+            value(RATE_LIMIT_POLICY),
+            "\"default\";q=100;w=60, \"login\";q=5;w=60"
+        );
         assert_eq!(value(RATE_LIMIT), "\"default\";r=42;t=18, \"login\";r=4;t=60");
-        assert_eq!((value(X_LIMIT), value(X_REMAINING), value(X_RESET)), ("5", "4", "60"));
+        assert_eq!(
+            (value(X_LIMIT), value(X_REMAINING), value(X_RESET)),
+            ("5", "4", "60")
+        );
     }
 
     #[test]
     fn probes_and_documentation_are_not_limited() {
-        for path in ["/health", "/api/v1/health", "/livez", "/readyz", "/api-docs", "/api-docs/openapi.json"] {
+        for path in [
+            "/health",
+            "/api/v1/health",
+            "/livez",
+            "/readyz",
+            "/api-docs",
+            "/api-docs/openapi.json",
+        ] {
             assert!(is_unlimited(path), "{path}");
         }
         for path in ["/", "/healthy", "/api/v1/config", "/api-docsx", "/api/v1/health/"] {

@@ -11,7 +11,8 @@ use super::headers::allowed_origin;
 use super::state_of;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
-const HEADERS: &str = "Authorization, Content-Type, Accept-Language, If-Match, If-None-Match, X-Request-Id, Idempotency-Key";
+const HEADERS: &str =
+    "Authorization, Content-Type, Accept-Language, If-Match, If-None-Match, X-Request-Id, Idempotency-Key";
 const VARY: &str = "Access-Control-Request-Method, Access-Control-Request-Headers";
 /// How long browsers may remember the answer: two hours is the most that Chromium takes.
 const MAX_AGE_SECONDS: &str = "7200";
@@ -33,9 +34,18 @@ pub(crate) async fn preflight(
     let answer = response.headers_mut();
     answer.append(header::VARY, HeaderValue::from_static(VARY));
     if allowed_origin(&state.config, headers.get(header::ORIGIN)).is_some() {
-        answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
-        answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(HEADERS));
-        answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE_SECONDS));
+        answer.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static(METHODS),
+        );
+        answer.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static(HEADERS),
+        );
+        answer.insert(
+            header::ACCESS_CONTROL_MAX_AGE,
+            HeaderValue::from_static(MAX_AGE_SECONDS),
+        );
     }
     Ok(req.into_response(response))
 }

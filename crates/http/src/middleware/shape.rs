@@ -40,7 +40,11 @@ pub(crate) async fn shape(
 
 /// The error that an answer stands for, unless it is a body of ours.
 fn error_of(res: &ServiceResponse<BoxBody>) -> Option<ApiError> {
-    if let Some(error) = res.response().error().and_then(|error| error.as_error::<ApiError>()) {
+    if let Some(error) = res
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<ApiError>())
+    {
         return Some(error.clone());
     }
     let status = res.status();

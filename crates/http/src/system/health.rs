@@ -159,7 +159,11 @@ fn body(state: &AppState, database_works: bool) -> Body {
         timestamp: rfc3339_millis(state.services.clock.now()),
         uptime_seconds: state.uptime().as_secs(),
         services: Services {
-            database: if database_works { Service::Ok } else { Service::Down },
+            database: if database_works {
+                Service::Ok
+            } else {
+                Service::Down
+            },
             cache: Service::Ok,
             speech: enabled(config.features.speech),
             conversations: enabled(config.features.conversations),
@@ -169,7 +173,10 @@ fn body(state: &AppState, database_works: bool) -> Body {
         cache: Cache {
             redis: Redis { connected: false },
             metrics: CacheMetrics {
-                services: BTreeMap::from([("TTS", HitCount::default()), ("Conversation", HitCount::default())]),
+                services: BTreeMap::from([
+                    ("TTS", HitCount::default()),
+                    ("Conversation", HitCount::default()),
+                ]),
                 overall: HitCount::default(),
             },
         },

@@ -20,7 +20,9 @@ pub fn metrics_app(
         InitError = (),
     >,
 > {
-    App::new().app_data(state).route("/metrics", web::get().to(handler))
+    App::new()
+        .app_data(state)
+        .route("/metrics", web::get().to(handler))
 }
 
 async fn handler(state: State) -> HttpResponse {
