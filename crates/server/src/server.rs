@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
 use anyhow::{Context, anyhow};
 use parlance_http::state::{AppState, Draining, State};
 use parlance_sqlite::SqliteDatabase;
@@ -210,9 +210,9 @@ fn serve_metrics(settings: &Settings, state: &State) -> anyhow::Result<Option<(S
     let bound = listener.local_addr()?;
     let state = state.clone();
     let server = HttpServer::new(move || parlance_http::metrics_app(state.clone()))
-    .workers(1)
-    .client_request_timeout(HEAD_TIMEOUT)
-    .disable_signals()
-    .listen(listener)?;
+        .workers(1)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .disable_signals()
+        .listen(listener)?;
     Ok(Some((bound, Listener::spawn(server.run()))))
 }

@@ -1,0 +1,14 @@
+//! The API through the real router, one module per resource.
+//!
+//! To add a module: write `tests/suite/api/<resource>.rs` with `use crate::harness::{TestApp, assert_problem};`
+//! and name it here, in alphabetical order. Each test starts its own server by `TestApp::start().await` or
+//! `TestApp::builder()`; tests run in parallel and share nothing.
+
+mod feed;
+mod import;
+mod isolation;
+mod learner;
+mod progress;
+mod reviews;
+mod study;
+mod words;

@@ -1,0 +1,241 @@
+//! The server under test.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use parlance_contract::fakes::TestClock;
+use parlance_domain::time::Clock;
+use parlance_memory::Elapsed;
+use parlance_server::server::{Options, Server};
+use parlance_server::settings::{Settings, Values};
+use parlance_server::wiring::Overrides;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use super::{Answer, PASSWORD, RawConnection, TestUser};
+
+/// A running server; dropped, it and its directory are gone.
+pub(crate) struct TestApp {
+    server: Server,
+    client: Client,
+    builder: Builder,
+    dir: TempDir,
+}
+
+/// A server that is to be started.
+#[derive(Clone)]
+pub(crate) struct Builder {
+    settings: Settings,
+    overrides: Overrides,
+    vocabulary: bool,
+    workers: usize,
+}
+
+impl Builder {
+    fn new() -> Self {
+        let settings = Settings::from_values(&Values::from([
+            ("PORT", "0"),
+            ("BCRYPT_COST", "4"),
+            ("METRICS_ADDR", "off"),
+            ("RATE_LIMIT_PER_MINUTE", "0"),
+            ("LOGIN_LIMIT_PER_MINUTE", "0"),
+        ]));
+        Self {
+            settings: settings.unwrap(),
+            overrides: Overrides::default(),
+            vocabulary: false,
+            workers: 2,
+        }
+    }
+
+    /// Changes settings.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Takes the time from a clock that the test moves.
+    pub(crate) fn clock(mut self, clock: &Arc<TestClock>) -> Self {
+        self.overrides.clock = Some(Arc::clone(clock) as Arc<dyn Clock>);
+        self
+    }
+
+    /// Takes the time that limits go by from the test.
+    pub(crate) fn elapsed(mut self, elapsed: Elapsed) -> Self {
+        self.overrides.elapsed = Some(elapsed);
+        self
+    }
+
+    /// Begins with the shipped vocabulary: 10,969 words on 7 lists.
+    pub(crate) fn with_vocabulary(mut self) -> Self {
+        self.vocabulary = true;
+        self
+    }
+
+    /// Starts the server.
+    pub(crate) async fn start(mut self) -> TestApp {
+        let dir = tempfile::tempdir().unwrap();
+        self.settings.data_dir = dir.path().to_owned();
+        self.settings.database = dir.path().join("parlance.db");
+        if self.vocabulary {
+            std::fs::copy(template().await, &self.settings.database).unwrap();
+        }
+        TestApp::launch(self, dir).await
+    }
+}
+
+/// A database with the shipped vocabulary, made once for all tests of a run.
+async fn template() -> &'static Path {
+    static TEMPLATE: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
+    let (_, path) = TEMPLATE
+        .get_or_init(|| async {
+            let dir = tempfile::tempdir().unwrap();
+            let mut settings = Builder::new().settings;
+            settings.data_dir = dir.path().to_owned();
+            settings.database = dir.path().join("parlance.db");
+            let path = settings.database.clone();
+            let server = Server::start(&settings, Options::default()).await.unwrap();
+            server.stop(Duration::ZERO).await;
+            (dir, path)
+        })
+        .await;
+    path
+}
+
+impl TestApp {
+    /// Starts a server as most tests want it.
+    pub(crate) async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A server that differs.
+    pub(crate) fn builder() -> Builder {
+        Builder::new()
+    }
+
+    async fn launch(builder: Builder, dir: TempDir) -> Self {
+        let options = Options {
+            overrides: builder.overrides.clone(),
+            load_vocabulary: false,
+            workers: builder.workers,
+        };
+        let server = Server::start(&builder.settings, options).await.unwrap();
+        let client = Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(60))
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self {
+            server,
+            client,
+            builder,
+            dir,
+        }
+    }
+
+    /// Stops the server in good order and starts another one on the same data.
+    pub(crate) async fn restart(self) -> Self {
+        self.server.stop(Duration::ZERO).await;
+        Self::launch(self.builder, self.dir).await
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Where it serves metrics.
+    pub(crate) fn metrics_address(&self) -> SocketAddr {
+        self.server.metrics_address().unwrap()
+    }
+
+    /// The running server, for whoever looks behind the API.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The directory of its data.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The whole URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address())
+    }
+
+    /// A request to be completed; see [`TestApp::send`].
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// Sends a request and reads its answer.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// Reads.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// Posts JSON.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Posts bytes as if they were JSON.
+    pub(crate) async fn post_bytes(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let request = self.request(Method::POST, path);
+        self.send(
+            request
+                .header("content-type", "application/json")
+                .body(body.into()),
+        )
+        .await
+    }
+
+    /// Posts nothing, with a refresh cookie.
+    pub(crate) async fn post_cookie(&self, path: &str, cookie: &str) -> Answer {
+        let request = self.request(Method::POST, path);
+        self.send(request.header("cookie", format!("refreshToken={cookie}")))
+            .await
+    }
+
+    /// A connection for bytes that no client would send.
+    pub(crate) async fn connect(&self) -> RawConnection {
+        RawConnection::open(self.address()).await
+    }
+
+    /// Makes an account with a new address and [`PASSWORD`], and signs it in.
+    pub(crate) async fn register(&self) -> TestUser {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        self.register_as(&format!("learner{number}@example.com")).await
+    }
+
+    /// Makes an account with this address and [`PASSWORD`], and signs it in.
+    pub(crate) async fn register_as(&self, email: &str) -> TestUser {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let answer = self.post("/api/v1/auth/register", &body).await.expect(201);
+        self.user_of(email, &answer)
+    }
+
+    /// Signs an account of [`PASSWORD`] in once more, as on another device.
+    pub(crate) async fn login(&self, email: &str) -> TestUser {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let answer = self.post("/api/v1/auth/login", &body).await.expect(200);
+        self.user_of(email, &answer)
+    }
+
+    fn user_of(&self, email: &str, answer: &Answer) -> TestUser {
+        let base = format!("http://{}", self.address());
+        TestUser::new(self.client.clone(), base, email, answer)
+    }
+}

@@ -1,0 +1,26 @@
+//! A server of its own for each test: real router, real port, real SQLite in a directory of its own.
+//!
+//! ```ignore
+//! #[tokio::test]
+//! async fn a_new_learner_has_no_progress() {
+//!     let app = TestApp::start().await;
+//!     let user = app.register().await;
+//!     assert_eq!(user.get("/api/v1/progress").await.json(), json!([]));
+//!     assert_problem(&app.get("/api/v1/progress").await, 401, "UNAUTHORIZED");
+//! }
+//! ```
+//!
+//! By default passwords are hashed at the lowest cost, limits and metrics are off, and no vocabulary is loaded:
+//! [`Builder`] changes each of these. The time is the machine's unless a [`Builder::clock`] is given.
+
+#![expect(dead_code, reason = "the modules of the suite use different parts of it")]
+
+mod answer;
+mod app;
+mod raw;
+mod user;
+
+pub(crate) use answer::{Answer, assert_problem};
+pub(crate) use app::{Builder, TestApp};
+pub(crate) use raw::RawConnection;
+pub(crate) use user::{PASSWORD, TestUser};
