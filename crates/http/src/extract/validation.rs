@@ -242,7 +242,7 @@ fn set_aside(value: &mut Value, path: &[Segment], again: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
     use serde_json::json;
 
     use super::*;
@@ -256,7 +256,7 @@ mod tests {
         device_name: Option<String>,
     }
 
-    #[derive(Debug, Deserialize, Validate)]
+    #[derive(Debug, Deserialize, Serialize, Validate)]
     #[serde(rename_all = "camelCase")]
     struct Update {
         #[validate(required)]
