@@ -21,7 +21,7 @@ use crate::middleware::limits::login_limit;
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(resource("/auth/register").route(post().to(register::handler)))
-        .service(resource("/auth/login").route(post().wrap(from_fn(login_limit)).to(login::handler)))
+        .service(resource("/auth/login").route(post().to(login::handler).wrap(from_fn(login_limit))))
         .service(resource("/auth/refresh").route(post().to(refresh::handler)))
         .service(resource("/auth/logout").route(post().to(logout::handler)))
         .service(resource("/auth/me").route(get().to(me::handler)))
