@@ -6,7 +6,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use actix_web::HttpServer;
-use actix_web::dev::ServerHandle;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
+use actix_web::middleware::{Next, from_fn};
 use anyhow::{Context, anyhow};
 use parlance_http::state::{AppState, Draining, State};
 use parlance_sqlite::SqliteDatabase;
@@ -173,22 +176,44 @@ impl Listener {
 fn serve_api(settings: &Settings, state: &State, workers: usize) -> anyhow::Result<(SocketAddr, Listener)> {
     let address = SocketAddr::new(settings.host, settings.port);
     let state = state.clone();
-    let server = HttpServer::new(move || parlance_http::app(state.clone()))
-        .workers(workers)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .max_connections(MAX_CONNECTIONS_PER_WORKER)
-        .backlog(BACKLOG)
-        .shutdown_timeout(FINISH.as_secs())
-        .disable_signals()
-        .bind(address)
-        .with_context(|| format!("cannot listen on {address}; HOST and PORT choose another address"))?;
+    let server =
+        HttpServer::new(move || parlance_http::app(state.clone()).wrap(from_fn(part_while_draining)))
+            .workers(workers)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .keep_alive(KEEP_ALIVE)
+            .max_connections(MAX_CONNECTIONS_PER_WORKER)
+            .backlog(BACKLOG)
+            .shutdown_timeout(FINISH.as_secs())
+            .disable_signals()
+            .bind(address)
+            .with_context(|| format!("cannot listen on {address}; HOST and PORT choose another address"))?;
     let bound = server
         .addrs()
         .first()
         .copied()
         .ok_or_else(|| anyhow!("nothing is bound"))?;
     Ok((bound, Listener::spawn(server.run())))
+}
+
+/// Asks clients to come back on another connection once the server is about to stop.
+///
+/// Whoever is told so never sends a request on a connection that is just being closed.
+async fn part_while_draining(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    let draining = response
+        .request()
+        .app_data::<State>()
+        .is_some_and(|state| state.services.draining.has_begun());
+    if draining {
+        response
+            .response_mut()
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
 }
 
 /// Serves metrics on an address of their own; in development they are done without when it is taken.

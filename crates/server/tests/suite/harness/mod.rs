@@ -11,7 +11,7 @@
 //! ```
 //!
 //! By default passwords are hashed at the lowest cost, limits and metrics are off, and no vocabulary is loaded:
-//! [`Builder`] changes each of these. The time is the machine's unless a [`Builder::clock`] is given.
+//! `TestApp::builder()` changes each of these. The time is the machine's unless the builder is given another clock.
 
 #![expect(dead_code, reason = "the modules of the suite use different parts of it")]
 
@@ -21,6 +21,6 @@ mod raw;
 mod user;
 
 pub(crate) use answer::{Answer, assert_problem};
-pub(crate) use app::{Builder, TestApp};
+pub(crate) use app::TestApp;
 pub(crate) use raw::RawConnection;
 pub(crate) use user::{PASSWORD, TestUser};

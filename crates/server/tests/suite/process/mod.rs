@@ -1,1 +1,10 @@
 //! The real binary: how it starts, what it refuses, how it stops, what a crash leaves.
+
+mod binary;
+mod canary;
+mod commands;
+mod crash;
+mod shutdown;
+mod start;
+
+pub(crate) use binary::{Parlance, Running};
