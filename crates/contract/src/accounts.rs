@@ -214,7 +214,7 @@ pub async fn a_save_touches_no_other_account(stores: &Stores) {
 pub async fn a_hash_is_replaced_only_while_it_is_the_old_one(stores: &Stores) {
     let account = kept(stores, 1).await;
     let hash = |text: &str| PasswordHash::from_stored(text.to_owned());
-    let stored = async || {
+    let current = async || {
         let found = stores.accounts.by_email(&account.email).await.unwrap();
         found.unwrap().password_hash
     };
@@ -225,9 +225,9 @@ pub async fn a_hash_is_replaced_only_while_it_is_the_old_one(stores: &Stores) {
             .await
             .unwrap();
     };
-    let first = stored().await;
+    let first = current().await;
     replace(&first, &hash("second")).await;
-    assert_eq!(stored().await, hash("second"));
+    assert_eq!(current().await, hash("second"));
     replace(&first, &hash("third")).await;
-    assert_eq!(stored().await, hash("second"));
+    assert_eq!(current().await, hash("second"));
 }

@@ -2,8 +2,9 @@
 
 use futures_util::future::join_all;
 use parlance_domain::ids::ListId;
+use parlance_domain::words::MatchRank::{Contains, Exact, Prefix};
 use parlance_domain::words::{
-    Difficulty, ImportSummary, MatchRank, Vocabulary, Word, WordCursor, WordHit, WordQuery, fold_text,
+    Difficulty, ImportSummary, Vocabulary, Word, WordCursor, WordHit, WordQuery, fold_text,
 };
 
 use crate::stores::{Stores, list_id, vocabulary, word, word_id};
@@ -140,7 +141,7 @@ pub async fn an_import_replaces_the_list(stores: &Stores) {
             .map(|id| word(id, id, id, "other", None))
             .to_vec(),
     );
-    next.list.name = "Another name".to_owned();
+    next.list.name = String::from("Another name");
     next.list.difficulty = Difficulty::Advanced;
     next.list.tags.clear();
     let summary = stores.words.import(&next).await.unwrap();
@@ -182,7 +183,7 @@ pub async fn an_import_is_kept_whole_or_not_at_all(stores: &Stores) {
             .map(|id| word(id, "changed", id, "changed", None))
             .to_vec(),
     );
-    broken.list.name = "Broken".to_owned();
+    broken.list.name = String::from("Broken");
     assert!(stores.words.import(&broken).await.is_err());
     let words = words_of(stores, &list_id("lesson")).await;
     assert_eq!(ids(&words), ["w1", "w2"]);
@@ -256,15 +257,9 @@ pub async fn other_forms_and_glosses_are_found(stores: &Stores) {
     stores.words.import(&lessons()).await.unwrap();
     let hits = search(stores, &query("您好")).await;
     assert_eq!(hits.len(), 1);
-    assert_eq!(
-        (hits[0].word.id.as_str(), hits[0].rank),
-        ("w-hello", MatchRank::Exact)
-    );
+    assert_eq!((hits[0].word.id.as_str(), hits[0].rank), ("w-hello", Exact));
     let hits = search(stores, &query("reen")).await;
-    assert_eq!(
-        (hits[0].word.id.as_str(), hits[0].rank),
-        ("w-green", MatchRank::Contains)
-    );
+    assert_eq!((hits[0].word.id.as_str(), hits[0].rank), ("w-green", Contains));
     assert!(found(stores, "nothing like it").await.is_empty());
     // Two forms beside each other are not one text.
     assert!(found(stores, "妳好您好").await.is_empty());
@@ -300,14 +295,13 @@ pub async fn better_matches_come_first_then_frequent_words_then_by_id(stores: &S
         .iter()
         .map(|hit| hit.rank)
         .collect();
-    use MatchRank::{Contains, Exact, Prefix};
     assert_eq!(ranks, [Exact, Exact, Exact, Prefix, Prefix, Contains, Contains]);
 }
 
 /// Languages are compared without regard to case.
 pub async fn a_language_narrows_the_search(stores: &Stores) {
     let mut german = word("w-de", "Haus", "Haus", "house", Some(1));
-    german.language = "de".to_owned();
+    german.language = String::from("de");
     let words = vec![german, word("w-zh", "号", "haus", "number", Some(2))];
     stores.words.import(&vocabulary("lesson", words)).await.unwrap();
     for (language, expected) in [

@@ -1,10 +1,9 @@
 //! The rules of appending.
 
 use futures_util::future::join_all;
+use parlance_domain::progress::MergeOutcome::{Imported, Merged, Unchanged};
 use parlance_domain::progress::Rating::{Again, Easy, Good, Hard};
-use parlance_domain::progress::{
-    Changes, FOLD_VERSION, IfMatch, MergeItem, MergeOutcome, Refusal, Submission,
-};
+use parlance_domain::progress::{Changes, FOLD_VERSION, IfMatch, MergeItem, Refusal, Submission};
 
 use super::learner::{
     Learner, confidence, counts, forget, merge, only_if, review, review_id, submission, undo,
@@ -20,7 +19,7 @@ pub async fn a_review_is_logged_and_its_row_is_read_back(stores: &Stores) {
         (1, 0, 1)
     );
     let row = ann.row("w1").await.unwrap();
-    assert_eq!(appended.rows, [row.clone()]);
+    assert_eq!(appended.rows, std::slice::from_ref(&row));
     assert_eq!((row.revision, row.fold_version), (1, FOLD_VERSION));
     assert_eq!((row.created_at, row.updated_at), (at(60), at(60)));
     assert_eq!((row.last.at, row.last.id), (at(10), review_id(1)));
@@ -210,7 +209,7 @@ pub async fn a_forgotten_word_is_a_tombstone_and_can_begin_again(stores: &Stores
     assert_eq!((late.accepted, late.rows.len()), (1, 0));
     let begun = ann.review(vec![review(5, "w1", Good, 90)], 100).await;
     let row = ann.row("w1").await.unwrap();
-    assert_eq!(begun.rows, [row.clone()]);
+    assert_eq!(begun.rows, std::slice::from_ref(&row));
     assert_ne!(row.id, first.id);
     assert_eq!(row.created_at, at(100));
     assert_eq!(ann.counts("w1").await, (1, 1));
@@ -313,7 +312,6 @@ pub async fn a_merge_raises_and_never_lowers(stores: &Stores) {
         ])
     };
     let appended = ann.send(items(), 61).await;
-    use MergeOutcome::{Imported, Merged, Unchanged};
     assert_eq!(appended.merged, [Merged, Unchanged, Imported]);
     assert_eq!(ann.counts("w1").await, (5, 4));
     assert_eq!(ann.counts("w2").await, (5, 5));
@@ -339,7 +337,7 @@ pub async fn a_dry_run_decides_and_changes_nothing(stores: &Stores) {
         ..submission(Changes::Merge(items), 61)
     };
     let appended = stores.progress.append(ann.user, &dry).await.unwrap();
-    assert_eq!(appended.merged, [MergeOutcome::Merged, MergeOutcome::Imported]);
+    assert_eq!(appended.merged, [Merged, Imported]);
     assert_eq!(ann.everything().await, before);
     let appended = ann.set(vec![confidence(4, "w3", 0.5)], 62).await;
     assert_eq!(appended.revision, 2);

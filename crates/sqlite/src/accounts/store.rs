@@ -5,8 +5,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Account, AccountStore, AccountWithPassword, Email, InsertAccountError, PasswordHash, SaveAccountError,
-    Session, Username,
+    Account, AccountStore, AccountWithPassword, CefrLevel, DisplayName, Email, InsertAccountError,
+    LanguageTag, PasswordHash, SaveAccountError, Session, Username,
 };
 use parlance_domain::ids::UserId;
 use parlance_domain::port::PortError;
@@ -194,10 +194,10 @@ fn one(found: Result<AccountRow, DieselError>) -> Result<Option<AccountWithPassw
 
 fn save_profile(account: &Account, expected: u64) -> SaveProfile<'_> {
     SaveProfile::new(
-        account.display_name.as_ref().map(|name| name.as_str()),
-        account.native_language.as_ref().map(|tag| tag.as_str()),
-        account.target_language.as_ref().map(|tag| tag.as_str()),
-        account.proficiency_level.map(|level| level.as_str()),
+        account.display_name.as_ref().map(DisplayName::as_str),
+        account.native_language.as_ref().map(LanguageTag::as_str),
+        account.target_language.as_ref().map(LanguageTag::as_str),
+        account.proficiency_level.map(CefrLevel::as_str),
         account.time_zone.name(),
         account.updated_at.timestamp_millis(),
         to_i64(account.revision),

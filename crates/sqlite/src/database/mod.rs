@@ -74,9 +74,7 @@ pub struct SqliteDatabase {
 }
 
 struct Inner {
-    path: PathBuf,
-    deadline: Duration,
-    readers: usize,
+    config: SqliteConfig,
     writes: Sender<writer::Message>,
     reads: Sender<readers::Message>,
     counters: Arc<Counters>,
@@ -94,13 +92,13 @@ impl SqliteDatabase {
     ///
     /// A database that holds migrations which this program does not know is refused. Blocks, for as long as the
     /// migrations take when they are applied.
-    pub fn open(config: SqliteConfig) -> Result<Self, OpenError> {
-        let path = std::path::absolute(&config.path).map_err(|source| OpenError::File {
+    pub fn open(mut config: SqliteConfig) -> Result<Self, OpenError> {
+        config.path = std::path::absolute(&config.path).map_err(|source| OpenError::File {
             path: config.path.clone(),
             source,
         })?;
-        connection::create_file(&path)?;
-        let mut connection = connection::writer(&path)?;
+        connection::create_file(&config.path)?;
+        let mut connection = connection::writer(&config.path)?;
         let unknown = migrations::state(&mut connection)?.unknown;
         if !unknown.is_empty() {
             return Err(OpenError::NewerSchema(unknown));
@@ -108,30 +106,28 @@ impl SqliteDatabase {
         if config.migrate {
             migrations::run(&mut connection)?;
         }
-        Self::start(path, connection, &config)
+        Self::start(connection, config)
     }
 
-    fn start(path: PathBuf, connection: SqliteConnection, config: &SqliteConfig) -> Result<Self, OpenError> {
+    fn start(connection: SqliteConnection, config: SqliteConfig) -> Result<Self, OpenError> {
         let queue = config.queue.max(1);
         let counters = Arc::new(Counters::default());
         let (writes, write_messages) = bounded(queue);
         let (reads, read_messages) = bounded(queue);
         let mut threads = Threads::default();
         for _ in 0..config.readers.max(1) {
-            let reader = spawn_reader(&path, &read_messages, &counters)?;
+            let reader = spawn_reader(&config.path, &read_messages, &counters)?;
             threads.readers.push(reader);
         }
-        let writer = writer::Writer {
+        let thread = writer::Writer {
             connection,
             messages: write_messages,
             group_limit: config.group_limit.max(1),
             counters: Arc::clone(&counters),
         };
-        threads.writer = Some(spawn("sqlite-writer", move || writer.run())?);
+        threads.writer = Some(spawn("sqlite-writer", move || thread.run())?);
         let inner = Inner {
-            path,
-            deadline: config.deadline,
-            readers: threads.readers.len(),
+            config,
             writes,
             reads,
             counters,
@@ -159,14 +155,14 @@ impl SqliteDatabase {
         DatabaseStats {
             writes_waiting: self.inner.writes.len(),
             reads_waiting: self.inner.reads.len(),
-            readers: self.inner.readers,
+            readers: self.inner.config.readers.max(1),
             ..self.inner.counters.read()
         }
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.inner.path
+        &self.inner.config.path
     }
 
     /// Finishes the reads and writes that wait, ends the threads and empties the write-ahead log into the file.
@@ -210,7 +206,7 @@ impl SqliteDatabase {
     }
 
     async fn wait<T, R>(&self, answer: oneshot::Receiver<Result<T, Fail<R>>>) -> Result<T, Fail<R>> {
-        match tokio::time::timeout(self.inner.deadline, answer).await {
+        match tokio::time::timeout(self.inner.config.deadline, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StoreError::Closed.into()),
             Err(_) => Err(StoreError::Timeout.into()),
@@ -218,7 +214,7 @@ impl SqliteDatabase {
     }
 
     fn own_connection(&self) -> Result<SqliteConnection, MigrateError> {
-        connection::writer(&self.inner.path).map_err(|error| match error {
+        connection::writer(&self.inner.config.path).map_err(|error| match error {
             OpenError::Connection(error) => error.into(),
             OpenError::Setup(error) => error.into(),
             other => MigrateError::Migration(Box::new(other)),
