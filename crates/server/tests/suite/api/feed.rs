@@ -22,7 +22,7 @@ async fn follow(learner: &Learner<'_>, after: &str, limit: usize) -> (Vec<Value>
             "only the last page is short"
         );
         all.extend(changes.iter().cloned());
-        cursor = page["cursor"].as_str().unwrap().to_owned();
+        page["cursor"].as_str().unwrap().clone_into(&mut cursor);
         if page["hasMore"] == false {
             return (all, cursor);
         }
