@@ -1,0 +1,96 @@
+//! Which error codes a route can answer with.
+
+use serde_json::{Map, Value};
+
+use super::operation::{self, Operation};
+use crate::error::ErrorCode;
+
+/// The codes of one route alone, by the id of its operation. A route without any is listed too: a new one is
+/// not described until somebody has thought about its errors.
+const OWN: &[(&str, &[ErrorCode])] = {
+    use ErrorCode::{
+        AuthDisabled, EmailExists, InvalidCredentials, InvalidRefreshToken, ListNotFound,
+        MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound, ReadOnly,
+        RefreshTokenReused, ReviewNotFound, SyncDisabled, UsernameExists, WeakPassword, WordNotFound,
+    };
+    &[
+        (
+            "register",
+            &[WeakPassword, EmailExists, UsernameExists, AuthDisabled],
+        ),
+        ("login", &[InvalidCredentials, AuthDisabled]),
+        (
+            "refresh",
+            &[
+                MissingRefreshToken,
+                InvalidRefreshToken,
+                RefreshTokenReused,
+                OriginNotAllowed,
+                AuthDisabled,
+            ],
+        ),
+        ("logout", &[OriginNotAllowed]),
+        ("getSession", &[]),
+        ("getProfile", &[]),
+        ("updateProfile", &[ReadOnly]),
+        ("listWordLists", &[]),
+        ("getWordList", &[ListNotFound]),
+        ("getListWords", &[ListNotFound]),
+        ("getListProgress", &[ListNotFound]),
+        ("searchWordLists", &[]),
+        ("searchWords", &[]),
+        ("getWord", &[WordNotFound]),
+        ("listProgress", &[]),
+        ("getProgress", &[ProgressNotFound]),
+        ("setProgress", &[PreconditionFailed, ReadOnly, SyncDisabled]),
+        ("deleteProgress", &[ProgressNotFound, ReadOnly, SyncDisabled]),
+        ("setProgressBatch", &[ReadOnly, SyncDisabled]),
+        ("getProgressStats", &[]),
+        ("listDueProgress", &[ListNotFound]),
+        ("listActivity", &[]),
+        ("listProgressChanges", &[]),
+        ("importProgress", &[ReadOnly, SyncDisabled]),
+        ("recordReviews", &[ReadOnly, SyncDisabled]),
+        ("undoReview", &[ReviewNotFound, ReadOnly, SyncDisabled]),
+        ("listReviews", &[]),
+        ("getStudy", &[ListNotFound]),
+        ("getConfig", &[]),
+        ("health", &[]),
+        ("healthV1", &[]),
+        ("live", &[]),
+        ("ready", &[]),
+    ]
+};
+
+/// The codes that a route can answer with, in the order of the catalogue; `None` when nobody has thought of it.
+pub(super) fn of(operation: &Operation<'_>, fields: &Map<String, Value>) -> Option<Vec<ErrorCode>> {
+    let (_, own) = OWN.iter().find(|(id, _)| *id == operation.id)?;
+    let mut codes = own.to_vec();
+    if operation::has_body(fields) {
+        codes.extend([
+            ErrorCode::MalformedJson,
+            ErrorCode::ValidationFailed,
+            ErrorCode::RequestTimeout,
+            ErrorCode::PayloadTooLarge,
+            ErrorCode::UnsupportedMediaType,
+        ]);
+    }
+    if operation::has_parameters(fields) {
+        codes.push(ErrorCode::ValidationFailed);
+    }
+    if operation::wants_bearer(fields) {
+        codes.extend([ErrorCode::Unauthorized, ErrorCode::TokenExpired]);
+    }
+    if operation.is_limited() {
+        codes.push(ErrorCode::RateLimitExceeded);
+    }
+    if operation.id != "live" {
+        codes.push(ErrorCode::InternalError);
+    }
+    if operation.is_limited() || operation.id == "ready" {
+        codes.push(ErrorCode::Unavailable);
+    }
+    codes.sort();
+    codes.dedup();
+    Some(codes)
+}
