@@ -7,6 +7,13 @@ use crate::{generate, licences, supply, tidy};
 
 type Step = (&'static str, fn() -> Result<()>);
 
+/// What to check.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only these: format, tidy, licences, supply, clippy, documentation, generated
+    only: Vec<String>,
+}
+
 const STEPS: [Step; 7] = [
     ("format", format),
     ("tidy", tidy::run),
@@ -14,13 +21,23 @@ const STEPS: [Step; 7] = [
     ("supply", supply::run),
     ("clippy", clippy),
     ("documentation", documentation),
-    ("generated files", generate::check),
+    ("generated", generate::check),
 ];
 
 /// Takes every step, even when one fails, so that everything that is wrong is told at once.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let only = &arguments.only;
+    if let Some(unknown) = only
+        .iter()
+        .find(|name| STEPS.iter().all(|(step, _)| step != name))
+    {
+        bail!("there is no check `{unknown}`");
+    }
     let mut failed = Vec::new();
     for (name, step) in STEPS {
+        if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
+            continue;
+        }
         println!("== {name}");
         if let Err(error) = step() {
             eprintln!("error: {error:#}");

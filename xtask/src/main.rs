@@ -32,7 +32,7 @@ enum Task {
     /// Runs the whole test suite
     Test(test::Arguments),
     /// Runs what CI demands besides the tests
-    Check,
+    Check(check::Arguments),
     /// Checks the rules of the house that the compiler does not know
     Tidy,
     /// Writes openapi.json
@@ -59,7 +59,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
     process::stop_children_when_interrupted()?;
     match task {
         Task::Test(arguments) => test::run(arguments),
-        Task::Check => check::run(),
+        Task::Check(arguments) => check::run(arguments),
         Task::Tidy => tidy::run(),
         Task::Openapi => generate::openapi(),
         Task::Generate => generate::run(),

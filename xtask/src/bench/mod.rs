@@ -5,7 +5,8 @@ mod load;
 mod report;
 mod server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -49,18 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let folder = tempfile::tempdir().context("no folder for the data")?;
     let mut report = Report::new(arguments.connections);
 
-    let server = Server::start(&binary, folder.path())?;
-    report.first_start = server.start_up();
-    server.stop()?;
-    let mut starts = Vec::new();
-    for _ in 0..STARTS {
-        let server = Server::start(&binary, folder.path())?;
-        starts.push(server.start_up());
-        server.stop()?;
-    }
-    starts.sort();
-    report.start = starts[STARTS / 2];
-
+    measure_starts(&binary, folder.path(), &mut report)?;
     let server = Server::start(&binary, folder.path())?;
     report.idle_memory = server.memory()?;
     let tokens = client::register(server.address(), LEARNERS)?;
@@ -92,6 +82,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ratio >= WANTED_RATIO,
         "grouped writes reach {ratio:.1} times one connection; {WANTED_RATIO} are wanted"
     );
+    Ok(())
+}
+
+fn measure_starts(binary: &Path, folder: &Path, report: &mut Report) -> Result<()> {
+    let start = || -> Result<Duration> {
+        let server = Server::start(binary, folder)?;
+        let took = server.start_up();
+        server.stop()?;
+        Ok(took)
+    };
+    report.first_start = start()?;
+    let mut starts = (0..STARTS).map(|_| start()).collect::<Result<Vec<_>>>()?;
+    starts.sort();
+    report.start = starts[STARTS / 2];
     Ok(())
 }
 

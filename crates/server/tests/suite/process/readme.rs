@@ -1,7 +1,11 @@
 //! The walk of the README, run word for word.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use tokio::process::Command;
+
+use super::Parlance;
 
 const README: &str = include_str!("../../../../../README.md");
 /// Where the README's server listens.
@@ -17,44 +21,9 @@ fn blocks() -> Vec<&'static str> {
     blocks.map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
-/// The binary as `cargo run` starts it, but in a directory and on a port of its own.
-struct Running {
-    child: Child,
-    base: String,
-}
-
-impl Running {
-    fn start(dir: &std::path::Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_parlance"))
-            .current_dir(dir)
-            .env("PORT", "0")
-            .env("METRICS_ADDR", "off")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines
-            .find_map(|line| {
-                line.unwrap()
-                    .split_once("listening on http://")
-                    .map(|(_, base)| base.to_owned())
-            })
-            .expect("the banner does not say where the server listens");
-        Self { child, base }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Runs the walk in one shell; what each block printed.
-fn walk(base: &str, dir: &std::path::Path) -> Vec<String> {
-    let curl = Command::new("curl").arg("--version").output();
+async fn walk(address: SocketAddr, dir: &Path) -> Vec<String> {
+    let curl = Command::new("curl").arg("--version").output().await;
     assert!(
         curl.is_ok(),
         "the walk of the README needs curl: install it, such as by `apt-get install curl`"
@@ -62,10 +31,11 @@ fn walk(base: &str, dir: &std::path::Path) -> Vec<String> {
     let script = blocks().join(&format!("printf '{}'\n", FENCE.replace('\n', "\\n")));
     let output = Command::new("sh")
         .arg("-euc")
-        .arg(script.replace(BASE, base))
+        .arg(script.replace(BASE, &format!("localhost:{}", address.port())))
         .current_dir(dir)
         .env("no_proxy", "localhost")
         .output()
+        .await
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -73,15 +43,17 @@ fn walk(base: &str, dir: &std::path::Path) -> Vec<String> {
     said.split(FENCE).map(str::to_owned).collect()
 }
 
-#[test]
-fn the_walk_of_the_readme_works_word_for_word() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Running::start(dir.path());
-    let said = walk(&server.base, dir.path());
+#[tokio::test]
+async fn the_walk_of_the_readme_works_word_for_word() {
+    let parlance = Parlance::new()
+        .set("RATE_LIMIT_PER_MINUTE", "100")
+        .set("LOGIN_LIMIT_PER_MINUTE", "5");
+    let server = parlance.serve().await;
+    let said = walk(server.address, parlance.dir()).await;
     let expected: [&[&str]; 8] = [
         &[r#""email":"ann@example.com""#],
         &[r#""id":"hsk3-band-7-9""#, r#""wordId":"zh-00003""#, "学习"],
-        &[r#""progress":null"#],
+        &[r#""wordId":"zh-00005""#, r#""progress":null"#],
         &[
             r#""accepted":1,"duplicates":0"#,
             r#""studyCount":2,"correctCount":1"#,
@@ -90,7 +62,10 @@ fn the_walk_of_the_readme_works_word_for_word() {
             r#""accepted":0,"duplicates":1"#,
             r#""studyCount":2,"correctCount":1"#,
         ],
-        &[r#""confidence":0.7"#, r#""studyCount":1,"correctCount":1"#],
+        &[
+            r#""confidence":0.7"#,
+            r#""wordId":"zh-00003","studyCount":1,"correctCount":1"#,
+        ],
         &[r#""hasMore":false"#, r#""totalWords":2"#],
         &[r#""accessToken""#, r#""success":true"#],
     ];
@@ -100,4 +75,5 @@ fn the_walk_of_the_readme_works_word_for_word() {
             assert!(said.contains(part), "{part} is not in {said}");
         }
     }
+    server.stop().await;
 }
