@@ -82,10 +82,10 @@ async fn hear_of_ended_sessions(sessions: Arc<Sessions>, pubsub: Arc<dyn PubSub>
     // Whatever was announced before the subscription is in the store.
     sessions.load_revoked().await?;
     while let Some(message) = ended.next().await {
-        let id = message.as_ref().try_into().map(Uuid::from_bytes);
-        match id {
-            Ok(id) => sessions.ended_elsewhere(SessionId(id)),
-            Err(_) => tracing::warn!("a message about an ended session is unreadable"),
+        if let Ok(id) = message.as_ref().try_into().map(Uuid::from_bytes) {
+            sessions.ended_elsewhere(SessionId(id));
+        } else {
+            tracing::warn!("a message about an ended session is unreadable");
         }
     }
     Ok(())

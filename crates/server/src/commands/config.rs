@@ -6,7 +6,7 @@ use crate::logs::say;
 use crate::settings::Settings;
 
 /// What to do with settings.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Copy, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Say everything that is wrong with the settings, without starting anything
     Check,

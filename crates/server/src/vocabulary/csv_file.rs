@@ -92,7 +92,7 @@ pub fn read_words(csv: &[u8], language: &str) -> Result<Vec<Word>, ImportFileErr
         let line = start.line() + blank_lines(csv, start.byte());
         let word = row
             .map_err(|error| describe(&error))
-            .and_then(|row| word(row, language));
+            .and_then(|row| word(&row, language));
         match word {
             Ok(word) => match seen.insert(word.id.clone(), line) {
                 Some(first) => problems.push(RowProblem {
@@ -132,7 +132,7 @@ fn describe(error: &csv::Error) -> String {
     }
 }
 
-fn word(row: Row, language: &str) -> Result<Word, String> {
+fn word(row: &Row, language: &str) -> Result<Word, String> {
     let id: WordId = row
         .word_id
         .trim()

@@ -1,5 +1,7 @@
 //! What belongs to one learner is out of reach of everybody else.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::learner::{Learner, id, review, with_words};
@@ -189,6 +191,40 @@ async fn without_a_token_nothing_is_shown_or_changed() {
         );
         forged.refused(401, "UNAUTHORIZED");
     }
+}
+
+/// The template of a path as the description of the API writes it.
+fn template(path: &str) -> String {
+    let path = path.split('?').next().unwrap();
+    let id = id(1);
+    let parts = path.split('/').map(|part| match part {
+        "a" => "{wordId}",
+        "hsk3-band-1" => "{listId}",
+        part if part == id => "{id}",
+        part => part,
+    });
+    format!("/api/v1{}", parts.collect::<Vec<_>>().join("/"))
+}
+
+#[tokio::test]
+async fn threat_30_no_route_of_a_learner_is_left_out_of_these_tests() {
+    let app = TestApp::start().await;
+    let document = app.get("/api-docs/openapi.json").await.expect(200).json();
+    let tested: BTreeSet<_> = user_routes()
+        .iter()
+        .map(|(method, path, _)| format!("{method} {}", template(path)))
+        .collect();
+    let mut described = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            // The account itself is walked with the routes of accounts.
+            let of_account = ["/api/v1/auth/me", "/api/v1/users/me"].contains(&path.as_str());
+            if operation["security"][0].get("bearer").is_some() && !of_account {
+                described.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+    }
+    assert_eq!(tested, described);
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ impl TestApp {
         let server = Server::start(&builder.settings, options).await.unwrap();
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .no_proxy()
             .build()
             .unwrap();

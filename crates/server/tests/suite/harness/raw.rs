@@ -96,15 +96,9 @@ impl RawConnection {
 
     /// `false` at the end of the stream.
     async fn read_more(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
-        let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await;
-        match read.expect("the server neither answered nor closed the connection") {
-            Ok(0) | Err(_) => false,
-            Ok(count) => {
-                self.unread.extend_from_slice(&buffer[..count]);
-                true
-            }
-        }
+        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await;
+        let read = read.expect("the server neither answered nor closed the connection");
+        read.is_ok_and(|count| count > 0)
     }
 }
 

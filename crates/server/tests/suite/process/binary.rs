@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::harness::{Answer, PASSWORD, TestUser};
 
 /// Long enough for a busy machine, short enough to fail a test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The binary, the directory it works in, and its settings.
 pub(crate) struct Parlance {
