@@ -47,7 +47,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(binary) => std::path::absolute(binary)?,
         None => build()?,
     };
-    let folder = tempfile::tempdir().context("no folder for the data")?;
+    // Not the system's folder for temporary files, which may be memory and flush nothing.
+    let folder = tempfile::tempdir_in(target()?).context("no folder for the data")?;
     let mut report = Report::new(arguments.connections);
 
     measure_starts(&binary, folder.path(), &mut report)?;
@@ -117,6 +118,9 @@ fn build() -> Result<PathBuf> {
         "--package",
         "parlance-server",
     ]))?;
-    let target = workspace::metadata()?.target_directory;
-    Ok(target.join("release/parlance").into_std_path_buf())
+    Ok(target()?.join("release/parlance"))
+}
+
+fn target() -> Result<PathBuf> {
+    Ok(workspace::metadata()?.target_directory.into_std_path_buf())
 }
