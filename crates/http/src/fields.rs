@@ -2,6 +2,7 @@
 
 use parlance_domain::accounts::LanguageTag;
 use parlance_domain::ids::{EventId, ListId, WordId};
+use schemars::schema::{InstanceType, Schema, SchemaObject};
 
 use crate::error::{ApiError, FieldError};
 
@@ -56,6 +57,15 @@ impl Faults {
         faults.take::<()>(field, Err(fault));
         ApiError::validation(faults.0)
     }
+}
+
+/// The description of a text that is one of these.
+pub(crate) fn one_of(names: &[&str]) -> Schema {
+    Schema::Object(SchemaObject {
+        instance_type: Some(InstanceType::String.into()),
+        enum_values: Some(names.iter().map(|name| (*name).into()).collect()),
+        ..SchemaObject::default()
+    })
 }
 
 /// A whole number between two bounds.

@@ -6,12 +6,14 @@ use parlance_domain::ids::EventId;
 use parlance_domain::progress::{NewSet, Rating, Reviewed, SetProgress};
 use parlance_domain::time::{Timestamp, from_epoch_millis};
 use schemars::JsonSchema;
+use schemars::r#gen::SchemaGenerator;
+use schemars::schema::Schema;
 use serde::Deserialize;
 use validator::Validate;
 
 use super::loose::{Items, Object, Scalar};
 use crate::error::ApiError;
-use crate::fields::{Fault, Faults, review_id};
+use crate::fields::{Fault, Faults, one_of, review_id};
 
 /// What fixes members of a word's progress; what it does not carry stays.
 #[derive(Debug, Deserialize, JsonSchema, ApiComponent, Validate)]
@@ -92,12 +94,8 @@ pub(super) struct NewReviewBody {
         example = "example_word_id"
     )]
     word_id: Scalar,
-    /// How well it was remembered: `again`, `hard`, `good` or `easy`.
-    #[schemars(
-        with = "String",
-        regex(pattern = "^(again|hard|good|easy)$"),
-        example = "example_rating"
-    )]
+    /// How well it was remembered.
+    #[schemars(schema_with = "rating_schema", example = "example_rating")]
     rating: Scalar,
     /// When, in RFC 3339, from the year 2000; more than 5 minutes ahead of the server it is taken as the
     /// time of arrival.
@@ -262,6 +260,11 @@ fn example_word_id() -> &'static str {
 
 fn example_review_id() -> &'static str {
     "01932f6e-7a2b-7c3d-8e4f-5a6b7c8d9e0f"
+}
+
+/// The description of a rating.
+pub(super) fn rating_schema(_: &mut SchemaGenerator) -> Schema {
+    one_of(&["again", "hard", "good", "easy"])
 }
 
 fn example_rating() -> &'static str {

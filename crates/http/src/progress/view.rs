@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
+use super::body::rating_schema;
 use super::instant::rfc3339_millis;
 use crate::words::WordView;
 
@@ -205,8 +206,8 @@ pub(super) struct ReviewView<'a> {
     /// The word.
     #[schemars(example = "example_word_id")]
     word_id: &'a str,
-    /// How well it was remembered: `again`, `hard`, `good` or `easy`.
-    #[schemars(regex(pattern = "^(again|hard|good|easy)$"))]
+    /// How well it was remembered.
+    #[schemars(schema_with = "rating_schema")]
     rating: &'a str,
     /// When it happened; the time of arrival if the device's clock was ahead.
     #[serde(serialize_with = "rfc3339_millis")]

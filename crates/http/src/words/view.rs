@@ -5,7 +5,11 @@ use parlance_domain::ids::ListId;
 use parlance_domain::progress::ListProgress;
 use parlance_domain::words::{Word, WordList};
 use schemars::JsonSchema;
+use schemars::r#gen::SchemaGenerator;
+use schemars::schema::Schema;
 use serde::{Serialize, Serializer};
+
+use crate::fields::one_of;
 
 /// A list of words in the order in which they are best learnt.
 #[derive(Debug, Serialize, JsonSchema, ApiComponent)]
@@ -21,8 +25,8 @@ pub(super) struct ListView<'a> {
     description: &'a str,
     /// The language of its words (BCP 47).
     language: &'a str,
-    /// Whom it suits: `beginner`, `intermediate` or `advanced`.
-    #[schemars(regex(pattern = r"^(beginner|intermediate|advanced)$"))]
+    /// Whom it suits.
+    #[schemars(schema_with = "difficulty_schema")]
     difficulty: &'a str,
     /// Labels to find it by.
     tags: &'a [String],
@@ -175,6 +179,10 @@ impl<'a> From<&'a ListProgress> for ListProgressView<'a> {
             progress_percent: *percent,
         }
     }
+}
+
+fn difficulty_schema(_: &mut SchemaGenerator) -> Schema {
+    one_of(&["beginner", "intermediate", "advanced"])
 }
 
 fn is_chinese(language: &str) -> bool {
