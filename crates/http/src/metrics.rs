@@ -128,7 +128,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Everything in the text format of OpenMetrics.
+    /// Everything in the text format of `OpenMetrics`.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry.read())?;

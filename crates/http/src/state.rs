@@ -96,6 +96,7 @@ impl Default for Timeouts {
 
 /// What is switched on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are what it is about")]
 pub struct Features {
     /// `APP_AUTH_ENABLED`: without it nobody signs in and nothing is changed.
     pub auth_enabled: bool,

@@ -31,7 +31,7 @@ fn host<'a>(req: &'a HttpRequest, config: &HttpConfig) -> Option<&'a str> {
     let value = forwarded.or_else(|| req.headers().get(header::HOST));
     match value {
         Some(value) => value.to_str().ok(),
-        None => req.uri().authority().map(|authority| authority.as_str()),
+        None => req.uri().authority().map(actix_web::http::uri::Authority::as_str),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an account looks like to its owner.
 
 use apistos::ApiComponent;
-use parlance_domain::accounts::Account;
+use parlance_domain::accounts::{Account, CefrLevel, Role};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -66,10 +66,10 @@ impl From<Account> for UserView {
             email: email.as_str().to_owned(),
             username: username.map(|name| name.as_str().to_owned()),
             display_name: display_name.map(|name| name.as_str().to_owned()),
-            roles: roles.into_iter().map(|role| role.as_str()).collect(),
+            roles: roles.into_iter().map(Role::as_str).collect(),
             native_language: native_language.map(|tag| tag.as_str().to_owned()),
             target_language: target_language.map(|tag| tag.as_str().to_owned()),
-            proficiency_level: proficiency_level.map(|level| level.as_str()),
+            proficiency_level: proficiency_level.map(CefrLevel::as_str),
             time_zone: time_zone.name(),
             is_premium,
             email_verified,

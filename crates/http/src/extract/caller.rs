@@ -80,7 +80,7 @@ fn bearer(req: &HttpRequest) -> Result<&str, ApiError> {
 }
 
 /// Whether anything may be written.
-pub(crate) fn check_writable(features: &Features) -> Result<(), ApiError> {
+pub(crate) fn check_writable(features: Features) -> Result<(), ApiError> {
     if features.auth_enabled {
         Ok(())
     } else {
@@ -88,7 +88,7 @@ pub(crate) fn check_writable(features: &Features) -> Result<(), ApiError> {
     }
 }
 
-fn check_sync(features: &Features, user: UserId) -> Result<(), ApiError> {
+fn check_sync(features: Features, user: UserId) -> Result<(), ApiError> {
     check_writable(features)?;
     if features.sync_enabled && rollout_place(user) < features.sync_rollout_percent {
         Ok(())
@@ -113,9 +113,9 @@ macro_rules! authority {
             type Future = Ready<Result<Self, ApiError>>;
 
             fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-                let check: fn(&Features, UserId) -> Result<(), ApiError> = $check;
+                let check: fn(Features, UserId) -> Result<(), ApiError> = $check;
                 ready(authenticate(req).and_then(|principal| {
-                    check(&state(req)?.config.features, principal.user_id)?;
+                    check(state(req)?.config.features, principal.user_id)?;
                     Ok(Self(principal))
                 }))
             }
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn flags_decide_who_may_write() {
         let user = UserId(Uuid::from_u128(1));
-        let code = |features: Features| check_sync(&features, user).err().map(|error| error.code());
+        let code = |features: Features| check_sync(features, user).err().map(|error| error.code());
         let on = Features::default();
         assert_eq!(code(on), None);
         assert_eq!(

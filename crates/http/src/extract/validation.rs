@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -166,7 +167,7 @@ fn path_text(path: &[Segment]) -> String {
     let mut text = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => drop(write!(text, "[{index}]")),
             Segment::Map { key } => text = join(&text, key),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
