@@ -72,12 +72,6 @@ fn clippy() -> Result<()> {
 }
 
 fn documentation() -> Result<()> {
-    let mut command = cargo([
-        "doc",
-        "--locked",
-        "--no-deps",
-        "--workspace",
-        "--document-private-items",
-    ]);
+    let mut command = cargo(["doc", "--locked", "--no-deps", "--workspace"]);
     run_command(command.env("RUSTDOCFLAGS", "--deny warnings"))
 }
