@@ -43,6 +43,12 @@ impl<'a> Learner<'a> {
         &self.user.as_ref().unwrap().id
     }
 
+    /// Signs in once more, as after the clock has moved past the life of a token.
+    pub(super) async fn sign_in_again(&mut self) {
+        let email = self.user.as_ref().unwrap().email.clone();
+        self.user = Some(self.app.login(&email).await);
+    }
+
     /// Sends a request to a path below `/api/v1`, with JSON if there is a body.
     pub(super) async fn send(
         &self,

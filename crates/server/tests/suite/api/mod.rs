@@ -4,7 +4,9 @@
 //! and name it here, in alphabetical order. Each test starts its own server by `TestApp::start().await` or
 //! `TestApp::builder()`; tests run in parallel and share nothing.
 
+mod days;
 mod feed;
+mod flags;
 mod import;
 mod isolation;
 mod learner;
