@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 
@@ -14,6 +14,11 @@ type Done<T> = Result<T, NoRefusal>;
 
 statement!(Sum() -> (BigInt, BigInt) = "SELECT count(*), coalesce(sum(number), 0) FROM numbers");
 statement!(Insert(number: i64 => BigInt) = "INSERT INTO numbers (number) VALUES (?)");
+statement!(
+    Pragmas() -> (Text, BigInt, BigInt)
+        = "SELECT journal_mode, synchronous, foreign_keys \
+           FROM pragma_journal_mode, pragma_synchronous, pragma_foreign_keys"
+);
 statement!(InsertOrphan(parent: i64 => BigInt) = "INSERT INTO children (parent) VALUES (?)");
 
 /// A database with a table of numbers, and one of children whose parents are looked for at the commit.
@@ -73,6 +78,16 @@ async fn until(holds: impl Fn() -> bool) {
     while !holds() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_commit_is_on_the_disk_and_foreign_keys_are_kept() {
+    let (database, _directory) = numbers(|_| ()).await;
+    let pragmas: Done<(String, i64, i64)> = database
+        .write(|connection| Ok(Pragmas::new().get_result(connection)?))
+        .await;
+    // 2 is FULL.
+    assert_eq!(pragmas.unwrap(), ("wal".to_owned(), 2, 1));
 }
 
 #[tokio::test]

@@ -4,5 +4,7 @@ mod append;
 mod event;
 mod row;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use store::SqliteProgress;

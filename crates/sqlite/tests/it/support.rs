@@ -25,6 +25,7 @@ pub(crate) fn open(path: impl Into<PathBuf>) -> SqliteDatabase {
     let mut config = SqliteConfig::new(path);
     // The tests run beside each other, and the disk may be slow.
     config.deadline = std::time::Duration::from_mins(1);
+    config.queue = 20_000;
     SqliteDatabase::open(config).unwrap()
 }
 
