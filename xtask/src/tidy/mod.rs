@@ -2,6 +2,7 @@
 
 mod arrows;
 mod contexts;
+mod documents;
 mod modules;
 mod words;
 
@@ -26,6 +27,11 @@ pub(crate) fn run() -> Result<()> {
     for file in workspace::files(&[".rs"])? {
         modules::check(&file, &mut findings);
     }
+    let documents = workspace::files(&[".md"])?;
+    for file in &documents {
+        documents::check(workspace::root(), file, &mut findings);
+    }
+    documents::check_decisions(&documents, &mut findings);
     for file in workspace::files(words::ENDINGS)? {
         words::check(&file, &mut findings);
     }
