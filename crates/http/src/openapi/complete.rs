@@ -16,7 +16,7 @@ pub(super) fn complete(document: &mut Value, version: &str) {
         "title": "Parlance",
         "version": version,
         "description": text::DESCRIPTION,
-        "license": { "name": "MIT OR Apache-2.0", "url": "https://spdx.org/licenses/MIT.html" },
+        "license": { "name": "MIT OR Apache-2.0", "url": "https://spdx.org/licenses/" },
     });
     document["servers"] = json!([{ "url": "/", "description": "This server" }]);
     document["tags"] = text::TAGS

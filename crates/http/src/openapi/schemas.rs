@@ -10,7 +10,7 @@ pub(super) fn tidy(document: &mut Value) {
         .unwrap_or_default();
     visit(document, &mut |value| {
         refer(value, &schemas);
-        type_nullable(value, &schemas);
+        inline_nullable(value, &schemas);
         drop_title(value);
     });
 }
@@ -45,8 +45,9 @@ fn refer(members: &mut Map<String, Value>, schemas: &Map<String, Value>) {
     }
 }
 
-/// `nullable` says nothing beside a reference alone: it needs a `type` (OpenAPI 3.0.3, schema object).
-fn type_nullable(members: &mut Map<String, Value>, schemas: &Map<String, Value>) {
+/// `nullable` beside a reference changes nothing, since what is referred to still is not null (OpenAPI 3.0.3,
+/// schema object): what is referred to is written out and made nullable.
+fn inline_nullable(members: &mut Map<String, Value>, schemas: &Map<String, Value>) {
     if members.get("nullable") != Some(&Value::Bool(true)) || members.contains_key("type") {
         return;
     }
@@ -54,9 +55,15 @@ fn type_nullable(members: &mut Map<String, Value>, schemas: &Map<String, Value>)
         .get("allOf")
         .and_then(|all| all[0]["$ref"].as_str())
         .and_then(|reference| reference.rsplit('/').next())
-        .and_then(|name| schemas.get(name));
-    if let Some(kind) = target.map(|schema| schema["type"].clone()) {
-        members.insert("type".to_owned(), kind);
+        .and_then(|name| schemas.get(name))
+        .and_then(Value::as_object);
+    let Some(target) = target else { return };
+    members.remove("allOf");
+    for (name, value) in target {
+        members.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    if let Some(choices) = members.get_mut("enum").and_then(Value::as_array_mut) {
+        choices.push(Value::Null);
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Body {
     cache: Cache,
 }
 
-/// `ok`; `degraded` when something beside the database is down; `down` when the database is.
+/// `ok`, or `down` when the database is; `degraded` is for what it can do without.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
