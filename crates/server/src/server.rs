@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::middleware::{Next, from_fn};
 use anyhow::{Context, anyhow};
+use parlance_domain::pubsub::PubSub;
 use parlance_http::state::{AppState, Draining, State};
 use parlance_sqlite::SqliteDatabase;
 use tokio::task::JoinHandle;
@@ -61,6 +63,7 @@ pub struct Server {
     metrics: Option<(SocketAddr, Listener)>,
     workers: Workers,
     database: SqliteDatabase,
+    pubsub: Arc<dyn PubSub>,
     draining: Draining,
     _lock: ServeLock,
 }
@@ -105,6 +108,7 @@ impl Server {
             metrics,
             workers,
             database: system.database,
+            pubsub: system.pubsub,
             draining,
             _lock: lock,
         })
@@ -128,6 +132,11 @@ impl Server {
     /// The database, for whoever looks behind the API.
     pub const fn database(&self) -> &SqliteDatabase {
         &self.database
+    }
+
+    /// What copies of the program tell each other by.
+    pub const fn pubsub(&self) -> &Arc<dyn PubSub> {
+        &self.pubsub
     }
 
     /// Waits until it no longer listens though nobody stopped it.

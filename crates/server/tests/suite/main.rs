@@ -7,6 +7,10 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod cancellation;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod workers;

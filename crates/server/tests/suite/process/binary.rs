@@ -33,6 +33,8 @@ pub(crate) struct Running {
     client: Client,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Where it serves metrics.
+    pub(crate) metrics: Option<SocketAddr>,
     /// What it wrote to standard error so far.
     pub(crate) log: Written,
     /// What it wrote to standard output so far.
@@ -179,9 +181,18 @@ impl Running {
             child,
             client: Client::builder().no_proxy().build().unwrap(),
             address: line["address"].as_str().unwrap().parse().unwrap(),
+            metrics: line["metrics"].as_str().map(|address| address.parse().unwrap()),
             log,
             out,
         }
+    }
+
+    /// Reads the metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.metrics.unwrap());
+        let response = self.client.get(url).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        response.text().await.unwrap()
     }
 
     /// The whole URL of a path.
@@ -233,6 +244,13 @@ impl Running {
             email,
             answer,
         )
+    }
+
+    /// How much memory it holds, in bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
     /// Sends a signal.

@@ -10,14 +10,10 @@ async fn threat_73_no_secret_comes_out_in_logs_metrics_or_errors() {
     let secret = "qX7vK2mZ9wR4tY8uP3sD6fG1hJ5kL0nBcanaryKEY";
     let password = "Canary-Password-1";
     let email = "canary.person@example.com";
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
     let parlance = Parlance::new()
         .set("JWT_SECRET", secret)
         .set("RUST_LOG", "trace")
-        .set("METRICS_ADDR", &free.to_string());
+        .set("METRICS_ADDR", "127.0.0.1:0");
     let server = parlance.serve().await;
     let body = json!({ "email": email, "password": password, "displayName": "Canary-Name" });
     let registered = server.post("/api/v1/auth/register", &body).await.expect(201);
@@ -75,9 +71,7 @@ async fn threat_73_no_secret_comes_out_in_logs_metrics_or_errors() {
         .post_cookie("/api/v1/auth/logout", &successor)
         .await
         .expect(200);
-    let metrics = reqwest::get(format!("http://{free}/metrics")).await.unwrap();
-    assert_eq!(metrics.status(), 200);
-    let metrics = metrics.text().await.unwrap();
+    let metrics = server.metrics().await;
     let (log, out) = (server.log.clone(), server.out.clone());
     server.stop().await;
     log.line("\"stopped\"").await.unwrap();

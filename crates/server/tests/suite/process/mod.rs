@@ -4,6 +4,7 @@ mod binary;
 mod canary;
 mod commands;
 mod crash;
+mod hostile;
 mod readme;
 mod shutdown;
 mod start;

@@ -1,0 +1,72 @@
+//! What the server does without being asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use chrono::TimeDelta;
+use parlance_contract::fakes::TestClock;
+use parlance_domain::accounts::{RotationTerms, SESSION_REVOKED, SessionStore};
+use parlance_domain::ids::SessionId;
+use parlance_domain::time::Clock;
+use parlance_sqlite::SqliteSessions;
+use serde_json::Value;
+
+use crate::harness::{TestApp, TestUser};
+
+/// Long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn session_of(user: &TestUser) -> SessionId {
+    let payload = user.token.split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+    claims["sid"].as_str().unwrap().parse().unwrap()
+}
+
+async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+    let waited = tokio::time::timeout(PATIENCE, async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{what}");
+}
+
+#[tokio::test]
+async fn a_session_that_another_copy_says_has_ended_is_refused() {
+    let app = TestApp::start().await;
+    let (ended, other) = (app.register().await, app.register().await);
+    let message = Bytes::copy_from_slice(session_of(&ended).0.as_bytes());
+    let pubsub = app.server().pubsub();
+    pubsub
+        .publish(SESSION_REVOKED, Bytes::from_static(b"unreadable"))
+        .await
+        .unwrap();
+    pubsub.publish(SESSION_REVOKED, message).await.unwrap();
+    eventually("the session is still good", async || {
+        ended.get("/api/v1/auth/me").await.status == 401
+    })
+    .await;
+    other.get("/api/v1/auth/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn expired_sessions_are_deleted_at_the_start() {
+    let clock = Arc::new(TestClock::default());
+    let app = TestApp::builder().clock(&clock).start().await;
+    let old = app.register().await;
+    clock.advance(TimeDelta::days(8));
+    let young = app.login(&old.email).await;
+    let app = app.restart().await;
+    let terms = RotationTerms {
+        now: clock.now(),
+        grace: TimeDelta::zero(),
+        lifetime: TimeDelta::days(7),
+    };
+    let store = SqliteSessions::new(app.server().database().clone());
+    let exists = async |user: &TestUser| store.rotate(session_of(user), 99, terms).await.unwrap().is_some();
+    eventually("the expired session is still there", async || !exists(&old).await).await;
+    assert!(exists(&young).await);
+}
