@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use parlance_http::metrics::GaugeSource;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
@@ -15,6 +16,7 @@ const BUFFERED_LINES: usize = 16_384;
 
 /// Writes log lines while it lives; dropped, what waits is written.
 pub struct Logs {
+    dropped: ErrorCounter,
     _writer: WorkerGuard,
 }
 
@@ -25,12 +27,25 @@ impl Logs {
             .lossy(true)
             .buffered_lines_limit(BUFFERED_LINES)
             .finish(Stubborn(io::stderr()));
+        let dropped = writer.error_counter();
         let filter = EnvFilter::try_new(&settings.filter)?;
         tracing_subscriber::registry()
             .with(layer(settings.format, writer).with_filter(filter))
             .try_init()?;
         log_panics();
-        Ok(Self { _writer: guard })
+        Ok(Self {
+            dropped,
+            _writer: guard,
+        })
+    }
+
+    /// Tells how many lines were dropped because they came faster than they could be written.
+    pub fn gauge(&self) -> GaugeSource {
+        let dropped = self.dropped.clone();
+        GaugeSource::new("log_lines_dropped", "Log lines dropped", move || {
+            // More than 2³² of them are as bad.
+            f64::from(u32::try_from(dropped.dropped_lines()).unwrap_or(u32::MAX))
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use actix_web::http::ConnectionType;
 use actix_web::middleware::{Next, from_fn};
 use anyhow::{Context, anyhow};
 use parlance_domain::pubsub::PubSub;
+use parlance_http::metrics::GaugeSource;
 use parlance_http::state::{AppState, Draining, State};
 use parlance_sqlite::SqliteDatabase;
 use tokio::task::JoinHandle;
@@ -39,6 +40,8 @@ const BACKLOG: u32 = 2_048;
 pub struct Options {
     /// What stands in for the machine's own.
     pub overrides: Overrides,
+    /// What is measured besides.
+    pub gauges: Vec<GaugeSource>,
     /// Whether the shipped vocabulary is loaded.
     pub load_vocabulary: bool,
     /// How many threads answer requests.
@@ -49,6 +52,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             overrides: Overrides::default(),
+            gauges: Vec::new(),
             load_vocabulary: true,
             workers: available_parallelism().map_or(1, usize::from),
         }
@@ -83,7 +87,8 @@ impl Server {
             let settings = settings.clone();
             tokio::task::spawn_blocking(move || wiring::open_database(&settings)).await??
         };
-        let system = System::wire(settings, &secrets, database, options.overrides);
+        let mut system = System::wire(settings, &secrets, database, options.overrides);
+        system.http.gauges.extend(options.gauges);
         let loaded = if options.load_vocabulary {
             shipped::load(system.word_store.as_ref(), data_dir.path())
                 .await
@@ -158,7 +163,10 @@ impl Server {
             listener.handle.stop(false).await;
         }
         drop(self.workers);
-        self.database.close().await;
+        // Whatever was acknowledged is on the disk already: a database that hangs is not waited for.
+        if tokio::time::timeout(FINISH, self.database.close()).await.is_err() {
+            tracing::error!("the database did not close in time");
+        }
     }
 }
 

@@ -11,19 +11,23 @@ use crate::shutdown::Signals;
 /// Serves; the first signal ends it in good order, the second at once.
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let logs = Logs::start(&settings.logs)?;
-    let served = serve(&settings).await;
+    let served = serve(&settings, &logs).await;
     // What waits is written before the error is.
     drop(logs);
     served
 }
 
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
+async fn serve(settings: &Settings, logs: &Logs) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    let options = Options {
+        gauges: vec![logs.gauge()],
+        ..Options::default()
+    };
     let mut server = tokio::select! {
-        started = Server::start(settings, Options::default()) => started?,
+        started = Server::start(settings, options) => started?,
         _ = signals.next() => return Ok(()),
     };
     greet(settings, &server);

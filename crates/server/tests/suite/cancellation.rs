@@ -67,7 +67,7 @@ async fn threat_52_ten_thousand_requests_cut_at_any_moment_leave_nothing_half_do
             async move {
                 tokio::spawn(async move { hang_up(&app, bytes, number).await })
                     .await
-                    .unwrap()
+                    .unwrap();
             }
         })
         .await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::learner::{Learner, id, review};
 use crate::harness::TestApp;
 
-const DAY: &str = "2026-01-01T08:00:00.000Z";
+const DAY: &str = "2024-01-01T08:00:00.000Z";
 
 fn writes() -> Vec<(&'static str, String, Option<Value>)> {
     vec![

@@ -1,5 +1,9 @@
 //! `/study`, `/progress/due`, `/progress/stats`, `/progress/activity`: what to do next, and what was done.
 
+use std::sync::Arc;
+
+use chrono::DateTime;
+use parlance_contract::fakes::TestClock;
 use serde_json::{Value, json};
 
 use super::learner::{Learner, id, review, with_words};
@@ -18,10 +22,10 @@ fn words(items: &Value) -> Vec<&str> {
 async fn with_due_words(app: &TestApp) -> Learner<'_> {
     let ann = Learner::new(app).await;
     let reviews = [
-        review(&id(1), "zh-00003", "good", "2026-01-04T08:00:00Z"),
-        review(&id(2), "zh-00002", "good", "2026-01-03T08:00:00Z"),
-        review(&id(3), "my-own", "good", "2026-01-02T08:00:00Z"),
-        review(&id(4), "zh-00695", "again", "2026-01-01T08:00:00Z"),
+        review(&id(1), "zh-00003", "good", "2024-01-04T08:00:00Z"),
+        review(&id(2), "zh-00002", "good", "2024-01-03T08:00:00Z"),
+        review(&id(3), "my-own", "good", "2024-01-02T08:00:00Z"),
+        review(&id(4), "zh-00695", "again", "2024-01-01T08:00:00Z"),
     ];
     ann.post("/reviews", &json!({"reviews": reviews})).await.ok();
     ann.put("/progress/zh-00001", &json!({"confidence": 1}))
@@ -77,7 +81,9 @@ async fn study_is_what_is_due_and_then_new_words_of_the_list() {
 
 #[tokio::test]
 async fn statistics_count_rows_and_days() {
-    let app = with_words().await;
+    let now = DateTime::parse_from_rfc3339("2024-03-01T12:00:00Z").unwrap();
+    let clock = Arc::new(TestClock::new(now.to_utc()));
+    let app = TestApp::builder().clock(&clock).start().await;
     let ann = Learner::new(&app).await;
     let nothing = json!({
         "totalWords": 0, "studiedWords": 0, "masteredWords": 0, "totalStudyCount": 0, "averageConfidence": 0.0,
@@ -85,7 +91,7 @@ async fn statistics_count_rows_and_days() {
     });
     assert_eq!(ann.get("/progress/stats").await.ok(), nothing);
     let reviews: Vec<_> = (1..=3)
-        .map(|n| review(&id(n), "a", "good", &format!("2026-01-0{n}T08:00:00Z")))
+        .map(|n| review(&id(n), "a", "good", &format!("2024-01-0{n}T08:00:00Z")))
         .collect();
     ann.post("/reviews", &json!({"reviews": reviews})).await.ok();
     let ahead = review(&id(4), "b", "again", "2046-01-01T08:00:00Z");
@@ -126,19 +132,19 @@ async fn activity_is_told_by_day_without_empty_days() {
     let app = with_words().await;
     let ann = Learner::new(&app).await;
     let reviews = [
-        review(&id(1), "a", "good", "2026-01-01T08:00:00Z"),
-        review(&id(2), "a", "again", "2026-01-01T09:00:00Z"),
-        review(&id(3), "b", "easy", "2026-01-03T23:30:00Z"),
+        review(&id(1), "a", "good", "2024-01-01T08:00:00Z"),
+        review(&id(2), "a", "again", "2024-01-01T09:00:00Z"),
+        review(&id(3), "b", "easy", "2024-01-03T23:30:00Z"),
     ];
     ann.post("/reviews", &json!({"reviews": reviews})).await.ok();
-    let path = "/progress/activity?from=2026-01-01&to=2026-01-03";
+    let path = "/progress/activity?from=2024-01-01&to=2024-01-03";
     let expected = json!([
-        {"date": "2026-01-01", "reviews": 2, "correct": 1, "newWords": 1},
-        {"date": "2026-01-03", "reviews": 1, "correct": 1, "newWords": 1},
+        {"date": "2024-01-01", "reviews": 2, "correct": 1, "newWords": 1},
+        {"date": "2024-01-03", "reviews": 1, "correct": 1, "newWords": 1},
     ]);
     assert_eq!(ann.get(path).await.ok(), expected);
     let one_day = ann
-        .get("/progress/activity?from=2026-01-01&to=2026-01-01")
+        .get("/progress/activity?from=2024-01-01&to=2024-01-01")
         .await
         .ok();
     assert_eq!(one_day, json!([expected[0]]));
@@ -152,10 +158,10 @@ async fn activity_is_told_by_day_without_empty_days() {
     .ok();
     assert_eq!(ann.get(path).await.ok(), json!([expected[0]]));
     let next_day = ann
-        .get("/progress/activity?from=2026-01-04&to=2026-01-04")
+        .get("/progress/activity?from=2024-01-04&to=2024-01-04")
         .await
         .ok();
-    assert_eq!(next_day[0]["date"], "2026-01-04");
+    assert_eq!(next_day[0]["date"], "2024-01-04");
 }
 
 #[tokio::test]
@@ -163,9 +169,9 @@ async fn a_span_of_days_that_is_reversed_or_too_long_is_refused() {
     let app = with_words().await;
     let ann = Learner::new(&app).await;
     for (query, field) in [
-        ("from=2026-01-02&to=2026-01-01", "from"),
-        ("from=2025-01-01&to=2026-01-02", "from"),
-        ("from=x&to=2026-01-01", "from"),
+        ("from=2024-01-02&to=2024-01-01", "from"),
+        ("from=2023-01-01&to=2024-01-02", "from"),
+        ("from=x&to=2024-01-01", "from"),
         ("to=2026-13-01", "to"),
     ] {
         assert_eq!(
@@ -175,7 +181,7 @@ async fn a_span_of_days_that_is_reversed_or_too_long_is_refused() {
         );
     }
     assert_eq!(
-        ann.get("/progress/activity?from=2025-01-01&to=2026-01-01")
+        ann.get("/progress/activity?from=2023-01-01&to=2024-01-01")
             .await
             .ok(),
         json!([])

@@ -123,6 +123,7 @@ impl TestApp {
             overrides: builder.overrides.clone(),
             load_vocabulary: false,
             workers: builder.workers,
+            ..Options::default()
         };
         let server = Server::start(&builder.settings, options).await.unwrap();
         let client = Client::builder()

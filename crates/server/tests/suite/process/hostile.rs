@@ -119,10 +119,14 @@ async fn threat_43_endless_heads_are_refused() {
     let server = parlance.serve().await;
     let before = server.resident();
     let long_path = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(1024 * 1024));
-    let headers: String = (0..1_000)
-        .map(|number| format!("X-{number}: {}\r\n", "b".repeat(1_000)))
+    let headers: Vec<String> = (0..1_000)
+        .map(|number| format!("X-{number}: {}", "b".repeat(1_000)))
         .collect();
-    let many_headers = format!("GET /livez HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+    let headers = headers.join(
+        "
+",
+    );
+    let many_headers = format!("GET /livez HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n");
     for head in [&long_path, &many_headers] {
         for _ in 0..10 {
             let mut connection = RawConnection::open(server.address).await;
