@@ -222,6 +222,7 @@ pub async fn a_list_is_read_in_pages(stores: &Stores) {
         let Some((place, _)) = page.last() else { break };
         after = Some(*place);
         paged.extend(page);
+        assert!(paged.len() <= all.len());
     }
     assert_eq!(paged, all);
     assert_eq!(ids(&all), ["w5", "w3", "w4", "w1", "w2"]);
@@ -382,6 +383,7 @@ pub async fn pages_of_a_search_are_the_search(stores: &Stores) {
                 break;
             }
             paged.extend(page);
+            assert!(paged.len() <= all.len());
         }
         assert_eq!(paged, all);
     }

@@ -51,6 +51,7 @@ pub async fn living_rows_are_listed_newest_change_first_and_in_pages(stores: &St
             break;
         }
         paged.extend(page);
+        assert!(paged.len() <= all.len());
     }
     assert_eq!(paged, all);
 }
@@ -260,6 +261,7 @@ pub async fn reviews_are_listed_in_the_order_of_arrival_and_in_pages(stores: &St
         let Some(last) = page.last() else { break };
         after = last.position;
         paged.extend(page);
+        assert!(paged.len() <= all.len());
     }
     assert_eq!(paged, all);
 }

@@ -19,6 +19,7 @@ async fn feed(learner: &Learner<'_>, limit: u32) -> Vec<ChangedWord> {
         if page.is_empty() {
             return feed;
         }
+        assert!(page[0].row.revision > after);
         feed.extend(page);
     }
 }
