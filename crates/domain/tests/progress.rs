@@ -298,6 +298,15 @@ fn a_set_that_equals_the_state_appends_nothing() {
 }
 
 #[test]
+fn negative_zero_is_zero() {
+    let mut ledger = Ledger::default();
+    ledger.set("a", confidence(-0.0), minute(0)).unwrap();
+    assert!(ledger.state("a").confidence.is_sign_positive());
+    let again = ledger.set("a", confidence(-0.0), minute(60)).unwrap();
+    assert!(again.events.is_empty());
+}
+
+#[test]
 fn a_set_without_members_begins_a_word_with_zeros_due_now() {
     let mut ledger = Ledger::default();
     ledger.set("a", NewSet::default(), minute(5)).unwrap();

@@ -1,5 +1,6 @@
 //! The one decision of the log: what a submission appends, and which rows change.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
@@ -235,7 +236,8 @@ impl<'a> Draft<'a> {
         let kind = EventKind::Set {
             study_count: members.study_count,
             correct_count: members.correct_count,
-            confidence: members.confidence,
+            // Negative zero is zero; not every store could tell them apart.
+            confidence: members.confidence.map(|value| value + 0.0),
             raised_study_count: members.study_count.is_some_and(|count| count > studied),
         };
         let event = self.event(&change.word_id, change.event_id, kind);
@@ -377,7 +379,7 @@ fn equals(state: &WordState, members: &MergeItem) -> bool {
             .is_none_or(|count| count == state.correct_count)
         && members
             .confidence
-            .is_none_or(|value| value.total_cmp(&state.confidence).is_eq())
+            .is_none_or(|value| value.partial_cmp(&state.confidence).is_some_and(Ordering::is_eq))
 }
 
 /// The members of an item that are above the state's; all of them where there is no state.
