@@ -60,7 +60,10 @@ impl FromStr for Email {
             && !local.ends_with('.')
             && !local.contains("..")
             && local.chars().all(is_local_character);
-        let domain_fits = domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.');
+        let domain_fits = domain.contains('.')
+            && !domain.starts_with('.')
+            && !domain.ends_with('.')
+            && !domain.chars().any(is_invisible);
         if !local_fits || !domain_fits || address.len() > Self::MAX_BYTES {
             return Err(InvalidEmail);
         }
@@ -126,6 +129,7 @@ mod tests {
             "a\0@example.com",
             "a\r\nBcc: x@example.com",
             "a\u{200B}@example.com",
+            "a@exam\u{200B}ple.com",
             ".a@example.com",
             "a@exa mple.com",
             "a@b@example.com",
