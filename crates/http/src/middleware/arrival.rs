@@ -5,7 +5,6 @@ use std::time::Duration;
 use actix_http::h1;
 use actix_web::Error;
 use actix_web::HttpMessage;
-use actix_web::HttpResponse;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderValue};
@@ -32,11 +31,11 @@ pub(crate) async fn arrival(
     match receive(&mut req, &state.config).await {
         Ok(()) => next.call(req).await.map(ServiceResponse::map_into_boxed_body),
         Err(error) => {
-            let mut response = HttpResponse::from_error(error);
+            let mut res = req.error_response(error);
             // What is left of the body stands between this answer and the next request.
             let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
-            Ok(req.into_response(response))
+            res.headers_mut().insert(header::CONNECTION, close);
+            Ok(res)
         }
     }
 }

@@ -6,7 +6,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse};
+use actix_web::{Error, HttpMessage};
 use parlance_domain::limits::{Limit, LimitDecision};
 
 use super::client::limit_key;
@@ -39,7 +39,7 @@ pub(crate) async fn limits(
     let state = state_of(&req)?;
     let mut res = match take(&req, &state, &state.config.limits.default).await {
         Ok(()) => next.call(req).await?.map_into_boxed_body(),
-        Err(error) => req.into_response(HttpResponse::from_error(error)),
+        Err(error) => req.error_response(error),
     };
     let verdicts = res
         .request()
@@ -58,7 +58,7 @@ pub(crate) async fn login_limit(
     let state = state_of(&req)?;
     match take(&req, &state, &state.config.limits.login).await {
         Ok(()) => next.call(req).await.map(ServiceResponse::map_into_boxed_body),
-        Err(error) => Ok(req.into_response(HttpResponse::from_error(error))),
+        Err(error) => Ok(req.error_response(error)),
     }
 }
 

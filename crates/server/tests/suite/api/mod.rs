@@ -4,13 +4,21 @@
 //! and name it here, in alphabetical order. Each test starts its own server by `TestApp::start().await` or
 //! `TestApp::builder()`; tests run in parallel and share nothing.
 
+mod accounts;
+mod cors;
 mod days;
+mod errors;
 mod feed;
 mod flags;
 mod import;
 mod isolation;
 mod learner;
+mod limits;
+mod openapi;
 mod progress;
 mod reviews;
+mod sessions;
 mod study;
+mod system;
+mod tokens;
 mod words;

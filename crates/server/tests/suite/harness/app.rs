@@ -146,6 +146,12 @@ impl TestApp {
         Self::launch(self.builder, self.dir).await
     }
 
+    /// Stops the server in good order and starts another one on the same data with other settings.
+    pub(crate) async fn restart_with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.builder.settings);
+        self.restart().await
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.address()

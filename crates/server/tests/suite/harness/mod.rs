@@ -21,6 +21,6 @@ mod raw;
 mod user;
 
 pub(crate) use answer::{Answer, assert_problem};
-pub(crate) use app::TestApp;
+pub(crate) use app::{Builder, TestApp};
 pub(crate) use raw::RawConnection;
 pub(crate) use user::{PASSWORD, TestUser};

@@ -74,6 +74,17 @@ impl RawConnection {
         self.unread
     }
 
+    /// What comes until the first response is whole, and whatever has come with it.
+    pub(crate) async fn until_closed_or_first(mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        if let Some(response) = self.response().await {
+            all.extend(response.head.into_bytes());
+            all.extend(response.body);
+        }
+        all.extend(self.until_closed().await);
+        all
+    }
+
     async fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         while self.unread.len() < length {
             if !self.read_more().await {

@@ -3,7 +3,7 @@
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
-use super::Answer;
+use super::{Answer, TestApp};
 
 /// The password of every learner of the tests.
 pub(crate) const PASSWORD: &str = "Correct-Horse-1";
@@ -40,6 +40,14 @@ impl TestUser {
             email: email.to_owned(),
             token: text(&body["data"]["accessToken"]),
             cookie: answer.cookie("refreshToken").unwrap(),
+        }
+    }
+
+    /// The same learner, talking to another server.
+    pub(crate) fn at(&self, app: &TestApp) -> Self {
+        Self {
+            base: app.url(""),
+            ..self.clone()
         }
     }
 
