@@ -1,5 +1,6 @@
 //! How the process stops: in good order, and at once when asked twice.
 
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -76,6 +77,57 @@ async fn threat_65_no_accepted_request_fails_when_the_server_is_stopped_under_lo
     let status = server.ended().await;
     assert_eq!(status.code(), Some(0), "{}", server.log.text());
     assert!(server.log.line("\"stopped\"").await.is_some());
+}
+
+/// Sends requests over one connection until it is told that this was the last one on it.
+async fn until_told_to_part(
+    address: SocketAddr,
+    token: String,
+    answered: Arc<AtomicUsize>,
+) -> Result<(), u32> {
+    let mut connection = RawConnection::open(address).await;
+    for number in 1_u32.. {
+        let body = format!("{{\"studyCount\":{number}}}");
+        let head = format!(
+            "PUT /api/v1/progress/word-{} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            number % 50,
+            body.len()
+        );
+        connection.send(head + &body).await;
+        let response = connection.response().await.ok_or(number)?;
+        assert_eq!(response.status, 200);
+        answered.fetch_add(1, Ordering::SeqCst);
+        if response.header("connection") == Some("close") {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn threat_65_clients_on_open_connections_are_told_to_part_before_these_are_closed() {
+    let parlance = Parlance::new();
+    let mut server = parlance.serve().await;
+    let token = server.register("anna@example.com").await.token;
+    let answered = Arc::new(AtomicUsize::new(0));
+    let senders: Vec<_> = (0..16)
+        .map(|_| {
+            tokio::spawn(until_told_to_part(
+                server.address,
+                token.clone(),
+                Arc::clone(&answered),
+            ))
+        })
+        .collect();
+    while answered.load(Ordering::SeqCst) < 200 {
+        tokio::task::yield_now().await;
+    }
+    server.signal(Signal::SIGTERM);
+    for sender in senders {
+        assert_eq!(sender.await.unwrap(), Ok(()), "a request was dropped");
+    }
+    assert_eq!(server.ended().await.code(), Some(0), "{}", server.log.text());
 }
 
 #[tokio::test]
