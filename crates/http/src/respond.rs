@@ -25,7 +25,6 @@ pub struct Answer<T> {
     status: StatusCode,
     body: T,
     public: bool,
-    tagged: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -36,7 +35,6 @@ impl<T> Answer<T> {
             status: StatusCode::OK,
             body,
             public: false,
-            tagged: false,
             headers: Vec::new(),
         }
     }
@@ -45,7 +43,6 @@ impl<T> Answer<T> {
     pub fn public(body: T) -> Self {
         Self {
             public: true,
-            tagged: true,
             ..Self::private(body)
         }
     }
@@ -57,27 +54,11 @@ impl<T> Answer<T> {
         self
     }
 
-    /// The same answer with an `ETag`.
-    #[must_use]
-    pub fn tagged(mut self) -> Self {
-        self.tagged = true;
-        self
-    }
-
     /// The same answer with one more header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
-    }
-
-    /// The same answer with a link to the page behind a cursor, if there is one.
-    #[must_use]
-    pub fn with_next(self, req: &HttpRequest, cursor: Option<&str>) -> Self {
-        match cursor {
-            Some(cursor) => self.with_header(header::LINK, link_next(req, cursor)),
-            None => self,
-        }
     }
 }
 
@@ -85,7 +66,7 @@ impl<T: Serialize> Responder for Answer<T> {
     type Body = actix_web::body::BoxBody;
 
     fn respond_to(self, req: &HttpRequest) -> HttpResponse {
-        let mut response = if self.tagged {
+        let mut response = if self.public {
             json_with_etag(req, &self.body)
         } else {
             HttpResponse::build(self.status).json(self.body)
