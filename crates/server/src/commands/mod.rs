@@ -18,7 +18,12 @@ use crate::settings::{Settings, Values};
 
 /// The backend of language-learning apps.
 #[derive(Debug, Parser)]
-#[command(name = "parlance", version, about = "The backend of language-learning apps", propagate_version = true)]
+#[command(
+    name = "parlance",
+    version,
+    about = "The backend of language-learning apps",
+    propagate_version = true
+)]
 pub struct Cli {
     /// The file to read settings from instead of `.env`
     #[arg(long, global = true, value_name = "FILE")]
