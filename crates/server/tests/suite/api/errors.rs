@@ -40,6 +40,31 @@ async fn unknown_paths_and_wrong_methods_have_the_shape() {
 }
 
 #[tokio::test]
+async fn threat_38_odd_multipart_bodies_are_refused_and_the_server_goes_on() {
+    let app = TestApp::start().await;
+    let part = "--x\r\ncontent-disposition: form-data; name=\"email\"\r\n\r\na@example.com\r\n";
+    let long_name = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"f\"; filename=\"{}\"\r\n\r\n\r\n--x--",
+        "a".repeat(64 * 1024)
+    );
+    for (media_type, body) in [
+        ("multipart/form-data; boundary=x", part.repeat(10_000)),
+        ("multipart/form-data; boundary=x", part.to_owned()),
+        ("multipart/form-data; boundary=x", long_name),
+        ("multipart/form-data", format!("{part}--x--")),
+        ("multipart/form-data; boundary=\"\"", format!("{part}--x--")),
+        ("multipart/mixed; boundary=--x--", "--".repeat(1_000)),
+    ] {
+        let request = app
+            .request(Method::POST, LOGIN)
+            .header("content-type", media_type)
+            .body(body);
+        assert_problem(&app.send(request).await, 415, "UNSUPPORTED_MEDIA_TYPE");
+    }
+    app.get("/livez").await.expect(200);
+}
+
+#[tokio::test]
 async fn a_body_that_is_not_json_by_its_type_is_refused() {
     let app = TestApp::start().await;
     for media_type in [

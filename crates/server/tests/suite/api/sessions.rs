@@ -227,6 +227,18 @@ async fn threat_06_after_signing_out_no_token_of_the_session_is_good() {
 }
 
 #[tokio::test]
+async fn threat_05_no_refresh_token_outlives_its_session_however_lately_it_was_exchanged() {
+    let app = TestApp::start().await;
+    let first = app.register().await.cookie;
+    let second = refreshed(&app, &first).await;
+    let third = refreshed(&app, &second).await;
+    app.post_cookie(LOGOUT, &first).await.expect(200);
+    for cookie in [&third, &second, &first] {
+        assert_problem(&refresh(&app, cookie).await, 401, "INVALID_REFRESH_TOKEN");
+    }
+}
+
+#[tokio::test]
 async fn signing_out_twice_or_without_a_session_succeeds() {
     let app = TestApp::start().await;
     let user = app.register().await;
