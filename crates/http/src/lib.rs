@@ -9,14 +9,15 @@ pub mod error;
 pub mod extract;
 pub mod metrics;
 pub mod openapi;
-pub mod respond;
 pub mod state;
 pub mod time;
 
 mod accounts;
 mod app;
+mod etag;
 mod fields;
 mod middleware;
+mod paging;
 mod progress;
 mod reply;
 mod system;

@@ -1,8 +1,9 @@
-//! Answers that are written at once from borrowed views, so that nothing is copied on the way.
+//! Answers, written at once from borrowed views, so that nothing is copied on the way.
 
 use std::marker::PhantomData;
 
 use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use apistos::ApiComponent;
@@ -13,11 +14,14 @@ use schemars::schema::Schema;
 use serde::Serialize;
 
 use crate::error::{ApiError, ErrorCode};
-use crate::respond::{etag_of, link_next, names_tag};
+use crate::etag::{etag_of, is_known};
+use crate::paging::link_next;
 
 /// How long a browser or a proxy may keep a public answer.
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const PRIVATE: HeaderValue = HeaderValue::from_static("no-store");
+/// To be asked for again each time, which costs little while nothing has changed.
+const REVALIDATED: HeaderValue = HeaderValue::from_static("public, no-cache");
 
 /// A JSON text ready to send, with its entity tag.
 #[derive(Debug, Clone)]
@@ -68,25 +72,37 @@ impl<T> Reply<T> {
 
     /// The same for a text that is ready.
     pub(crate) fn public_body(request: &HttpRequest, body: Body) -> Self {
-        let Body { bytes, tag } = body;
-        let known = request
-            .headers()
-            .get_all(header::IF_NONE_MATCH)
-            .filter_map(|value| value.to_str().ok())
-            .any(|list| names_tag(list, &tag));
-        let mut response = if known {
-            HttpResponse::NotModified()
+        Self::conditional(request, body, PUBLIC)
+    }
+
+    /// An answer that is the same for everybody, but may change at any time.
+    pub(crate) fn revalidated(request: &HttpRequest, view: &impl Serialize) -> Result<Self, ApiError> {
+        Body::of(view).map(|body| Self::conditional(request, body, REVALIDATED))
+    }
+
+    fn conditional(request: &HttpRequest, Body { bytes, tag }: Body, caching: HeaderValue) -> Self {
+        let known = is_known(request, &tag);
+        let status = if known {
+            StatusCode::NOT_MODIFIED
         } else {
-            HttpResponse::Ok()
+            StatusCode::OK
         };
+        let mut response = HttpResponse::build(status);
         response
-            .insert_header((header::CACHE_CONTROL, PUBLIC))
+            .insert_header((header::CACHE_CONTROL, caching))
             .insert_header((header::ETAG, tag));
         Self::from(if known {
             response.finish()
         } else {
             response.content_type("application/json").body(bytes)
         })
+    }
+
+    /// The same answer with another status.
+    #[must_use]
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        *self.response.status_mut() = status;
+        self
     }
 
     /// The same answer with one more header.
@@ -145,6 +161,57 @@ impl<T: ApiComponent> ApiComponent for Reply<T> {
 
     fn responses(content_type: Option<String>) -> Option<Responses> {
         T::responses(content_type)
+    }
+}
+
+/// A 201 with what was made.
+pub(crate) struct Created<T>(pub(crate) Reply<T>);
+
+impl<T> Responder for Created<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        self.0.with_status(StatusCode::CREATED).respond_to(request)
+    }
+}
+
+impl<T: Serialize + ApiComponent> ApiComponent for Created<T> {
+    fn child_schemas() -> Vec<(String, ReferenceOr<Schema>)> {
+        T::child_schemas()
+    }
+
+    fn schema() -> Option<(String, ReferenceOr<Schema>)> {
+        T::schema()
+    }
+
+    fn responses(content_type: Option<String>) -> Option<Responses> {
+        <apistos::actix::CreatedJson<T> as ApiComponent>::responses(content_type)
+    }
+}
+
+/// A 204 without a body.
+#[derive(Debug)]
+pub(crate) struct NoContent;
+
+impl Responder for NoContent {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::new(StatusCode::NO_CONTENT)
+    }
+}
+
+impl ApiComponent for NoContent {
+    fn child_schemas() -> Vec<(String, ReferenceOr<Schema>)> {
+        Vec::new()
+    }
+
+    fn schema() -> Option<(String, ReferenceOr<Schema>)> {
+        None
+    }
+
+    fn responses(content_type: Option<String>) -> Option<Responses> {
+        <apistos::actix::NoContent as ApiComponent>::responses(content_type)
     }
 }
 

@@ -87,6 +87,7 @@ impl Server {
             let settings = settings.clone();
             tokio::task::spawn_blocking(move || wiring::open_database(&settings)).await??
         };
+        let timeouts = options.overrides.timeouts;
         let mut system = System::wire(settings, &secrets, database, options.overrides);
         system.http.gauges.extend(options.gauges);
         let loaded = if options.load_vocabulary {
@@ -103,7 +104,7 @@ impl Server {
             .context("cannot read the ended sessions")?;
         let workers = Workers::start(&sessions, &system.pubsub);
         let draining = system.http.draining.clone();
-        let state = AppState::new(system.http, wiring::http_config(settings)).await;
+        let state = AppState::new(system.http, wiring::http_config(settings, timeouts)).await;
         let metrics = serve_metrics(settings, &state)?;
         let (address, api) = serve_api(settings, &state, options.workers)?;
         Ok(Self {

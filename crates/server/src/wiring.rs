@@ -17,7 +17,9 @@ use parlance_domain::pubsub::PubSub;
 use parlance_domain::time::Clock;
 use parlance_domain::words::{WordStore, Words};
 use parlance_http::metrics::GaugeSource;
-use parlance_http::state::{CookiePolicy, Draining, Environment, Features, HttpConfig, HttpServices, Limits};
+use parlance_http::state::{
+    CookiePolicy, Draining, Environment, Features, HttpConfig, HttpServices, Limits, Timeouts,
+};
 use parlance_memory::{Elapsed, MemoryPubSub, MemoryRateLimiter, MemoryRevokedSessions};
 use parlance_platform::{
     BcryptConfig, BcryptPasswordHasher, JwtAccessTokens, JwtConfig, SystemClock, UuidV7Ids,
@@ -43,6 +45,8 @@ pub struct Overrides {
     pub clock: Option<Arc<dyn Clock>>,
     /// The time that has passed, for limits.
     pub elapsed: Option<Elapsed>,
+    /// How long requests may take.
+    pub timeouts: Option<Timeouts>,
 }
 
 /// The system, put together.
@@ -257,7 +261,7 @@ fn as_f64(count: u64) -> f64 {
 }
 
 /// The settings of the HTTP face.
-pub fn http_config(settings: &Settings) -> HttpConfig {
+pub fn http_config(settings: &Settings, timeouts: Option<Timeouts>) -> HttpConfig {
     HttpConfig {
         environment: settings.environment,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -279,6 +283,7 @@ pub fn http_config(settings: &Settings) -> HttpConfig {
             sync_rollout_percent: settings.features.sync_rollout_percent,
             ..Features::default()
         },
+        timeouts: timeouts.unwrap_or_default(),
         ..HttpConfig::development()
     }
 }

@@ -1,6 +1,6 @@
 //! The envelopes that the routes of a session answer with.
 
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use apistos::ApiComponent;
 use parlance_domain::accounts::{Account, Refreshed, SignedIn};
 use schemars::JsonSchema;
@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::cookie;
 use super::view::UserView;
-use crate::error::{ApiError, ErrorCode};
-use crate::respond::Answer;
+use crate::error::ApiError;
+use crate::reply::Reply;
 use crate::state::CookiePolicy;
 
 /// Who signed in, with the token for requests. The refresh token is in the cookie alone.
@@ -84,9 +84,9 @@ pub(crate) struct SignedOutBody {
 }
 
 /// Somebody who signed in, and their cookie.
-pub(super) fn signed_in(signed_in: SignedIn, policy: CookiePolicy) -> Result<Answer<SignedInBody>, ApiError> {
+pub(super) fn signed_in(signed_in: SignedIn, policy: CookiePolicy) -> Result<Reply<SignedInBody>, ApiError> {
     let SignedIn { account, tokens } = signed_in;
-    let cookie = cookie_header(&cookie::holding(tokens.refresh_token.expose_secret(), policy))?;
+    let cookie = cookie::holding(tokens.refresh_token.expose_secret(), policy);
     let body = SignedInBody {
         success: true,
         data: SignedInData {
@@ -96,12 +96,12 @@ pub(super) fn signed_in(signed_in: SignedIn, policy: CookiePolicy) -> Result<Ans
             token_type: "Bearer",
         },
     };
-    Ok(Answer::private(body).with_header(header::SET_COOKIE, cookie))
+    Ok(Reply::private(&body)?.with_header(header::SET_COOKIE, &cookie))
 }
 
 /// A fresh pair of tokens.
-pub(super) fn refreshed(tokens: &Refreshed, policy: CookiePolicy) -> Result<Answer<RefreshedBody>, ApiError> {
-    let cookie = cookie_header(&cookie::holding(tokens.refresh_token.expose_secret(), policy))?;
+pub(super) fn refreshed(tokens: &Refreshed, policy: CookiePolicy) -> Result<Reply<RefreshedBody>, ApiError> {
+    let cookie = cookie::holding(tokens.refresh_token.expose_secret(), policy);
     let body = RefreshedBody {
         success: true,
         data: RefreshedData {
@@ -110,19 +110,15 @@ pub(super) fn refreshed(tokens: &Refreshed, policy: CookiePolicy) -> Result<Answ
             token_type: "Bearer",
         },
     };
-    Ok(Answer::private(body).with_header(header::SET_COOKIE, cookie))
+    Ok(Reply::private(&body)?.with_header(header::SET_COOKIE, &cookie))
 }
 
 /// Somebody who is signed out, whose browser forgets the cookie.
-pub(super) fn signed_out(policy: CookiePolicy) -> Result<Answer<SignedOutBody>, ApiError> {
-    let cookie = cookie_header(&cookie::forgotten(policy))?;
+pub(super) fn signed_out(policy: CookiePolicy) -> Result<Reply<SignedOutBody>, ApiError> {
+    let cookie = cookie::forgotten(policy);
     let body = SignedOutBody {
         success: true,
         message: "You are signed out.",
     };
-    Ok(Answer::private(body).with_header(header::SET_COOKIE, cookie))
-}
-
-fn cookie_header(text: &str) -> Result<HeaderValue, ApiError> {
-    HeaderValue::try_from(text).map_err(|error| ApiError::new(ErrorCode::InternalError).caused_by(error))
+    Ok(Reply::private(&body)?.with_header(header::SET_COOKIE, &cookie))
 }

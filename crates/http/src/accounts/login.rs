@@ -9,7 +9,7 @@ use validator::{Validate, ValidationError, ValidationErrors};
 use super::answer::{self, SignedInBody};
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiJson, check_form, complaint, parsed};
-use crate::respond::Answer;
+use crate::reply::Reply;
 use crate::state::State;
 
 /// Who claims to be there: `email` or `username`, and the password.
@@ -65,7 +65,7 @@ fn check_attempt(text: &str) -> Result<(), ValidationError> {
 ///
 /// Which of them was wrong is not said. Limited to 5 attempts a minute from one address.
 #[api_operation(tag = "accounts", operation_id = "login", no_security)]
-pub(crate) async fn handler(state: State, body: ApiJson<Body>) -> Result<Answer<SignedInBody>, ApiError> {
+pub(crate) async fn handler(state: State, body: ApiJson<Body>) -> Result<Reply<SignedInBody>, ApiError> {
     if !state.config.features.auth_enabled {
         return Err(ApiError::new(ErrorCode::AuthDisabled));
     }

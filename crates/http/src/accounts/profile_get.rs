@@ -6,13 +6,12 @@ use super::me;
 use super::view::UserView;
 use crate::error::ApiError;
 use crate::extract::Caller;
-use crate::respond::Answer;
+use crate::reply::Reply;
 use crate::state::State;
 
 /// The account of the caller.
 #[api_operation(tag = "accounts", operation_id = "getProfile")]
-pub(crate) async fn handler(state: State, caller: Caller) -> Result<Answer<UserView>, ApiError> {
-    Ok(Answer::private(
-        me::account(&state, caller.user_id()).await?.into(),
-    ))
+pub(crate) async fn handler(state: State, caller: Caller) -> Result<Reply<UserView>, ApiError> {
+    let account = me::account(&state, caller.user_id()).await?;
+    Reply::private(&UserView::from(account))
 }

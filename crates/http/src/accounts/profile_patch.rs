@@ -13,7 +13,7 @@ use validator::{Validate, ValidationErrors};
 use super::view::UserView;
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiJson, Merge, Writer, check_form, parsed};
-use crate::respond::Answer;
+use crate::reply::Reply;
 use crate::state::State;
 
 /// The change of a profile, as a JSON Merge Patch: what is absent stays, what is null is taken away.
@@ -76,7 +76,7 @@ pub(crate) async fn handler(
     state: State,
     caller: Writer,
     body: ApiJson<Body>,
-) -> Result<Answer<UserView>, ApiError> {
+) -> Result<Reply<UserView>, ApiError> {
     let patch = patch(&body.0)?;
     let account = state
         .services
@@ -84,7 +84,7 @@ pub(crate) async fn handler(
         .update_profile(caller.user_id(), patch)
         .await
         .map_err(refuse)?;
-    Ok(Answer::private(account.into()))
+    Reply::private(&UserView::from(account))
 }
 
 fn patch(body: &Body) -> Result<ProfilePatch, ApiError> {

@@ -7,14 +7,14 @@ use parlance_domain::accounts::RefreshError;
 use super::answer::{self, RefreshedBody};
 use super::{cookie, origin};
 use crate::error::{ApiError, ErrorCode};
-use crate::respond::Answer;
+use crate::reply::Reply;
 use crate::state::State;
 
 /// Exchanges the refresh token of the cookie for a fresh pair.
 ///
 /// Two requests with the same cookie at the same time both succeed and get the same successor.
 #[api_operation(tag = "accounts", operation_id = "refresh", no_security)]
-pub(crate) async fn handler(req: HttpRequest, state: State) -> Result<Answer<RefreshedBody>, ApiError> {
+pub(crate) async fn handler(req: HttpRequest, state: State) -> Result<Reply<RefreshedBody>, ApiError> {
     origin::check(&req, &state.config)?;
     if !state.config.features.auth_enabled {
         return Err(ApiError::new(ErrorCode::AuthDisabled));

@@ -1,6 +1,6 @@
 //! `POST /auth/register`
 
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use apistos::{ApiComponent, api_operation};
 use parlance_domain::accounts::{DisplayName, Email, Password, Register, RegisterError, Username};
 use schemars::JsonSchema;
@@ -10,7 +10,7 @@ use validator::{Validate, ValidationError};
 use super::answer::{self, SignedInBody};
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiJson, check_form, complaint, parsed};
-use crate::respond::Created;
+use crate::reply::Created;
 use crate::state::State;
 
 /// Who wants an account.
@@ -58,9 +58,8 @@ pub(crate) async fn handler(state: State, body: ApiJson<Body>) -> Result<Created
     }
     let command = command(body.0)?;
     let signed_in = state.services.accounts.register(command).await.map_err(refuse)?;
-    let location = HeaderValue::from_static("/api/v1/users/me");
     answer::signed_in(signed_in, state.config.refresh_cookie)
-        .map(|answer| Created(answer.with_header(header::LOCATION, location)))
+        .map(|answer| Created(answer.with_header(header::LOCATION, "/api/v1/users/me")))
 }
 
 fn command(body: Body) -> Result<Register, ApiError> {

@@ -6,7 +6,7 @@ use parlance_domain::progress::DeleteError;
 use super::params::WordPath;
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiPath, ProgressWriter};
-use crate::respond::NoContent;
+use crate::reply::NoContent;
 use crate::state::State;
 
 /// Resets the caller's progress with a word: what is older no longer counts.

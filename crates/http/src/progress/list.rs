@@ -11,8 +11,8 @@ use super::view::{ProgressView, views};
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller};
 use crate::fields::{Fault, Faults, place, whole};
+use crate::paging::{decode_cursor, encode_cursor};
 use crate::reply::Reply;
-use crate::respond::{decode_cursor, encode_cursor};
 use crate::state::State;
 
 /// Which part of the progress is wanted.
@@ -58,6 +58,6 @@ pub(super) async fn handler(
 fn read_cursor(text: Option<&str>) -> Result<Option<u64>, Fault> {
     const FAULT: Fault = Fault::new("format", "must be the cursor of a page of this list");
     let Some(text) = text else { return Ok(None) };
-    let plain = decode_cursor(text).map_err(|_| FAULT)?;
+    let plain = decode_cursor(text).ok_or(FAULT)?;
     place(Some(&plain)).map(Some).map_err(|_| FAULT)
 }

@@ -1,10 +1,12 @@
 //! `GET /api/v1/config`
 
+use actix_web::HttpRequest;
 use apistos::{ApiComponent, api_operation};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::respond::Answer;
+use crate::error::ApiError;
+use crate::reply::Reply;
 use crate::state::{Features, State};
 
 /// What is switched on, for front ends.
@@ -31,7 +33,7 @@ pub(crate) struct Body {
 
 /// The public feature flags.
 #[api_operation(tag = "system", operation_id = "getConfig", no_security)]
-pub(crate) async fn handler(state: State) -> Answer<Body> {
+pub(crate) async fn handler(req: HttpRequest, state: State) -> Result<Reply<Body>, ApiError> {
     let Features {
         auth_enabled,
         sync_enabled,
@@ -39,7 +41,7 @@ pub(crate) async fn handler(state: State) -> Answer<Body> {
         speech,
         conversations,
     } = state.config.features;
-    Answer::public(Body {
+    let body = Body {
         auth_enabled,
         sync_enabled: auth_enabled && sync_enabled,
         sync_rollout_percent,
@@ -47,5 +49,6 @@ pub(crate) async fn handler(state: State) -> Answer<Body> {
         speech,
         conversations,
         version: state.config.version.clone(),
-    })
+    };
+    Reply::revalidated(&req, &body)
 }

@@ -1,13 +1,13 @@
 //! `GET /api-docs` and what it consists of: the interactive documentation, from this binary alone.
 
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use apistos::api_operation;
 
 use crate::error::{ApiError, ErrorCode};
 use crate::middleware::content_security_policy;
-use crate::respond::json_with_etag;
+use crate::reply::Reply;
 use crate::state::State;
 
 const PAGE: &str = include_str!("../../assets/docs/index.html");
@@ -67,11 +67,8 @@ pub(crate) async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, 
 
 /// The description of the routes.
 #[api_operation(skip)]
-pub(crate) async fn document(req: HttpRequest, state: State) -> HttpResponse {
-    let mut response = json_with_etag(&req, &state.document);
-    let caching = HeaderValue::from_static(ASK_AGAIN);
-    response.headers_mut().insert(header::CACHE_CONTROL, caching);
-    response
+pub(crate) async fn document(req: HttpRequest, state: State) -> Result<Reply<()>, ApiError> {
+    Reply::revalidated(&req, &state.document)
 }
 
 fn file(media_type: &str, caching: &str, body: impl actix_web::body::MessageBody + 'static) -> HttpResponse {

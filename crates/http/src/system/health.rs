@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use crate::respond::Answer;
+use crate::error::ApiError;
+use crate::reply::Reply;
 use crate::state::{AppState, State};
 use crate::time::rfc3339_millis;
 
@@ -111,7 +112,7 @@ impl Default for HitRate {
 ///
 /// 503 only when the database is down: an outage of a provider must not take healthy copies out of rotation.
 #[api_operation(tag = "system", operation_id = "health", no_security)]
-pub(crate) async fn handler(state: State) -> Answer<Body> {
+pub(crate) async fn handler(state: State) -> Result<Reply<Body>, ApiError> {
     answer(&state).await
 }
 
@@ -119,18 +120,18 @@ pub(crate) async fn handler(state: State) -> Answer<Body> {
 ///
 /// The same as `/health`.
 #[api_operation(tag = "system", operation_id = "healthV1", no_security)]
-pub(crate) async fn handler_v1(state: State) -> Answer<Body> {
+pub(crate) async fn handler_v1(state: State) -> Result<Reply<Body>, ApiError> {
     answer(&state).await
 }
 
-async fn answer(state: &AppState) -> Answer<Body> {
+async fn answer(state: &AppState) -> Result<Reply<Body>, ApiError> {
     let works = database_works(state).await;
     let status = if works {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    Answer::private(body(state, works)).with_status(status)
+    Ok(Reply::private(&body(state, works))?.with_status(status))
 }
 
 /// Whether the database answers in time and is up to date.

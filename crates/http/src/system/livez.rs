@@ -4,7 +4,8 @@ use apistos::{ApiComponent, api_operation};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::respond::Answer;
+use crate::error::ApiError;
+use crate::reply::Reply;
 
 /// That it is so.
 #[derive(Serialize, JsonSchema, ApiComponent)]
@@ -16,6 +17,6 @@ pub(crate) struct Body {
 
 /// Whether the process answers at all.
 #[api_operation(tag = "system", operation_id = "live", no_security)]
-pub(crate) async fn handler() -> Answer<Body> {
-    Answer::private(Body { status: "ok" })
+pub(crate) async fn handler() -> Result<Reply<Body>, ApiError> {
+    Reply::private(&Body { status: "ok" })
 }

@@ -13,8 +13,8 @@ use super::view::WordView;
 use crate::error::ApiError;
 use crate::extract::{ApiPath, ApiQuery};
 use crate::fields::{Fault, Faults, list_id, whole};
+use crate::paging::{decode_cursor, encode_cursor};
 use crate::reply::{Body, Reply};
-use crate::respond::{decode_cursor, encode_cursor};
 use crate::state::State;
 
 /// Which part of the list is wanted.
@@ -77,6 +77,6 @@ pub(super) async fn handler(
 fn read_cursor(text: Option<&str>) -> Result<Option<u32>, Fault> {
     const FAULT: Fault = Fault::new("format", "must be the cursor of a page of this list");
     let Some(text) = text else { return Ok(None) };
-    let plain = decode_cursor(text).map_err(|_| FAULT)?;
+    let plain = decode_cursor(text).ok_or(FAULT)?;
     whole(Some(&plain), 0, i32::MAX.unsigned_abs(), FAULT)
 }

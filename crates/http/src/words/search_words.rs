@@ -11,8 +11,8 @@ use super::view::WordView;
 use crate::error::ApiError;
 use crate::extract::ApiQuery;
 use crate::fields::{Fault, Faults, language, search_text, whole, word_id};
+use crate::paging::{decode_cursor, encode_cursor};
 use crate::reply::Reply;
-use crate::respond::{decode_cursor, encode_cursor};
 use crate::state::State;
 
 const DEFAULT_LIMIT: u32 = 100;
@@ -87,7 +87,7 @@ fn write_cursor(cursor: &WordCursor) -> String {
 fn read_cursor(text: Option<&str>) -> Result<Option<WordCursor>, Fault> {
     const FAULT: Fault = Fault::new("format", "must be the cursor of a page of this search");
     let Some(text) = text else { return Ok(None) };
-    let plain = decode_cursor(text).map_err(|_| FAULT)?;
+    let plain = decode_cursor(text).ok_or(FAULT)?;
     let mut parts = plain.splitn(3, ',');
     let mut part = || parts.next().ok_or(FAULT);
     let rank = match part()? {

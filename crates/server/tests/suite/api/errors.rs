@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parlance_http::state::Timeouts;
 use reqwest::Method;
 use serde_json::json;
 
@@ -37,6 +38,38 @@ async fn unknown_paths_and_wrong_methods_have_the_shape() {
         assert_problem(&answer, 405, "METHOD_NOT_ALLOWED");
         assert_eq!(answer.header("allow"), Some(allow), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_in_time_is_not_waited_for() {
+    let timeouts = Timeouts {
+        arrival: Duration::from_millis(50),
+        ..Timeouts::default()
+    };
+    let app = TestApp::builder().timeouts(timeouts).start().await;
+    let mut connection = app.connect().await;
+    let head = "POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 10\r\n\r\n{";
+    connection.send(head).await;
+    let response = connection.response().await.unwrap();
+    assert_eq!(response.status, 408);
+    let body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+    assert_eq!(body["code"], "REQUEST_TIMEOUT");
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_is_given_up() {
+    let timeouts = Timeouts {
+        handler: Duration::from_millis(1),
+        ..Timeouts::default()
+    };
+    // Hashing at this cost takes a hundred times as long on any machine.
+    let builder = TestApp::builder().with(|settings| settings.bcrypt_cost = 12);
+    let app = builder.timeouts(timeouts).start().await;
+    let body = json!({ "email": "ann@example.com", "password": "Wrong-Password-1" });
+    let answer = app.post(LOGIN, &body).await;
+    assert_problem(&answer, 503, "UNAVAILABLE");
+    assert!(answer.header("retry-after").is_some());
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use parlance_contract::fakes::TestClock;
 use parlance_domain::time::Clock;
+use parlance_http::state::Timeouts;
 use parlance_memory::Elapsed;
 use parlance_server::server::{Options, Server};
 use parlance_server::settings::{Settings, Values};
@@ -68,6 +69,12 @@ impl Builder {
     /// Takes the time that limits go by from the test.
     pub(crate) fn elapsed(mut self, elapsed: Elapsed) -> Self {
         self.overrides.elapsed = Some(elapsed);
+        self
+    }
+
+    /// Gives requests another time to arrive and to be answered.
+    pub(crate) fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.overrides.timeouts = Some(timeouts);
         self
     }
 
