@@ -231,7 +231,12 @@ impl Sessions {
 
     /// Says who bears an access token. Asks no store.
     pub fn authenticate(&self, token: &str) -> Result<Principal, TokenError> {
-        let claims = self.ports.access_tokens.verify(token, self.ports.clock.now())?;
+        let now = self.ports.clock.now();
+        let claims = self.ports.access_tokens.verify(token, now)?;
+        // Revocations are remembered for the lifetime in force; a token of a longer one must not outlive them.
+        if claims.issued_at + self.policy.access_lifetime <= now {
+            return Err(TokenError::Expired);
+        }
         if self.ports.revoked.contains(claims.session_id) {
             return Err(TokenError::Invalid);
         }

@@ -171,7 +171,7 @@ impl<'a> Draft<'a> {
                 correct_count,
                 confidence,
             };
-            self.set(set, &item);
+            self.set(set, &item, true);
         }
         Ok(())
     }
@@ -190,7 +190,7 @@ impl<'a> Draft<'a> {
                 self.merged.push(MergeOutcome::Unchanged);
                 continue;
             }
-            self.set(item, &raised);
+            self.set(item, &raised, false);
             self.merged.push(outcome);
         }
     }
@@ -226,8 +226,9 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Fixes members of a word's state, unless they are as they should be.
-    fn set<T>(&mut self, change: &Change<T>, members: &MergeItem) {
+    /// Fixes members of a word's state, unless they are as they should be. What a browser held before is no
+    /// study of this day.
+    fn set<T>(&mut self, change: &Change<T>, members: &MergeItem, is_study: bool) {
         let state = self.state(&change.word_id);
         if state.is_some_and(|state| equals(state, members)) {
             return;
@@ -238,7 +239,7 @@ impl<'a> Draft<'a> {
             correct_count: members.correct_count,
             // Negative zero is zero; not every store could tell them apart.
             confidence: members.confidence.map(|value| value + 0.0),
-            raised_study_count: members.study_count.is_some_and(|count| count > studied),
+            raised_study_count: is_study && members.study_count.is_some_and(|count| count > studied),
         };
         let event = self.event(&change.word_id, change.event_id, kind);
         self.append(event);

@@ -63,14 +63,16 @@ pub enum ImportError {
 pub fn parse_import(document: &Value) -> Result<ParsedImport, ImportError> {
     let document = document.as_object().ok_or(ImportError::UnknownShape)?;
     let mut reader = Reader::default();
-    if let Some(words) = document.get("vocabularyProgress").and_then(Value::as_object) {
-        reader.words(words)?;
-    } else if let Some(lists) = document.get("lists").and_then(Value::as_array) {
-        for list in lists {
+    let vocabulary = document.get("vocabularyProgress").and_then(Value::as_object);
+    let lists = document.get("lists").and_then(Value::as_array);
+    let progress = document.get("progress").and_then(Value::as_object);
+    if vocabulary.is_some() || lists.is_some() || progress.is_some() {
+        for words in vocabulary.into_iter().chain(progress) {
+            reader.words(words)?;
+        }
+        for list in lists.into_iter().flatten() {
             reader.list(list)?;
         }
-    } else if let Some(words) = document.get("progress").and_then(Value::as_object) {
-        reader.words(words)?;
     } else if document.is_empty() || document.values().any(Value::is_object) {
         reader.words(document)?;
     } else {
@@ -88,23 +90,28 @@ struct Reader {
 
 impl Reader {
     fn list(&mut self, list: &Value) -> Result<(), ImportError> {
+        let name = list
+            .get("id")
+            .or_else(|| list.get("listName"))
+            .and_then(Value::as_str);
+        let name = name.unwrap_or_default();
         let sections = list.get("sections").and_then(Value::as_array);
-        let parts = sections.into_iter().flatten().chain([list]);
-        let mut readable = sections.is_some();
-        for part in parts {
-            if let Some(words) = part.get("progress").and_then(Value::as_object) {
-                readable = true;
-                self.words(words)?;
-            }
+        for section in sections.into_iter().flatten() {
+            self.part(section, name, "a section of this list holds no readable progress")?;
         }
-        if !readable {
-            self.count()?;
-            let name = list
-                .get("id")
-                .or_else(|| list.get("listName"))
-                .and_then(Value::as_str);
-            self.skip(name.unwrap_or_default(), "this list holds no readable progress");
+        if sections.is_none() || list.get("progress").is_some() {
+            self.part(list, name, "this list holds no readable progress")?;
         }
+        Ok(())
+    }
+
+    /// Reads the progress of a list or a section, or reports it under the list's name.
+    fn part(&mut self, part: &Value, list: &str, reason: &'static str) -> Result<(), ImportError> {
+        if let Some(words) = part.get("progress").and_then(Value::as_object) {
+            return self.words(words);
+        }
+        self.count()?;
+        self.skip(list, reason);
         Ok(())
     }
 
@@ -169,10 +176,8 @@ fn read_members(value: &Value) -> Result<MergeItem, &'static str> {
 
 fn read_object(members: &Map<String, Value>) -> Result<MergeItem, &'static str> {
     let get = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| members.get(*name))
-            .filter(|v| !v.is_null())
+        let present = names.iter().filter_map(|name| members.get(*name));
+        present.into_iter().find(|value| !value.is_null())
     };
     for time in ["firstSeen", "lastReviewed"] {
         get(&[time]).map_or(Ok(()), read_time)?;
@@ -373,6 +378,19 @@ mod tests {
     #[test]
     fn a_list_without_progress_is_reported() {
         assert_eq!(read(&json!({"lists": [{"id": "a"}, 3]})).1, ["a", ""]);
+    }
+
+    #[test]
+    fn shapes_beside_each_other_are_all_read_and_unreadable_sections_reported() {
+        let (items, skipped) = read(&json!({
+            "progress": {"a": {"studyCount": null, "correctCount": 1}},
+            "lists": [{"listName": "n", "sections": [5, {"progress": 5}, {"progress": {"b": true}}]}],
+        }));
+        let words: Vec<_> = items.iter().map(|(word, _)| word.as_str()).collect();
+        assert_eq!(
+            (words, skipped),
+            (vec!["a", "b"], vec!["n".to_owned(), "n".to_owned()])
+        );
     }
 
     #[test]

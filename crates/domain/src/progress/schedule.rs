@@ -4,6 +4,8 @@
 //! after each step, and the interval follows from the rounded stability, so that another language's
 //! implementation comes to the same states.
 
+use std::sync::LazyLock;
+
 use chrono::TimeDelta;
 use fsrs::{FSRS, MemoryState};
 
@@ -14,6 +16,8 @@ use crate::time::Timestamp;
 pub const DEFAULT_RETENTION: f64 = 0.9;
 
 const SECONDS_PER_DAY: i64 = 86_400;
+/// FSRS-6 with its default weights.
+static MODEL: LazyLock<FSRS> = LazyLock::new(FSRS::default);
 /// The longest interval, in days: a hundred years.
 const MAX_INTERVAL_DAYS: f64 = 36_500.0;
 /// The stability, in days, at which a word counts as mature.
@@ -39,7 +43,7 @@ pub(super) fn review(
     at: Timestamp,
     retention: f64,
 ) -> (Memory, Timestamp) {
-    let model = FSRS::default();
+    let model = &*MODEL;
     let before = memory.map(|memory| MemoryState {
         stability: to_f32(memory.stability),
         difficulty: to_f32(memory.difficulty),

@@ -16,6 +16,16 @@ pub fn fold_text(text: &str) -> String {
         .collect()
 }
 
+/// Folds what somebody looks for. What is not empty but folds to nothing, such as `%_`, is found nowhere.
+pub fn fold_query(text: &str) -> String {
+    let folded = fold_text(text);
+    if folded.is_empty() && !text.trim().is_empty() {
+        // No folded text holds it.
+        return "!".to_owned();
+    }
+    folded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +43,15 @@ mod tests {
         }
         assert_eq!(fold_text("lǜ"), "lu");
         assert_eq!(fold_text("ér xiě'ér"), "erxieer");
+    }
+
+    #[test]
+    fn a_query_that_folds_to_nothing_is_not_empty() {
+        assert_eq!(fold_query("  "), "");
+        assert_eq!(fold_query(" Nǐ "), "ni");
+        for text in ["%_", "\0", "!!!"] {
+            assert!(!fold_query(text).is_empty(), "{text:?}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum MatchRank {
 /// Which words are looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WordQuery {
-    /// What to look for, folded by [`super::fold_text`]; empty finds all.
+    /// What to look for, folded by [`super::fold_query`]; empty finds all.
     pub text: String,
     /// Only words of this language (BCP 47), compared without regard to case.
     pub language: Option<String>,

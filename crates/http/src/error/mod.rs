@@ -39,7 +39,7 @@ impl ApiError {
             message: None,
             fields: Vec::new(),
             retry_after: (code == ErrorCode::Unavailable).then_some(RETRY_AFTER_SECONDS),
-            challenge: (code == ErrorCode::Unauthorized).then_some("Bearer"),
+            challenge: (code.status() == StatusCode::UNAUTHORIZED).then_some("Bearer"),
             cause: None,
         }
     }

@@ -72,7 +72,7 @@ fn is_json(req: &HttpRequest) -> bool {
     let utf8 = mime
         .get_param(mime::CHARSET)
         .is_none_or(|charset| charset == mime::UTF_8);
-    let json = mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
+    let json = mime.subtype() == mime::JSON || mime.essence_str() == "application/merge-patch+json";
     mime.type_() == mime::APPLICATION && json && utf8
 }
 
@@ -169,6 +169,7 @@ mod tests {
         for bad in [
             "text/plain",
             "text/json",
+            "application/json-patch+json",
             "application/x-www-form-urlencoded",
             "",
             "application/json; charset=utf-16",

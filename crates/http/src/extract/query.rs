@@ -37,8 +37,21 @@ impl<T: DeserializeOwned + Validate> FromRequest for ApiQuery<T> {
     }
 }
 
+/// More than any route knows; each is compared with all others.
+const MOST_PARAMETERS: usize = 64;
+
 fn read<T: DeserializeOwned + Validate>(query: &str) -> Result<T, ApiError> {
     let mut pairs: Vec<(String, String)> = Vec::new();
+    let found = url::form_urlencoded::parse(query.as_bytes())
+        .take(MOST_PARAMETERS + 1)
+        .count();
+    if found > MOST_PARAMETERS {
+        return Err(ApiError::invalid(
+            "query",
+            "length",
+            "must have at most 64 parameters",
+        ));
+    }
     for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
         pairs.retain(|(earlier, _)| *earlier != name);
         if !text.is_empty() {

@@ -25,6 +25,7 @@ struct Visit {
     context: RequestContext,
     origin: Option<HeaderValue>,
     method: String,
+    route: Option<String>,
     began: Instant,
     _in_flight: InFlight,
 }
@@ -60,6 +61,7 @@ impl Visit {
         Self {
             origin: req.headers().get(header::ORIGIN).cloned(),
             method: req.method().to_string(),
+            route: req.match_pattern(),
             began: Instant::now(),
             _in_flight: state.metrics.begin(),
             context,
@@ -98,7 +100,7 @@ impl Visit {
             &self.context.id,
             self.origin.as_ref(),
         );
-        self.note(None, response.status().as_u16());
+        self.note(self.route.as_deref(), response.status().as_u16());
         InternalError::from_response(error, response).into()
     }
 

@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use apistos::{ApiComponent, api_operation};
-use parlance_domain::words::{MatchRank, WordCursor, WordQuery, fold_text};
+use parlance_domain::words::{MatchRank, WordCursor, WordQuery, fold_query};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
@@ -50,7 +50,7 @@ impl Query {
         let search = (|| {
             Some(Search {
                 query: WordQuery {
-                    text: fold_text(text?),
+                    text: fold_query(text?),
                     language: language?,
                 },
                 after: after?,

@@ -17,7 +17,7 @@ use self::scheme::{Verdict, Work};
 /// How passwords are hashed, and how many at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BcryptConfig {
-    /// The base-2 logarithm of bcrypt's rounds, 4 to 31; 12 is a good one.
+    /// The base-2 logarithm of bcrypt's rounds, 4 to 18; 12 is a good one.
     pub cost: u32,
     /// How many are hashed at the same time; as many as there are cores.
     pub permits: usize,

@@ -221,7 +221,7 @@ fn cors_origins(reader: &mut Reader<'_>) -> CorsPolicy {
 
 fn bcrypt_cost(reader: &mut Reader<'_>) -> u32 {
     let lowest = if reader.is_production() { 10 } else { 4 };
-    reader.number("BCRYPT_COST", lowest..=31)
+    reader.number("BCRYPT_COST", lowest..=18)
 }
 
 fn limits(reader: &mut Reader<'_>) -> LimitSettings {

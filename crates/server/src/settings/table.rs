@@ -188,7 +188,7 @@ pub const KEYS: &[Key] = &[
         "BCRYPT_COST",
         Group::Accounts,
         "12",
-        "The cost of hashing a password: 4 to 31, in production at least 10. Each step doubles the work.",
+        "The cost of hashing a password: 4 to 18, in production at least 10. Each step doubles the work.",
     ),
     key(
         "CORS_ORIGIN",

@@ -9,9 +9,11 @@ use diesel::{Connection, SqliteConnection};
 use super::OpenError;
 
 /// WAL lets readers go on while one writes. With `synchronous=FULL` a commit is on the disk when it returns.
+/// The log is copied into the database every 64 MiB: pages that many commits change are then copied once.
 const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-    PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000; PRAGMA mmap_size = 268435456; \
-    PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864; PRAGMA trusted_schema = OFF;";
+    PRAGMA foreign_keys = ON; PRAGMA cache_size = -64000; PRAGMA mmap_size = 268435456; \
+    PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 67108864; \
+    PRAGMA trusted_schema = OFF;";
 
 const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA cache_size = -8000; \
     PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";

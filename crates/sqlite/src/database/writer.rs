@@ -192,6 +192,11 @@ impl Writer {
     fn run_members(&mut self, group: &mut [Box<dyn Member>]) -> Result<usize, StoreError> {
         let mut kept = 0;
         for member in group {
+            // Nobody waits any more for one whose turn comes too late.
+            if member.is_abandoned() {
+                self.counters.abandoned();
+                continue;
+            }
             Savepoint::new().execute(&mut self.connection)?;
             if member.run(&mut self.connection) {
                 kept += 1;

@@ -241,8 +241,7 @@ async fn threat_45_odd_queries_are_refused() {
     let wild = guest
         .get(&format!("/vocabulary/words?q={}&limit=500", "%25_".repeat(50)))
         .await;
-    let all = guest.get("/vocabulary/words?q=&limit=500").await;
-    assert_eq!(wild.ok(), all.ok());
+    assert_eq!(wild.ok(), serde_json::json!([]));
     assert_eq!(
         guest.get("/vocabulary/words?language=a_b").await.bad_fields(),
         ["language"]
