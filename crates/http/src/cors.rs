@@ -71,11 +71,6 @@ impl CorsPolicy {
         self
     }
 
-    /// Whether no origin at all is allowed.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The patterns.
     pub fn patterns(&self) -> &[OriginPattern] {
         &self.0

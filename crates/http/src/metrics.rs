@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use parking_lot::RwLock;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
@@ -68,7 +67,7 @@ struct RouteLabels {
 
 /// The counters of the face and the registry that writes them all.
 pub struct Metrics {
-    registry: RwLock<Registry>,
+    registry: Registry,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge<i64, AtomicI64>,
@@ -95,16 +94,11 @@ impl Metrics {
         );
         registry.register_collector(Box::new(Gauges(gauges)));
         Self {
-            registry: RwLock::new(registry),
+            registry,
             requests,
             durations,
             in_flight,
         }
-    }
-
-    /// Lets others register metrics of their own.
-    pub fn register(&self, register: impl FnOnce(&mut Registry)) {
-        register(&mut self.registry.write());
     }
 
     /// Notes that a request has come; until the guard is dropped it is in flight.
@@ -131,7 +125,7 @@ impl Metrics {
     /// Everything in the text format of `OpenMetrics`.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry.read())?;
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
 }

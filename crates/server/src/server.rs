@@ -24,8 +24,6 @@ use crate::vocabulary::shipped::{self, Loaded};
 use crate::wiring::{self, Overrides, Secrets, System};
 use crate::workers::Workers;
 
-/// How long the head of a request may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than load balancers keep idle connections, lest they use one that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long what runs may go on once nothing new is accepted.
@@ -193,11 +191,12 @@ impl Listener {
 
 fn serve_api(settings: &Settings, state: &State, workers: usize) -> anyhow::Result<(SocketAddr, Listener)> {
     let address = SocketAddr::new(settings.host, settings.port);
+    let head_timeout = state.config.timeouts.head;
     let state = state.clone();
     let server =
         HttpServer::new(move || parlance_http::app(state.clone()).wrap(from_fn(part_while_draining)))
             .workers(workers)
-            .client_request_timeout(HEAD_TIMEOUT)
+            .client_request_timeout(head_timeout)
             .keep_alive(KEEP_ALIVE)
             .max_connections(MAX_CONNECTIONS_PER_WORKER)
             .backlog(BACKLOG)
@@ -251,10 +250,11 @@ fn serve_metrics(settings: &Settings, state: &State) -> anyhow::Result<Option<(S
         }
     };
     let bound = listener.local_addr()?;
+    let head_timeout = state.config.timeouts.head;
     let state = state.clone();
     let server = HttpServer::new(move || parlance_http::metrics_app(state.clone()))
         .workers(1)
-        .client_request_timeout(HEAD_TIMEOUT)
+        .client_request_timeout(head_timeout)
         .disable_signals()
         .listen(listener)?;
     Ok(Some((bound, Listener::spawn(server.run()))))

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use parlance_domain::ids::{EventId, ProgressId, UserId, WordId};
 use parlance_domain::progress::{
-    AppendError, Appended, Change, ChangedWord, Changes, IfMatch, LoggedReview, MergeItem, NewReview, NewSet,
-    ProgressRow, ProgressStore, Rating, Refusal, Submission, Totals, WordState,
+    AppendError, Appended, Change, Changes, IfMatch, LoggedReview, MergeItem, NewReview, NewSet, ProgressRow,
+    ProgressStore, Rating, Refusal, Submission, Totals, WordState,
 };
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ pub(super) struct Learner<'a> {
 #[derive(Debug, PartialEq)]
 pub(super) struct Everything {
     pub(super) rows: Vec<ProgressRow>,
-    pub(super) changes: Vec<ChangedWord>,
+    pub(super) changes: Vec<ProgressRow>,
     pub(super) reviews: Vec<LoggedReview>,
     pub(super) totals: Totals,
 }
@@ -159,7 +159,7 @@ impl<'a> Learner<'a> {
         (state.study_count, state.correct_count)
     }
 
-    pub(super) async fn changes(&self) -> Vec<ChangedWord> {
+    pub(super) async fn changes(&self) -> Vec<ProgressRow> {
         self.store.changes(self.user, 0, 100_000).await.unwrap()
     }
 

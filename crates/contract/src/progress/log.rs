@@ -202,8 +202,8 @@ pub async fn a_forgotten_word_is_a_tombstone_and_can_begin_again(stores: &Stores
     assert_eq!((forgotten.rows.len(), forgotten.revision), (0, 2));
     assert_eq!(ann.row("w1").await, None);
     let changes = ann.changes().await;
-    assert_eq!((changes.len(), changes[0].row.revision), (1, 2));
-    assert_eq!(changes[0].row.state, None);
+    assert_eq!((changes.len(), changes[0].revision), (1, 2));
+    assert_eq!(changes[0].state, None);
     // A review from before arrives late: history, but not counted.
     let late = ann.review(vec![review(4, "w1", Easy, 30)], 80).await;
     assert_eq!((late.accepted, late.rows.len()), (1, 0));

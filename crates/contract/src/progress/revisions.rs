@@ -4,22 +4,22 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use parlance_domain::progress::Rating::{Again, Good};
-use parlance_domain::progress::{ChangedWord, Changes};
+use parlance_domain::progress::{Changes, ProgressRow};
 
 use super::learner::{Learner, confidence, review, undo};
 use crate::stores::Stores;
 
 /// The whole feed, read in pages of this many.
-async fn feed(learner: &Learner<'_>, limit: u32) -> Vec<ChangedWord> {
-    let mut feed: Vec<ChangedWord> = Vec::new();
+async fn feed(learner: &Learner<'_>, limit: u32) -> Vec<ProgressRow> {
+    let mut feed: Vec<ProgressRow> = Vec::new();
     loop {
-        let after = feed.last().map_or(0, |last| last.row.revision);
+        let after = feed.last().map_or(0, |last| last.revision);
         let page = learner.store.changes(learner.user, after, limit).await.unwrap();
         assert!(page.len() <= limit as usize);
         if page.is_empty() {
             return feed;
         }
-        assert!(page[0].row.revision > after);
+        assert!(page[0].revision > after);
         feed.extend(page);
     }
 }
@@ -52,7 +52,7 @@ pub async fn each_changed_word_takes_its_own_next_revision(stores: &Stores) {
         .changes()
         .await
         .iter()
-        .map(|changed| changed.row.revision)
+        .map(|changed| changed.revision)
         .collect();
     assert_eq!(feed, [3, 5, 6, 7]);
 }
@@ -87,10 +87,9 @@ pub async fn a_batch_of_1000_is_read_back_through_the_change_feed(stores: &Store
     let appended = ann.review(reviews, 60).await;
     assert_eq!((appended.accepted, appended.revision), (1_000, 1_000));
     let feed = feed(&ann, 7).await;
-    let revisions: Vec<u64> = feed.iter().map(|changed| changed.row.revision).collect();
+    let revisions: Vec<u64> = feed.iter().map(|changed| changed.revision).collect();
     assert_eq!(revisions, (1..=1_000).collect::<Vec<_>>());
-    let rows: Vec<_> = feed.into_iter().map(|changed| changed.row).collect();
-    assert_eq!(rows, appended.rows);
+    assert_eq!(feed, appended.rows);
 }
 
 /// Whoever follows it from zero knows all that the list tells, and what was forgotten.
@@ -115,12 +114,9 @@ pub async fn the_change_feed_in_pages_of_7_is_the_full_list_with_tombstones(stor
         .await;
     ann.send(undo(300, 2), 72).await;
     let feed = feed(&ann, 7).await;
-    assert!(feed.is_sorted_by(|a, b| a.row.revision < b.row.revision));
+    assert!(feed.is_sorted_by(|a, b| a.revision < b.revision));
     assert_eq!(feed.len(), 40);
-    let (living, tombstones): (Vec<_>, Vec<_>) = feed
-        .into_iter()
-        .map(|changed| changed.row)
-        .partition(|row| row.state.is_some());
+    let (living, tombstones): (Vec<_>, Vec<_>) = feed.into_iter().partition(|row| row.state.is_some());
     assert_eq!(tombstones.len(), 13);
     let mut list = ann.everything().await.rows;
     list.reverse();

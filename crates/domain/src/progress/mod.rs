@@ -21,7 +21,7 @@ pub use decide::{Decision, Facts, decide, words_to_refold};
 pub use event::{Event, EventKey, EventKind, Rating, UnknownRating};
 pub use fold::{FOLD_VERSION, Fold, fold};
 pub use import::{ImportError, ImportItem, MAX_COUNT, MAX_ITEMS, ParsedImport, Skipped, parse_import};
-pub use ports::{AppendError, Appended, ChangedWord, ListSummary, LoggedReview, ProgressStore, Totals};
+pub use ports::{AppendError, Appended, ListSummary, LoggedReview, ProgressStore, Totals};
 pub use report::{
     ChangePage, ImportReport, ListProgress, ProgressEntry, ProgressPage, ReviewPage, ReviewReport, Stats,
     StudyItem,

@@ -34,13 +34,6 @@ pub struct Appended {
     pub revision: u64,
 }
 
-/// A word that changed, as the change feed tells it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChangedWord {
-    /// Its row; a tombstone when its state is `None`.
-    pub row: ProgressRow,
-}
-
 /// A review as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedReview {
@@ -117,7 +110,7 @@ pub trait ProgressStore: Send + Sync {
     ) -> Result<Vec<ProgressRow>, PortError>;
 
     /// Rows and tombstones with a revision above `after`, in order of revision, at most `limit`.
-    async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<Vec<ChangedWord>, PortError>;
+    async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<Vec<ProgressRow>, PortError>;
 
     /// Living rows with `next_review` not after `now`, most overdue first, then by word id; only words of
     /// a list when one is named.

@@ -175,8 +175,7 @@ impl Progress {
 
     /// What changed behind a revision, tombstones included.
     pub async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<ChangePage, PortError> {
-        let changed = self.store.changes(user, after, limit.saturating_add(1)).await?;
-        let mut rows: Vec<_> = changed.into_iter().map(|changed| changed.row).collect();
+        let mut rows = self.store.changes(user, after, limit.saturating_add(1)).await?;
         let has_more = cut(&mut rows, limit);
         let cursor = rows.last().map_or(after, |row| row.revision);
         Ok(ChangePage {

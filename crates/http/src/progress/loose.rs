@@ -8,8 +8,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use crate::fields::{Fault, word_id};
 use parlance_domain::ids::WordId;
-
-const MAX_COUNT: f64 = 2_147_483_647.0;
+use parlance_domain::progress::MAX_COUNT;
 
 /// A member that should be a number or a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +27,7 @@ impl Scalar {
     /// A count, if there is one.
     pub(super) fn count(&self) -> Result<Option<u32>, Fault> {
         const FAULT: Fault = Fault::new("range", "must be a whole number from 0 to 2147483647");
-        self.whole(MAX_COUNT, FAULT)
+        self.whole(f64::from(MAX_COUNT), FAULT)
     }
 
     /// A duration in milliseconds of at most a day, if there is one.

@@ -9,8 +9,8 @@ use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::ids::{ListId, UserId, WordId};
 use parlance_domain::port::PortError;
 use parlance_domain::progress::{
-    ActivityBucket, AppendError, Appended, BUCKET_MILLIS, ChangedWord, ListSummary, LoggedReview,
-    MASTERED_CONFIDENCE, MASTERED_CORRECT_COUNT, ProgressRow, ProgressStore, Submission, Totals,
+    ActivityBucket, AppendError, Appended, BUCKET_MILLIS, ListSummary, LoggedReview, MASTERED_CONFIDENCE,
+    MASTERED_CORRECT_COUNT, ProgressRow, ProgressStore, Submission, Totals,
 };
 use parlance_domain::time::Timestamp;
 
@@ -191,11 +191,11 @@ impl ProgressStore for SqliteProgress {
         .await
     }
 
-    async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<Vec<ChangedWord>, PortError> {
+    async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<Vec<ProgressRow>, PortError> {
         self.read(move |connection| {
             let statement = ChangesAfter::new(user.0.as_bytes(), to_i64(after), i64::from(limit));
             let rows = rows(statement.load(connection)?)?;
-            Ok(rows.into_iter().map(|row| ChangedWord { row }).collect())
+            Ok(rows)
         })
         .await
     }
