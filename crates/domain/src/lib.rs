@@ -5,6 +5,7 @@
 //! whoever drives the system calls the services.
 
 pub mod accounts;
+pub mod cache;
 pub mod health;
 pub mod ids;
 pub mod limits;
@@ -12,4 +13,5 @@ pub mod port;
 pub mod progress;
 pub mod pubsub;
 pub mod time;
+pub mod transfer;
 pub mod words;

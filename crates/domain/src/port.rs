@@ -11,6 +11,8 @@ pub enum PortErrorKind {
     Timeout,
     /// It answered with something that breaks an invariant.
     Corrupt,
+    /// Whoever it was called for is gone, such as an account that was deleted since its token was issued.
+    OwnerGone,
     /// Anything else: a defect.
     Unexpected,
 }

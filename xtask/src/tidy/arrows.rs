@@ -24,7 +24,16 @@ const fn adapter(name: &'static str) -> Arrows {
     }
 }
 
-const ARROWS: [Arrows; 8] = [
+/// An adapter whose tests need servers.
+const fn tested_on_servers(name: &'static str) -> Arrows {
+    Arrows {
+        name,
+        shipped: &["parlance-domain"],
+        tests: &["parlance-contract", "parlance-testbed"],
+    }
+}
+
+const ARROWS: [Arrows; 13] = [
     Arrows {
         name: "parlance-domain",
         shipped: &[],
@@ -38,6 +47,20 @@ const ARROWS: [Arrows; 8] = [
     adapter("parlance-sqlite"),
     adapter("parlance-memory"),
     adapter("parlance-platform"),
+    tested_on_servers("parlance-postgres"),
+    tested_on_servers("parlance-redis"),
+    adapter("parlance-resilience"),
+    Arrows {
+        name: "parlance-testbed",
+        shipped: &[],
+        tests: &[],
+    },
+    // Knows the running program by its HTTP face alone.
+    Arrows {
+        name: "parlance-soak",
+        shipped: &["parlance-testbed"],
+        tests: &[],
+    },
     // Drives the domain as an adapter is driven by it: it sees no adapter, and tests with fakes.
     adapter("parlance-http"),
     Arrows {
@@ -47,13 +70,16 @@ const ARROWS: [Arrows; 8] = [
             "parlance-http",
             "parlance-memory",
             "parlance-platform",
+            "parlance-postgres",
+            "parlance-redis",
+            "parlance-resilience",
             "parlance-sqlite",
         ],
-        tests: &["parlance-contract"],
+        tests: &["parlance-contract", "parlance-testbed"],
     },
     Arrows {
         name: "xtask",
-        shipped: &[],
+        shipped: &["parlance-testbed"],
         tests: &[],
     },
 ];
@@ -101,11 +127,11 @@ const DOMAIN_NEVER_REACHES: &[&str] = &[
 /// What belongs to some crates alone, in what is shipped.
 const KEPT: &[(&str, &[&str])] = &[
     ("actix-web", &["parlance-http", "parlance-server"]),
-    ("anyhow", &["parlance-server", "xtask"]),
+    ("anyhow", &["parlance-server", "parlance-soak", "parlance-testbed", "xtask"]),
     ("apistos", &["parlance-http"]),
     ("bcrypt", &["parlance-platform"]),
-    ("clap", &["parlance-server", "xtask"]),
-    ("diesel", &["parlance-sqlite"]),
+    ("clap", &["parlance-server", "parlance-soak", "xtask"]),
+    ("diesel", &["parlance-postgres", "parlance-sqlite"]),
     ("dotenvy", &["parlance-server"]),
     ("jsonwebtoken", &["parlance-platform"]),
     ("libsqlite3-sys", &["parlance-sqlite"]),

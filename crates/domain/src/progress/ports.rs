@@ -96,6 +96,7 @@ pub trait ProgressStore: Send + Sync {
     /// - Whatever the order in which reviews arrive, the same set gives the same states.
     /// - Each changed word takes its own next revision; none is skipped and none taken twice.
     /// - A new fold version refolds the word's log.
+    /// - A learner without an account is refused as [`crate::port::PortErrorKind::OwnerGone`].
     async fn append(&self, user: UserId, submission: &Submission) -> Result<Appended, AppendError>;
 
     /// The living row of a word.

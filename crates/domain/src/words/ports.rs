@@ -107,4 +107,14 @@ pub trait WordStore: Send + Sync {
     /// - A list that is there is replaced; a word that is there is updated, on whatever list it is.
     /// - Repeated, nothing further changes.
     async fn import(&self, vocabulary: &Vocabulary) -> Result<ImportSummary, PortError>;
+
+    /// The digest of the release that was installed last, if one ever was.
+    async fn release(&self) -> Result<Option<String>, PortError>;
+
+    /// Keeps the lists of a release and notes its digest, all or nothing.
+    ///
+    /// - Each list is kept as by [`WordStore::import`].
+    /// - Of several that install the same release at once, one does the work and the others find it done.
+    /// - `false` when the release was installed before.
+    async fn install(&self, digest: &str, lists: &[Vocabulary]) -> Result<bool, PortError>;
 }

@@ -57,9 +57,10 @@ impl ApiError {
         Self::validation(vec![FieldError::new(field, code, message)])
     }
 
-    /// The failure of a port: 503 when trying later may help, else 500.
+    /// The failure of a port: 503 when trying later may help, 401 when the caller's account is gone, else 500.
     pub fn port(error: PortError) -> Self {
         let code = match error.kind {
+            PortErrorKind::OwnerGone => return Self::token(ErrorCode::Unauthorized).caused_by(error),
             PortErrorKind::Unavailable | PortErrorKind::Timeout => ErrorCode::Unavailable,
             PortErrorKind::Corrupt | PortErrorKind::Unexpected => ErrorCode::InternalError,
         };

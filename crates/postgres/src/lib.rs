@@ -1,0 +1,1 @@
+//! The stores of accounts, words and progress on PostgreSQL.

@@ -1,0 +1,1 @@
+//! Drives real processes with load and faults, and checks what they kept.
