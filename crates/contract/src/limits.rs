@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use parlance_domain::limits::{Limit, LimitDecision, RateLimiter};
+use parlance_domain::limits::{Limit, LimitDecision, RateLimiter, Taken};
 
 /// Lets time pass for a limiter under test.
 #[async_trait]
@@ -37,6 +37,11 @@ macro_rules! rate_limiter_contract {
                 keys_do_not_influence_each_other,
                 limits_of_different_names_do_not_influence_each_other,
                 parallel_calls_are_allowed_no_more_than_the_quota,
+                of_several_as_many_are_granted_as_there_is_room_for,
+                what_is_not_granted_is_not_counted,
+                who_wants_nothing_is_granted_and_counted_nothing,
+                a_limit_that_is_off_grants_all,
+                parallel_calls_for_several_are_granted_no_more_than_the_quota,
             ]
         );
     };
@@ -142,4 +147,87 @@ where
         allowed += call.await.unwrap();
     }
     assert_eq!(allowed, LIMIT.quota);
+}
+
+async fn up_to(limiter: &dyn RateLimiter, wanted: u32) -> Taken {
+    let taken = limiter.take_up_to("key", &LIMIT, wanted).await.unwrap();
+    assert!(taken.reset_after <= LIMIT.window);
+    taken
+}
+
+/// All that are wanted, then the rest, then none.
+pub async fn of_several_as_many_are_granted_as_there_is_room_for<L: RateLimiter, T: PassTime>(
+    subject: &Limiter<L, T>,
+) {
+    let mut given = Vec::new();
+    for wanted in [2, 5, 1, 100] {
+        let taken = up_to(&*subject.0, wanted).await;
+        given.push((taken.granted, taken.remaining));
+    }
+    assert_eq!(given, [(2, 1), (1, 0), (0, 0), (0, 0)]);
+    assert!(!take(&*subject.0, "key").await.allowed);
+    // As many as can be asked for are no more than there is room for.
+    let other = Limit {
+        name: "contract-2",
+        ..LIMIT
+    };
+    let taken = subject.0.take_up_to("key", &other, u32::MAX).await.unwrap();
+    assert_eq!((taken.granted, taken.remaining), (3, 0));
+}
+
+/// Each that was granted leaves the window a window's length later, and with it nothing that was not.
+pub async fn what_is_not_granted_is_not_counted<L: RateLimiter, T: PassTime>(subject: &Limiter<L, T>) {
+    let (limiter, time) = subject;
+    assert_eq!(up_to(&**limiter, 1).await.granted, 1);
+    time.pass(LIMIT.window / 2).await;
+    assert_eq!(up_to(&**limiter, 10).await.granted, 2);
+    let refused = up_to(&**limiter, 10).await;
+    assert_eq!(refused.granted, 0);
+    time.pass(refused.reset_after).await;
+    assert_eq!(up_to(&**limiter, 10).await.granted, 1);
+    time.pass(LIMIT.window / 2).await;
+    assert_eq!(up_to(&**limiter, 10).await.granted, 2);
+}
+
+/// A look at how much room there is.
+pub async fn who_wants_nothing_is_granted_and_counted_nothing<L: RateLimiter, T: PassTime>(
+    subject: &Limiter<L, T>,
+) {
+    for left in [3, 2, 1, 0] {
+        for _ in 0..5 {
+            let taken = up_to(&*subject.0, 0).await;
+            assert_eq!((taken.granted, taken.remaining), (0, left));
+        }
+        assert_eq!(take(&*subject.0, "key").await.allowed, left > 0);
+    }
+}
+
+/// A quota of zero is none, whoever asks for how many.
+pub async fn a_limit_that_is_off_grants_all<L: RateLimiter, T: PassTime>(subject: &Limiter<L, T>) {
+    let off = Limit { quota: 0, ..LIMIT };
+    for wanted in [0, 1, 1_000, u32::MAX] {
+        let taken = subject.0.take_up_to("key", &off, wanted).await.unwrap();
+        assert_eq!(taken, Taken::unlimited(wanted));
+    }
+    assert!(subject.0.take("key", &off).await.unwrap().allowed);
+}
+
+/// As many parallel calls as there may be, and as many as each may want.
+pub async fn parallel_calls_for_several_are_granted_no_more_than_the_quota<L, T>(subject: &Limiter<L, T>)
+where
+    L: RateLimiter + 'static,
+    T: PassTime,
+{
+    let limit = Limit { quota: 100, ..LIMIT };
+    let calls: Vec<_> = (0..64)
+        .map(|wanted| {
+            let limiter = Arc::clone(&subject.0);
+            tokio::spawn(async move { limiter.take_up_to("key", &limit, wanted).await.unwrap() })
+        })
+        .collect();
+    let mut granted = 0;
+    for call in calls {
+        granted += call.await.unwrap().granted;
+    }
+    assert_eq!(granted, limit.quota);
 }

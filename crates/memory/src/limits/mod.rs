@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use parlance_domain::limits::{Limit, LimitDecision, RateLimiter};
+use parlance_domain::limits::{Limit, RateLimiter, Taken};
 use parlance_domain::port::PortError;
 
 use self::window::Window;
@@ -78,12 +78,11 @@ impl Default for MemoryRateLimiter {
 }
 
 impl Shard {
-    fn take(&mut self, key: String, limit: &Limit, now: Duration, max_keys: usize) -> LimitDecision {
-        if let Some(window) = self.windows.get_mut(&key) {
-            return window.take(limit, now);
+    fn window(&mut self, key: String, now: Duration, max_keys: usize) -> &mut Window {
+        if !self.windows.contains_key(&key) {
+            self.make_room(now, max_keys);
         }
-        self.make_room(now, max_keys);
-        self.windows.entry(key).or_default().take(limit, now)
+        self.windows.entry(key).or_default()
     }
 
     /// Forgets the keys that count nothing any more, now and then; and one that does, if there is no room.
@@ -105,20 +104,17 @@ impl Shard {
 
 #[async_trait]
 impl RateLimiter for MemoryRateLimiter {
-    async fn take(&self, key: &str, limit: &Limit) -> Result<LimitDecision, PortError> {
+    async fn take_up_to(&self, key: &str, limit: &Limit, wanted: u32) -> Result<Taken, PortError> {
         if !limit.is_on() {
-            return Ok(LimitDecision {
-                allowed: true,
-                remaining: u32::MAX,
-                reset_after: Duration::ZERO,
-            });
+            return Ok(Taken::unlimited(wanted));
         }
         // No limit's name holds a NUL, so no two pairs make the same text.
         let key = format!("{}\0{key}", limit.name);
         let mut shard = self.shard(&key).lock();
         // Asked under the lock: the instants of a window are in order.
         let now = (self.elapsed)();
-        Ok(shard.take(key, limit, now, self.max_keys_per_shard))
+        let window = shard.window(key, now, self.max_keys_per_shard);
+        Ok(window.take_up_to(limit, wanted, now))
     }
 }
 

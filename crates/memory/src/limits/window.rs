@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use parlance_domain::limits::{Limit, LimitDecision};
+use parlance_domain::limits::{Limit, Taken};
 
 /// The log of one key under one limit, oldest first.
 #[derive(Debug, Default)]
@@ -20,8 +20,8 @@ impl Window {
         self.stale_at
     }
 
-    /// Lets one more through if there is room.
-    pub(super) fn take(&mut self, limit: &Limit, now: Duration) -> LimitDecision {
+    /// Lets up to `wanted` more through, as many as there is room for.
+    pub(super) fn take_up_to(&mut self, limit: &Limit, wanted: u32, now: Duration) -> Taken {
         self.stale_at = now + limit.window;
         let now = nanos(now);
         let window = nanos(limit.window);
@@ -32,16 +32,15 @@ impl Window {
         {
             self.log.pop_front();
         }
-        let quota = usize::try_from(limit.quota).unwrap_or(usize::MAX);
-        let allowed = self.log.len() < quota;
-        if allowed {
-            self.log.push_back(now);
-        }
-        let remaining = u32::try_from(quota.saturating_sub(self.log.len())).unwrap_or(u32::MAX);
+        // A quota may have been larger before, so that more are logged than it allows now.
+        let counted = u32::try_from(self.log.len()).unwrap_or(u32::MAX);
+        let room = limit.quota.saturating_sub(counted);
+        let granted = wanted.min(room);
+        self.log.extend((0..granted).map(|_| now));
         let oldest = self.log.front().copied().unwrap_or(now);
-        LimitDecision {
-            allowed,
-            remaining,
+        Taken {
+            granted,
+            remaining: room - granted,
             reset_after: Duration::from_nanos(oldest.saturating_add(window).saturating_sub(now)),
         }
     }
@@ -61,24 +60,24 @@ mod tests {
         #[test]
         fn no_window_whatsoever_holds_more_than_the_quota(
             quota in 1_u32..6,
-            steps in prop::collection::vec(0_u64..400, 1..200),
+            steps in prop::collection::vec((0_u64..400, 0_u32..4), 1..200),
         ) {
             let limit = Limit { name: "test", quota, window: Duration::from_secs(1) };
             let mut window = Window::default();
             let mut now = 0;
             let mut passed: Vec<u64> = Vec::new();
-            for step in steps {
+            let counted = |passed: &[u64], now| {
+                u32::try_from(passed.iter().filter(|then| now - **then < 1_000).count()).unwrap()
+            };
+            for (step, wanted) in steps {
                 now += step;
-                let before = passed.iter().filter(|then| now - **then < 1_000).count();
-                let decision = window.take(&limit, Duration::from_millis(now));
+                let room = quota - counted(&passed, now);
+                let taken = window.take_up_to(&limit, wanted, Duration::from_millis(now));
                 // Neither too many nor too few.
-                prop_assert_eq!(decision.allowed, before < quota as usize);
-                if decision.allowed {
-                    passed.push(now);
-                }
-                let counted = passed.iter().filter(|then| now - **then < 1_000).count();
-                prop_assert_eq!(decision.remaining as usize, quota as usize - counted);
-                prop_assert!(decision.reset_after <= limit.window);
+                prop_assert_eq!(taken.granted, wanted.min(room));
+                passed.extend((0..taken.granted).map(|_| now));
+                prop_assert_eq!(taken.remaining, quota - counted(&passed, now));
+                prop_assert!(taken.reset_after <= limit.window);
             }
         }
 
@@ -92,13 +91,13 @@ mod tests {
             let mut now = Duration::ZERO;
             for step in steps {
                 now += Duration::from_millis(step);
-                let decision = window.take(&limit, now);
-                if !decision.allowed {
+                let taken = window.take_up_to(&limit, 1, now);
+                if taken.granted == 0 {
                     let instant = Duration::from_nanos(1);
-                    now += decision.reset_after.saturating_sub(instant);
-                    prop_assert!(!window.take(&limit, now).allowed);
+                    now += taken.reset_after.saturating_sub(instant);
+                    prop_assert_eq!(window.take_up_to(&limit, 1, now).granted, 0);
                     now += instant;
-                    prop_assert!(window.take(&limit, now).allowed);
+                    prop_assert_eq!(window.take_up_to(&limit, 1, now).granted, 1);
                 }
             }
         }
