@@ -1,0 +1,9 @@
+DROP TABLE progress;
+DROP TABLE progress_events;
+DROP TABLE progress_heads;
+DROP TABLE vocabulary_release;
+DROP TABLE list_words;
+DROP TABLE words;
+DROP TABLE word_lists;
+DROP TABLE sessions;
+DROP TABLE accounts;
