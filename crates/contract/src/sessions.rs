@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use parlance_domain::accounts::{RevokedSession, Rotation, Session};
 use parlance_domain::ids::{SessionId, UserId};
+use parlance_domain::port::PortErrorKind;
 use uuid::Uuid;
 
 use crate::stores::{Stores, at, session, terms};
@@ -65,9 +66,13 @@ pub async fn a_new_session_notes_the_sign_in_on_its_account_alone(stores: &Store
 
 /// There is no session without its account.
 pub async fn a_session_of_nobody_is_refused(stores: &Stores) {
-    let orphan = session(10, crate::stores::user(404), 0);
-    assert!(stores.sessions.insert(&orphan).await.is_err());
-    assert_eq!(rotate(stores, &orphan, 0, 1).await, None);
+    let ann = stores.learner(1).await;
+    let before = stores.accounts.by_id(ann).await.unwrap();
+    let orphan = session(10, crate::stores::user(404), 500);
+    let error = stores.sessions.insert(&orphan).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::OwnerGone);
+    assert_eq!(stores.accounts.by_id(ann).await.unwrap(), before);
+    assert_eq!(rotate(stores, &orphan, 0, 501).await, None);
 }
 
 /// What the rule of the domain decides is what the next rotation starts from.

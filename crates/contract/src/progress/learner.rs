@@ -18,7 +18,7 @@ pub(super) struct Learner<'a> {
 }
 
 /// All that a store tells of a learner.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Default)]
 pub(super) struct Everything {
     pub(super) rows: Vec<ProgressRow>,
     pub(super) changes: Vec<ProgressRow>,

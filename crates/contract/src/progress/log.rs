@@ -1,14 +1,17 @@
 //! The rules of appending.
 
 use futures_util::future::join_all;
+use parlance_domain::port::PortErrorKind;
 use parlance_domain::progress::MergeOutcome::{Imported, Merged, Unchanged};
 use parlance_domain::progress::Rating::{Again, Easy, Good, Hard};
-use parlance_domain::progress::{Changes, FOLD_VERSION, IfMatch, MergeItem, Refusal, Submission};
+use parlance_domain::progress::{
+    AppendError, Changes, FOLD_VERSION, IfMatch, MergeItem, Refusal, Submission,
+};
 
 use super::learner::{
-    Learner, confidence, counts, forget, merge, only_if, review, review_id, submission, undo,
+    Everything, Learner, confidence, counts, forget, merge, only_if, review, review_id, submission, undo,
 };
-use crate::stores::{Stores, at, user, word_id};
+use crate::stores::{Stores, at, user};
 
 /// The row in the answer is the row that is kept.
 pub async fn a_review_is_logged_and_its_row_is_read_back(stores: &Stores) {
@@ -343,17 +346,33 @@ pub async fn a_dry_run_decides_and_changes_nothing(stores: &Stores) {
     assert_eq!(appended.revision, 2);
 }
 
-/// There is no log without its account.
-pub async fn nobody_has_no_progress(stores: &Stores) {
+/// There is no log without its account, whatever is sent.
+pub async fn who_has_no_account_is_refused_as_gone(stores: &Stores) {
     let nobody = Learner {
         store: &*stores.progress,
         user: user(404),
     };
-    let sent = nobody
-        .try_send(Changes::Reviews(vec![review(1, "w1", Good, 10)]), 60)
-        .await;
-    assert!(sent.is_err());
-    assert_eq!(nobody.row("w1").await, None);
-    let found = stores.progress.by_word(user(404), &word_id("w1")).await.unwrap();
-    assert_eq!(found, None);
+    let item = MergeItem {
+        study_count: Some(3),
+        correct_count: Some(1),
+        ..MergeItem::default()
+    };
+    for changes in [
+        Changes::Reviews(vec![review(1, "w1", Good, 10), review(2, "w2", Good, 20)]),
+        Changes::Sets(vec![confidence(3, "w1", 0.5)]),
+        Changes::Merge(vec![merge(4, "w1", item)]),
+    ] {
+        match nobody.try_send(changes, 60).await {
+            Err(AppendError::Port(error)) => assert_eq!(error.kind, PortErrorKind::OwnerGone),
+            other => panic!("not refused as gone: {other:?}"),
+        }
+    }
+    // These have nothing to go by; whether they are refused for that or for the account is the adapter's choice.
+    for changes in [forget(5, "w1"), undo(6, 1)] {
+        assert!(nobody.try_send(changes, 60).await.is_err());
+    }
+    assert_eq!(nobody.everything().await, Everything::default());
+    // Others go on.
+    let ann = Learner::new(stores, 1).await;
+    assert_eq!(ann.review(vec![review(1, "w1", Good, 10)], 60).await.revision, 1);
 }

@@ -39,7 +39,7 @@ macro_rules! progress_store_contract {
                 a_late_review_takes_its_place_in_the_log,
                 a_merge_raises_and_never_lowers,
                 a_dry_run_decides_and_changes_nothing,
-                nobody_has_no_progress,
+                who_has_no_account_is_refused_as_gone,
                 threat_49_any_order_grouping_and_repetition_gives_the_same_states,
                 each_changed_word_takes_its_own_next_revision,
                 appends_at_once_take_each_revision_once,

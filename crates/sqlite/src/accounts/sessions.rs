@@ -11,7 +11,7 @@ use parlance_domain::time::Timestamp;
 
 use super::row::Id;
 use crate::convert::{CorruptRow, RowOf, to_i64};
-use crate::database::{NoRefusal, SqliteDatabase};
+use crate::database::{NoRefusal, SqliteDatabase, StoreError};
 use crate::statement::statement;
 
 const PORT: &str = "SessionStore";
@@ -86,10 +86,11 @@ impl SessionStore for SqliteSessions {
         let inserted: Result<(), NoRefusal> = self
             .database
             .write(move |connection| {
-                insert_session(connection, &session)?;
                 let at = session.created_at.timestamp_millis();
-                NoteLogin::new(at, session.user_id.0.as_bytes()).execute(connection)?;
-                Ok(())
+                if NoteLogin::new(at, session.user_id.0.as_bytes()).execute(connection)? == 0 {
+                    return Err(StoreError::OwnerGone.into());
+                }
+                Ok(insert_session(connection, &session)?)
             })
             .await;
         inserted.map_err(|error| error.into_port(PORT))

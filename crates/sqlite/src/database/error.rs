@@ -66,6 +66,9 @@ pub(crate) enum StoreError {
     /// What is stored breaks an invariant.
     #[error(transparent)]
     Corrupt(#[from] CorruptRow),
+    /// There is no account of the one whom the work is for.
+    #[error("there is no account of this id")]
+    OwnerGone,
     /// As much work waits as may.
     #[error("too much work waits for the database")]
     Full,
@@ -90,6 +93,7 @@ impl StoreError {
             Self::Statement(DieselError::DatabaseError(_, info)) => kind_of(info.message()),
             Self::Statement(_) | Self::Panicked => PortErrorKind::Unexpected,
             Self::Corrupt(_) => PortErrorKind::Corrupt,
+            Self::OwnerGone => PortErrorKind::OwnerGone,
             Self::Full | Self::Closed | Self::PendingMigrations(_) => PortErrorKind::Unavailable,
             Self::Timeout => PortErrorKind::Timeout,
         };

@@ -13,12 +13,15 @@ use parlance_domain::progress::{
 use super::event::{self, EventRow, event_columns};
 use super::row::{self, Row, progress_columns};
 use crate::convert::{CorruptRow, RowOf, json_texts, to_i64};
-use crate::database::Fail;
+use crate::database::{Fail, StoreError};
 use crate::statement::statement;
 
+// Asks for the account rather than waiting for a foreign key to be violated: what is decided without writing is
+// refused as well, and rows that outlived their account are never written to.
 statement!(
     ReadHead(user: &'a [u8] => Binary) -> (BigInt, BigInt)
-        = "SELECT revision, position FROM progress_heads WHERE user_id = ?"
+        = "SELECT coalesce(head.revision, 0), coalesce(head.position, 0) FROM accounts account \
+           LEFT JOIN progress_heads head ON head.user_id = account.id WHERE account.id = ?"
 );
 statement!(
     WriteHead(user: &'a [u8] => Binary, revision: i64 => BigInt, position: i64 => BigInt)
@@ -108,9 +111,7 @@ fn head(connection: &mut SqliteConnection, user: UserId) -> Result<(u64, u64), F
     let found: Option<(i64, i64)> = ReadHead::new(user.0.as_bytes())
         .get_result(connection)
         .optional()?;
-    let Some((revision, position)) = found else {
-        return Ok((0, 0));
-    };
+    let (revision, position) = found.ok_or(StoreError::OwnerGone)?;
     let of = RowOf {
         table: "progress_heads",
         id: &user,

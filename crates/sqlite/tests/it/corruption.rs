@@ -5,7 +5,7 @@ use diesel::{Connection, SqliteConnection};
 use parlance_contract::stores::{Stores, at, user, word_id};
 use parlance_domain::ids::{EventId, ProgressId};
 use parlance_domain::port::PortErrorKind;
-use parlance_domain::progress::{Change, Changes, FOLD_VERSION, NewReview, Rating, Submission};
+use parlance_domain::progress::{AppendError, Change, Changes, FOLD_VERSION, NewReview, Rating, Submission};
 use uuid::Uuid;
 
 use crate::support::{Fresh, fresh, stores_of};
@@ -100,4 +100,24 @@ async fn a_row_of_another_version_of_the_fold_is_folded_again_from_its_log() {
         .unwrap();
     assert_eq!(row.fold_version, FOLD_VERSION);
     assert_eq!(row.state.unwrap().study_count, 3);
+}
+
+#[tokio::test]
+async fn rows_that_outlived_their_account_are_not_written_to() {
+    // Whoever deletes by hand does so without foreign keys.
+    let (_fresh, stores) = tampered("PRAGMA foreign_keys = OFF; DELETE FROM accounts").await;
+    let before = stores.progress.changes(user(1), 0, 10).await.unwrap();
+    assert_eq!(before.len(), 1);
+    let dry_run = Submission {
+        dry_run: true,
+        ..review(3, 3 * 86_400)
+    };
+    // A new review, one that is there, and one that is only looked at.
+    for submission in [review(3, 3 * 86_400), review(1, 86_400), dry_run] {
+        match stores.progress.append(user(1), &submission).await {
+            Err(AppendError::Port(error)) => assert_eq!(error.kind, PortErrorKind::OwnerGone),
+            other => panic!("not refused as gone: {other:?}"),
+        }
+    }
+    assert_eq!(stores.progress.changes(user(1), 0, 10).await.unwrap(), before);
 }
