@@ -89,7 +89,7 @@ impl Server {
         let mut system = System::wire(settings, &secrets, database, options.overrides);
         system.http.gauges.extend(options.gauges);
         let loaded = if options.load_vocabulary {
-            shipped::load(system.word_store.as_ref(), data_dir.path())
+            shipped::load(system.word_store.as_ref())
                 .await
                 .context("cannot load the shipped vocabulary")?
         } else {

@@ -8,7 +8,6 @@ use parlance_sqlite::SqliteDatabase;
 use crate::data_dir::DataDir;
 use crate::logs::say;
 use crate::settings::Settings;
-use crate::vocabulary::shipped;
 
 /// Checks a backup and replaces the database by it, in one step.
 pub(super) fn run(settings: &Settings, file: &Path) -> anyhow::Result<()> {
@@ -16,8 +15,6 @@ pub(super) fn run(settings: &Settings, file: &Path) -> anyhow::Result<()> {
     let _lock = data_dir.lock(&settings.database)?;
     SqliteDatabase::restore(file, &settings.database)
         .with_context(|| format!("cannot restore {}; the database is as it was", file.display()))?;
-    // The backup may be older than the vocabulary that was loaded last.
-    shipped::forget(data_dir.path()).context("cannot forget which vocabulary was loaded")?;
     say(&format!(
         "restored {} from {}",
         settings.database.display(),

@@ -1,7 +1,6 @@
 //! The vocabulary within the binary, loaded into a store that does not have it yet.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use parlance_domain::words::{Vocabulary, WordStore};
@@ -28,8 +27,6 @@ const FILES: [(&str, &str); 7] = shipped![
     "hsk3-band-6.csv",
     "hsk3-band-7-9.csv",
 ];
-/// Holds the digest of what was loaded last.
-const STAMP_FILE: &str = "vocabulary.loaded";
 
 /// What was loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,36 +42,23 @@ pub fn vocabulary() -> anyhow::Result<Vec<Vocabulary>> {
     entries()?.iter().map(read).collect()
 }
 
-/// Loads the lists that are missing, and all when this binary ships others than were loaded last.
+/// Installs the lists, unless those of this binary were installed last.
 ///
 /// A list that somebody replaced by one of their own therefore stays theirs until the next release changes it.
-pub async fn load(store: &dyn WordStore, data_dir: &Path) -> anyhow::Result<Loaded> {
-    let stamp = data_dir.join(STAMP_FILE);
+pub async fn load(store: &dyn WordStore) -> anyhow::Result<Loaded> {
     let digest = digest();
-    let is_current = std::fs::read_to_string(&stamp).is_ok_and(|last| last.trim() == digest);
-    let present = store.lists().await?;
-    let mut loaded = Loaded::default();
-    for entry in entries()? {
-        if is_current && present.iter().any(|list| list.id.as_str() == entry.id) {
-            continue;
-        }
-        let vocabulary = read(&entry)?;
-        store.import(&vocabulary).await?;
-        loaded.lists += 1;
-        loaded.words += vocabulary.words.len();
+    // Asked before the files are read, which takes longer.
+    if store.release().await?.as_deref() == Some(digest.as_str()) {
+        return Ok(Loaded::default());
     }
-    if loaded.lists > 0 || !is_current {
-        std::fs::write(&stamp, &digest).with_context(|| format!("cannot write {}", stamp.display()))?;
+    let lists = vocabulary()?;
+    if !store.install(&digest, &lists).await? {
+        return Ok(Loaded::default());
     }
-    Ok(loaded)
-}
-
-/// Forgets what was loaded, so that the next start looks again.
-pub fn forget(data_dir: &Path) -> std::io::Result<()> {
-    match std::fs::remove_file(data_dir.join(STAMP_FILE)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    Ok(Loaded {
+        lists: lists.len(),
+        words: lists.iter().map(|list| list.words.len()).sum(),
+    })
 }
 
 fn entries() -> anyhow::Result<Vec<ListEntry>> {

@@ -186,10 +186,20 @@ impl SqliteDatabase {
         R: Send + 'static,
         F: FnMut(&mut SqliteConnection) -> Result<T, Fail<R>> + Send + 'static,
     {
+        self.write_within(self.inner.config.deadline, work).await
+    }
+
+    /// As [`SqliteDatabase::write`], with a deadline of its own.
+    pub(crate) async fn write_within<T, R, F>(&self, deadline: Duration, work: F) -> Result<T, Fail<R>>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: FnMut(&mut SqliteConnection) -> Result<T, Fail<R>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let member = Box::new(writer::Write::new(work, reply));
         send(&self.inner.writes, writer::Message::Write(member))?;
-        self.wait(answer).await
+        wait(deadline, answer).await
     }
 
     /// Does a piece of work on a connection that only reads; all its statements see the same state.
@@ -202,15 +212,7 @@ impl SqliteDatabase {
         let (reply, answer) = oneshot::channel();
         let task = Box::new(readers::Read { work, reply });
         send(&self.inner.reads, readers::Message::Read(task))?;
-        self.wait(answer).await
-    }
-
-    async fn wait<T, R>(&self, answer: oneshot::Receiver<Result<T, Fail<R>>>) -> Result<T, Fail<R>> {
-        match tokio::time::timeout(self.inner.config.deadline, answer).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(StoreError::Closed.into()),
-            Err(_) => Err(StoreError::Timeout.into()),
-        }
+        wait(self.inner.config.deadline, answer).await
     }
 
     fn own_connection(&self) -> Result<SqliteConnection, MigrateError> {
@@ -260,6 +262,14 @@ impl Probe for SqliteDatabase {
         checked
             .and_then(|()| alive.then_some(()).ok_or_else(|| StoreError::Closed.into()))
             .map_err(|error| error.into_port("Probe"))
+    }
+}
+
+async fn wait<T, R>(deadline: Duration, answer: oneshot::Receiver<Result<T, Fail<R>>>) -> Result<T, Fail<R>> {
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Err(StoreError::Closed.into()),
+        Err(_) => Err(StoreError::Timeout.into()),
     }
 }
 

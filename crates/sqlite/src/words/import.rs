@@ -1,8 +1,9 @@
-//! The import of a list with its words.
+//! The import of lists with their words.
 
+use diesel::result::OptionalExtension;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
-use parlance_domain::words::{ImportSummary, Vocabulary, Word, fold_text};
+use parlance_domain::words::{ImportSummary, Vocabulary, Word, WordList, fold_text};
 
 use super::search::{form_key, language_key};
 use crate::convert::json_texts;
@@ -27,6 +28,14 @@ statement!(
 statement!(
     CountKnown(ids: &'a str => Text) -> (BigInt)
         = "SELECT count(*) FROM words WHERE id IN (SELECT value FROM json_each(?))"
+);
+statement!(
+    Release() -> (Text) = "SELECT digest FROM vocabulary_release"
+);
+statement!(
+    NoteRelease(digest: &'a str => Text)
+        = "INSERT INTO vocabulary_release (id, digest) VALUES (1, ?) \
+           ON CONFLICT (id) DO UPDATE SET digest = excluded.digest"
 );
 statement!(EmptyList(id: &'a str => Text) = "DELETE FROM list_words WHERE list_id = ?");
 
@@ -65,39 +74,53 @@ insert!(
     ""
 );
 
-/// Keeps a list and its words.
-pub(super) fn import(
-    connection: &mut SqliteConnection,
-    vocabulary: &Vocabulary,
-) -> Result<ImportSummary, NoRefusal> {
-    let Vocabulary { list, words } = vocabulary;
-    let count = u32::try_from(words.len()).unwrap_or(u32::MAX);
-    UpsertList::new(
-        list.id.as_str(),
-        &list.name,
-        &list.description,
-        &list.language,
-        list.difficulty.as_str(),
-        &json_texts(&list.tags),
-        i64::from(count),
-    )
-    .execute(connection)?;
-    let ids = json_texts(words.iter().map(|word| word.id.as_str()));
-    let (known,): (i64,) = CountKnown::new(&ids).get_result(connection)?;
-    let rows: Vec<NewWord> = words.iter().map(NewWord::from).collect();
-    for chunk in in_chunks(&rows) {
-        UpsertWords(chunk).execute(connection)?;
-    }
-    EmptyList::new(list.id.as_str()).execute(connection)?;
-    let places: Vec<Place> = (0..)
-        .zip(words)
-        .map(|(position, word)| Place {
+/// A list and its words as they will be written.
+///
+/// Made before the turn to write has come: folding the texts takes longer than writing them.
+pub(super) struct Prepared {
+    list: NewList,
+    /// The ids of its words, a JSON array of texts.
+    ids: String,
+    words: Vec<NewWord>,
+    places: Vec<Place>,
+}
+
+impl From<&Vocabulary> for Prepared {
+    fn from(vocabulary: &Vocabulary) -> Self {
+        let Vocabulary { list, words } = vocabulary;
+        let place = |(position, word): (i64, &Word)| Place {
             list_id: list.id.as_str().to_owned(),
             position,
             word_id: word.id.as_str().to_owned(),
-        })
-        .collect();
-    for chunk in in_chunks(&places) {
+        };
+        Self {
+            list: list.into(),
+            ids: json_texts(words.iter().map(|word| word.id.as_str())),
+            words: words.iter().map(NewWord::from).collect(),
+            places: (0..).zip(words).map(place).collect(),
+        }
+    }
+}
+
+/// Keeps a list and its words.
+pub(super) fn import(
+    connection: &mut SqliteConnection,
+    prepared: &Prepared,
+) -> Result<ImportSummary, NoRefusal> {
+    let Prepared {
+        list,
+        ids,
+        words,
+        places,
+    } = prepared;
+    let count = u32::try_from(words.len()).unwrap_or(u32::MAX);
+    list.upsert(count).execute(connection)?;
+    let (known,): (i64,) = CountKnown::new(ids).get_result(connection)?;
+    for chunk in in_chunks(words) {
+        UpsertWords(chunk).execute(connection)?;
+    }
+    EmptyList::new(&list.id).execute(connection)?;
+    for chunk in in_chunks(places) {
         InsertPlaces(chunk).execute(connection)?;
     }
     let updated = u32::try_from(known).unwrap_or(count).min(count);
@@ -105,6 +128,64 @@ pub(super) fn import(
         added: count - updated,
         updated,
     })
+}
+
+/// Keeps the lists of a release and notes its digest, unless it is the one that was installed last.
+pub(super) fn install(
+    connection: &mut SqliteConnection,
+    digest: &str,
+    lists: &[Prepared],
+) -> Result<bool, NoRefusal> {
+    if release(connection)?.as_deref() == Some(digest) {
+        return Ok(false);
+    }
+    for list in lists {
+        import(connection, list)?;
+    }
+    NoteRelease::new(digest).execute(connection)?;
+    Ok(true)
+}
+
+/// The digest of the release that was installed last.
+pub(super) fn release(connection: &mut SqliteConnection) -> Result<Option<String>, NoRefusal> {
+    let found: Option<(String,)> = Release::new().get_result(connection).optional()?;
+    Ok(found.map(|(digest,)| digest))
+}
+
+struct NewList {
+    id: String,
+    name: String,
+    description: String,
+    language: String,
+    difficulty: &'static str,
+    tags: String,
+}
+
+impl From<&WordList> for NewList {
+    fn from(list: &WordList) -> Self {
+        Self {
+            id: list.id.as_str().to_owned(),
+            name: list.name.clone(),
+            description: list.description.clone(),
+            language: list.language.clone(),
+            difficulty: list.difficulty.as_str(),
+            tags: json_texts(&list.tags),
+        }
+    }
+}
+
+impl NewList {
+    fn upsert(&self, word_count: u32) -> UpsertList<'_> {
+        UpsertList::new(
+            &self.id,
+            &self.name,
+            &self.description,
+            &self.language,
+            self.difficulty,
+            &self.tags,
+            i64::from(word_count),
+        )
+    }
 }
 
 struct Place {

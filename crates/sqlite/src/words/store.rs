@@ -1,5 +1,7 @@
 //! The store of words and lists.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use diesel::RunQueryDsl;
 use diesel::result::OptionalExtension;
@@ -10,13 +12,16 @@ use parlance_domain::words::{
     ImportSummary, Vocabulary, Word, WordCursor, WordHit, WordList, WordQuery, WordStore,
 };
 
+use super::import::{self, Prepared};
 use super::row::{ListRow, WordColumns, WordRow, word_columns};
-use super::{import, search};
+use super::search;
 use crate::convert::{CorruptRow, json_texts, limit_to_i64};
 use crate::database::{NoRefusal, SqliteDatabase};
 use crate::statement::statement;
 
 const PORT: &str = "WordStore";
+/// How long an installation may take: it is one write of thousands of rows, at a start.
+const INSTALL_DEADLINE: Duration = Duration::from_mins(1);
 
 statement!(
     Lists() -> (Text, Text, Text, Text, Text, Text, BigInt)
@@ -128,9 +133,27 @@ impl WordStore for SqliteWords {
     }
 
     async fn import(&self, vocabulary: &Vocabulary) -> Result<ImportSummary, PortError> {
-        let vocabulary = vocabulary.clone();
+        let prepared = Prepared::from(vocabulary);
         self.database
-            .write(move |connection| import::import(connection, &vocabulary))
+            .write(move |connection| import::import(connection, &prepared))
+            .await
+            .map_err(|error| error.into_port(PORT))
+    }
+
+    async fn release(&self) -> Result<Option<String>, PortError> {
+        self.database
+            .read(import::release)
+            .await
+            .map_err(|error| error.into_port(PORT))
+    }
+
+    async fn install(&self, digest: &str, lists: &[Vocabulary]) -> Result<bool, PortError> {
+        let digest = digest.to_owned();
+        let prepared: Vec<Prepared> = lists.iter().map(Prepared::from).collect();
+        self.database
+            .write_within(INSTALL_DEADLINE, move |connection| {
+                import::install(connection, &digest, &prepared)
+            })
             .await
             .map_err(|error| error.into_port(PORT))
     }
