@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
 use crate::accounts::{AccountWithPassword, Session};
-use crate::ids::UserId;
+use crate::ids::{UserId, WordId};
 use crate::port::PortError;
 use crate::progress::{Event, ProgressRow};
 use crate::time::Timestamp;
+use crate::words::Word;
 
 /// An event of a log with what the store knows of it besides.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,6 +96,12 @@ fn members(row: &ProgressRow) -> Vec<String> {
 /// What an installation is moved out of and into.
 #[async_trait]
 pub trait TransferStore: Send + Sync {
+    /// All words behind `after`, on a list or not, in order of their ids, at most `limit`.
+    async fn words(&self, after: Option<&WordId>, limit: u32) -> Result<Vec<Word>, PortError>;
+
+    /// Keeps words without putting them on a list, all or nothing; a word that is there is updated.
+    async fn import_words(&self, words: &[Word]) -> Result<(), PortError>;
+
     /// The ids of accounts behind `after`, in order of their bytes, at most `limit`.
     async fn learners(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserId>, PortError>;
 

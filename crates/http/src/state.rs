@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 use parlance_domain::accounts::{Accounts, Sessions};
-use parlance_domain::health::Probe;
+use parlance_domain::health::{Circuit, Probe};
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::{Limit, RateLimiter};
 use parlance_domain::progress::Progress;
@@ -216,6 +216,10 @@ pub struct HttpServices {
     pub ids: Arc<dyn IdGenerator>,
     /// Whether the database works.
     pub database: Arc<dyn Probe>,
+    /// Whether what copies of the program share beside the database works; `None` where nothing is shared.
+    pub shared: Option<Arc<dyn Probe>>,
+    /// The circuit breakers, by name.
+    pub circuits: Vec<(&'static str, Arc<dyn Circuit>)>,
     /// What else is measured, such as pools and queues.
     pub gauges: Vec<GaugeSource>,
     /// Whether the program is about to stop.

@@ -28,11 +28,15 @@ pub struct ServeLock {
 
 impl DataDir {
     /// Makes the directories for files and for the database, when they are not there, readable to nobody else.
+    ///
+    /// Where nothing is kept in files, none is made: the file system may be read-only.
     pub fn prepare(settings: &Settings) -> anyhow::Result<Self> {
-        make_private_dir(&settings.data_dir)?;
-        if let Some(parent) = settings
-            .database
-            .parent()
+        let database = settings.database.file();
+        if database.is_some() || !settings.is_production() {
+            make_private_dir(&settings.data_dir)?;
+        }
+        if let Some(parent) = database
+            .and_then(Path::parent)
             .filter(|parent| !parent.as_os_str().is_empty())
         {
             make_private_dir(parent)?;
@@ -47,8 +51,13 @@ impl DataDir {
         &self.path
     }
 
-    /// Takes the lock by which only one server works on a data directory and a database.
-    pub fn lock(&self, database: &Path) -> anyhow::Result<ServeLock> {
+    /// Takes the lock by which only one server works on a data directory and a database in a file.
+    ///
+    /// A database on a server has locks of its own.
+    pub fn lock(&self, database: Option<&Path>) -> anyhow::Result<ServeLock> {
+        let Some(database) = database else {
+            return Ok(ServeLock { _files: Vec::new() });
+        };
         let mut database_lock = database.as_os_str().to_owned();
         database_lock.push(".lock");
         let files = [self.path.join(LOCK_FILE), PathBuf::from(database_lock)];
@@ -204,11 +213,11 @@ mod tests {
     fn one_server_at_a_time() {
         let (_temp, dir) = data_dir();
         let database = dir.path().join("parlance.db");
-        let lock = dir.lock(&database).unwrap();
-        let error = dir.lock(&database).err().unwrap();
+        let lock = dir.lock(Some(&database)).unwrap();
+        let error = dir.lock(Some(&database)).err().unwrap();
         assert!(error.to_string().contains("another Parlance server"), "{error}");
         drop(lock);
-        dir.lock(&database).unwrap();
+        dir.lock(Some(&database)).unwrap();
     }
 
     #[test]
@@ -216,7 +225,7 @@ mod tests {
         let (_one, first) = data_dir();
         let (_two, second) = data_dir();
         let database = first.path().join("parlance.db");
-        let _lock = first.lock(&database).unwrap();
-        assert!(second.lock(&database).is_err());
+        let _lock = first.lock(Some(&database)).unwrap();
+        assert!(second.lock(Some(&database)).is_err());
     }
 }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
-    AccessTokens, AccountStore, Accounts, PasswordHasher, RefreshTokens, RevokedSessions, SessionPolicy,
-    SessionPorts, Sessions,
+    AccessTokens, Accounts, PasswordHasher, RefreshTokens, RevokedSessions, SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::Limit;
@@ -16,24 +15,21 @@ use parlance_domain::progress::Progress;
 use parlance_domain::pubsub::PubSub;
 use parlance_domain::time::Clock;
 use parlance_domain::words::{WordStore, Words};
-use parlance_http::metrics::GaugeSource;
 use parlance_http::state::{
     CookiePolicy, Draining, Environment, Features, HttpConfig, HttpServices, Limits, Timeouts,
 };
-use parlance_memory::{Elapsed, MemoryPubSub, MemoryRateLimiter, MemoryRevokedSessions};
+use parlance_memory::{Elapsed, MemoryRevokedSessions};
 use parlance_platform::{
     BcryptConfig, BcryptPasswordHasher, JwtAccessTokens, JwtConfig, SystemClock, UuidV7Ids,
-};
-use parlance_sqlite::{
-    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteProgress, SqliteSessions, SqliteWords,
 };
 use secrecy::SecretString;
 
 use crate::data_dir::DataDir;
+use crate::database::Database;
+use crate::gauges;
 use crate::settings::Settings;
+use crate::shared::Shared;
 
-/// How many keys the limiter remembers.
-const LIMITER_KEYS: usize = 50_000;
 /// How long a password hash of the usual cost takes on a usual core.
 const HASHING_TIME: Duration = Duration::from_millis(300);
 const USUAL_COST: u32 = 12;
@@ -51,8 +47,6 @@ pub struct Overrides {
 
 /// The system, put together.
 pub struct System {
-    /// The database.
-    pub database: SqliteDatabase,
     /// The words, for whoever loads them.
     pub word_store: Arc<dyn WordStore>,
     /// Tells of ended sessions.
@@ -85,44 +79,27 @@ impl Secrets {
     }
 }
 
-/// Opens the database; one that is not up to date is brought up to date, or refused when that is not wanted.
-///
-/// Blocks while migrations run.
-pub fn open_database(settings: &Settings) -> anyhow::Result<SqliteDatabase> {
-    let config = SqliteConfig {
-        migrate: settings.migrate_on_start,
-        ..SqliteConfig::new(&settings.database)
-    };
-    let database = SqliteDatabase::open(config)
-        .with_context(|| format!("cannot open the database {}", settings.database.display()))?;
-    let pending = database.pending_migrations()?;
-    if !pending.is_empty() {
-        bail!("the database is not up to date (MIGRATE_ON_START is false): run `parlance migrate` first");
-    }
-    Ok(database)
-}
-
 impl System {
     /// Puts the system together over an open database.
     pub fn wire(
         settings: &Settings,
         secrets: &Secrets,
-        database: SqliteDatabase,
+        database: &Database,
         overrides: Overrides,
-    ) -> Self {
+    ) -> anyhow::Result<Self> {
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7Ids);
         let hasher = Arc::new(BcryptPasswordHasher::new(hashing(settings.bcrypt_cost)));
-        let account_store: Arc<dyn AccountStore> = Arc::new(SqliteAccounts::new(database.clone()));
-        let word_store: Arc<dyn WordStore> = Arc::new(SqliteWords::new(database.clone()));
-        let pubsub: Arc<dyn PubSub> = Arc::new(MemoryPubSub::default());
+        let (stores, mut gauges) = database.stores();
+        gauges.extend(gauges::of_hasher(&hasher));
+        let shared = Shared::new(settings, overrides.elapsed)?;
         let ports = SessionPorts {
-            accounts: Arc::clone(&account_store),
-            sessions: Arc::new(SqliteSessions::new(database.clone())),
+            accounts: Arc::clone(&stores.accounts),
+            sessions: stores.sessions,
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             access_tokens: access_tokens(settings, secrets, Arc::clone(&ids)),
             revoked: Arc::new(MemoryRevokedSessions::default()) as Arc<dyn RevokedSessions>,
-            pubsub: Arc::clone(&pubsub),
+            pubsub: Arc::clone(&shared.pubsub),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
         };
@@ -132,41 +109,38 @@ impl System {
             session_policy(settings),
         ));
         let accounts = Accounts::new(
-            Arc::clone(&account_store),
+            Arc::clone(&stores.accounts),
             Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             Arc::clone(&sessions),
             Arc::clone(&clock),
             Arc::clone(&ids),
         );
         let progress = Progress::new(
-            Arc::new(SqliteProgress::new(database.clone())),
-            account_store,
-            Arc::clone(&word_store),
+            stores.progress,
+            stores.accounts,
+            Arc::clone(&stores.words),
             Arc::clone(&clock),
             Arc::clone(&ids),
         );
-        let limiter = match overrides.elapsed {
-            Some(elapsed) => MemoryRateLimiter::new(LIMITER_KEYS, elapsed),
-            None => MemoryRateLimiter::default(),
-        };
         let http = HttpServices {
             accounts: Arc::new(accounts),
             sessions,
-            words: Arc::new(Words::new(Arc::clone(&word_store))),
+            words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
-            limiter: Arc::new(limiter),
+            limiter: shared.limiter,
             clock,
             ids,
-            database: Arc::new(database.clone()),
-            gauges: gauges(&database, &hasher),
+            database: database.probe(),
+            shared: shared.probe,
+            circuits: shared.circuits,
+            gauges,
             draining: Draining::default(),
         };
-        Self {
-            database,
-            word_store,
-            pubsub,
+        Ok(Self {
+            word_store: stores.words,
+            pubsub: shared.pubsub,
             http,
-        }
+        })
     }
 }
 
@@ -203,61 +177,6 @@ fn hashing(cost: u32) -> BcryptConfig {
         permits,
         queue: permits * waiting_per_core,
     }
-}
-
-fn gauges(database: &SqliteDatabase, hasher: &Arc<BcryptPasswordHasher>) -> Vec<GaugeSource> {
-    let of_database = |name, help, read: fn(&SqliteDatabase) -> u64| {
-        let database = database.clone();
-        GaugeSource::new(name, help, move || as_f64(read(&database)))
-    };
-    let of_hasher = |name, help, read: fn(&BcryptPasswordHasher) -> usize| {
-        let hasher = Arc::clone(hasher);
-        GaugeSource::new(name, help, move || as_f64(read(&hasher) as u64))
-    };
-    vec![
-        of_database(
-            "database_writes_waiting",
-            "Writes that wait for the next group",
-            |database| database.stats().writes_waiting as u64,
-        ),
-        of_database(
-            "database_reads_waiting",
-            "Reads that wait for a reader",
-            |database| database.stats().reads_waiting as u64,
-        ),
-        of_database("database_readers", "Connections that read", |database| {
-            database.stats().readers as u64
-        }),
-        of_database(
-            "database_readers_busy",
-            "Connections that are reading",
-            |database| database.stats().readers_busy as u64,
-        ),
-        of_database(
-            "database_groups_committed",
-            "Groups of writes committed",
-            |database| database.stats().groups_committed,
-        ),
-        of_database("database_writes_committed", "Writes committed", |database| {
-            database.stats().members_committed
-        }),
-        of_database(
-            "database_groups_retried",
-            "Groups tried again one by one",
-            |database| database.stats().groups_retried,
-        ),
-        of_hasher("hashing_queue", "Passwords that wait to be hashed", |hasher| {
-            hasher.queue_depth()
-        }),
-        of_hasher("hashing_running", "Passwords that are being hashed", |hasher| {
-            hasher.in_flight()
-        }),
-    ]
-}
-
-#[expect(clippy::cast_precision_loss, reason = "gauges are floating-point numbers")]
-fn as_f64(count: u64) -> f64 {
-    count as f64
 }
 
 /// The settings of the HTTP face.

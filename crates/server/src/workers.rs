@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 /// How often expired sessions are looked for.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
+/// How often the store is asked what other copies ended: within a second, an ended session is ended everywhere.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a task that failed rests before it is started again.
 const REST: Duration = Duration::from_secs(1);
 
@@ -25,8 +27,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts every task.
-    pub fn start(sessions: &Arc<Sessions>, pubsub: &Arc<dyn PubSub>) -> Self {
+    /// Starts every task; where the store is shared with other copies, it is asked what they ended.
+    pub fn start(sessions: &Arc<Sessions>, pubsub: &Arc<dyn PubSub>, shared_store: bool) -> Self {
         let mut workers = Self::default();
         let purger = Arc::clone(sessions);
         workers.keep_running("purge of expired sessions", REST, move || {
@@ -36,6 +38,12 @@ impl Workers {
         workers.keep_running("listener for ended sessions", REST, move || {
             hear_of_ended_sessions(Arc::clone(&listener), Arc::clone(&pubsub))
         });
+        if shared_store {
+            let reader = Arc::clone(sessions);
+            workers.keep_running("reader of ended sessions", REST, move || {
+                read_ended_sessions(Arc::clone(&reader))
+            });
+        }
         workers
     }
 
@@ -74,6 +82,20 @@ async fn purge_for_ever(sessions: Arc<Sessions>) -> Result<(), PortError> {
         if purged > 0 {
             tracing::info!(purged, "deleted expired sessions");
         }
+    }
+}
+
+/// Asks the store which sessions other copies ended, whether announcements come through or not.
+///
+/// An announcement may be lost on either side without anybody noticing: a cheap look each second means that none
+/// keeps a session alive for longer.
+async fn read_ended_sessions(sessions: Arc<Sessions>) -> Result<(), PortError> {
+    let mut last = sessions.load_revoked().await?;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        last = sessions.load_revoked_since(last).await?;
     }
 }
 

@@ -139,6 +139,9 @@ pub struct Sessions {
 
 /// How many expired sessions one purge deletes at a time.
 const PURGE_BATCH: u32 = 500;
+/// How far apart the clocks of two copies may be, and how long a write may take, for one to notice what the
+/// other ended.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(30);
 
 impl Sessions {
     /// The use-cases over these ports.
@@ -250,8 +253,22 @@ impl Sessions {
     /// Reads from the store which sessions were ended while their access tokens are still good.
     ///
     /// To be done before the first request is answered.
-    pub async fn load_revoked(&self) -> Result<(), PortError> {
-        let since = self.ports.clock.now() - self.policy.access_lifetime;
+    pub async fn load_revoked(&self) -> Result<Timestamp, PortError> {
+        let now = self.ports.clock.now();
+        self.load_revoked_from(now - self.policy.access_lifetime).await?;
+        Ok(now)
+    }
+
+    /// Reads from the store which sessions were ended since it was last read; gives the time to name next.
+    ///
+    /// Looks a little further back, for copies whose clocks differ and for writes that take their time.
+    pub async fn load_revoked_since(&self, last: Timestamp) -> Result<Timestamp, PortError> {
+        let now = self.ports.clock.now();
+        self.load_revoked_from(last - CLOCKS_DIFFER).await?;
+        Ok(now)
+    }
+
+    async fn load_revoked_from(&self, since: Timestamp) -> Result<(), PortError> {
         for session in self.ports.sessions.revoked_since(since).await? {
             self.refuse(session.id, session.revoked_at);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use apistos::{ApiComponent, api_operation};
+use parlance_domain::health::CircuitState;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -35,15 +36,16 @@ pub(crate) struct Body {
     uptime_seconds: u64,
     services: Services,
     /// Each circuit breaker: `closed`, `open` or `halfOpen`.
-    circuits: BTreeMap<String, String>,
+    circuits: BTreeMap<&'static str, &'static str>,
     cache: Cache,
 }
 
-/// `ok`, or `down` when the database is; `degraded` is for what it can do without.
+/// `ok`, `down` when the database is, `degraded` when something is that it can do without.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
+    Degraded,
     Down,
 }
 
@@ -124,14 +126,38 @@ pub(crate) async fn handler_v1(state: State) -> Result<Reply<Body>, ApiError> {
     answer(&state).await
 }
 
+/// What the probes said.
+#[derive(Clone, Copy)]
+struct Findings {
+    database: bool,
+    /// What copies share beside it; `None` where nothing is shared.
+    shared: Option<bool>,
+}
+
+impl Findings {
+    fn status(self) -> Status {
+        match (self.database, self.shared) {
+            (false, _) => Status::Down,
+            (true, Some(false)) => Status::Degraded,
+            (true, _) => Status::Ok,
+        }
+    }
+}
+
 async fn answer(state: &AppState) -> Result<Reply<Body>, ApiError> {
-    let works = database_works(state).await;
-    let status = if works {
+    let (database, shared) = tokio::join!(database_works(state), shared_works(state));
+    let findings = Findings { database, shared };
+    let status = if database {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    Ok(Reply::private(&body(state, works))?.with_status(status))
+    Ok(Reply::private(&body(state, findings))?.with_status(status))
+}
+
+async fn shared_works(state: &AppState) -> Option<bool> {
+    let probe = state.services.shared.as_ref()?;
+    Some(matches!(timeout(PATIENCE, probe.check()).await, Ok(Ok(()))))
 }
 
 /// Whether the database answers in time and is up to date.
@@ -149,30 +175,32 @@ pub(super) async fn database_works(state: &AppState) -> bool {
     }
 }
 
-fn body(state: &AppState, database_works: bool) -> Body {
+fn body(state: &AppState, findings: Findings) -> Body {
     let config = &state.config;
+    let works = |works| if works { Service::Ok } else { Service::Down };
     let enabled = |on| if on { Service::Ok } else { Service::Disabled };
+    let circuits = state.services.circuits.iter();
     Body {
-        status: if database_works { Status::Ok } else { Status::Down },
+        status: findings.status(),
         version: config.version.clone(),
         commit: config.commit.clone(),
         environment: config.environment.as_str(),
         timestamp: rfc3339_millis(state.services.clock.now()),
         uptime_seconds: state.uptime().as_secs(),
         services: Services {
-            database: if database_works {
-                Service::Ok
-            } else {
-                Service::Down
-            },
-            cache: Service::Ok,
+            database: works(findings.database),
+            cache: works(findings.shared.unwrap_or(true)),
             speech: enabled(config.features.speech),
             conversations: enabled(config.features.conversations),
             object_store: Service::Disabled,
         },
-        circuits: BTreeMap::new(),
+        circuits: circuits
+            .map(|(name, circuit)| (*name, circuit_name(circuit.state())))
+            .collect(),
         cache: Cache {
-            redis: Redis { connected: false },
+            redis: Redis {
+                connected: findings.shared == Some(true),
+            },
             metrics: CacheMetrics {
                 services: BTreeMap::from([
                     ("TTS", HitCount::default()),
@@ -181,5 +209,13 @@ fn body(state: &AppState, database_works: bool) -> Body {
                 overall: HitCount::default(),
             },
         },
+    }
+}
+
+const fn circuit_name(state: CircuitState) -> &'static str {
+    match state {
+        CircuitState::Closed => "closed",
+        CircuitState::Open => "open",
+        CircuitState::HalfOpen => "halfOpen",
     }
 }

@@ -2,6 +2,8 @@
 
 mod backup;
 mod config;
+mod copy;
+mod health;
 mod migrate;
 mod openapi;
 mod reference;
@@ -61,6 +63,10 @@ enum Command {
         /// The backup
         file: PathBuf,
     },
+    /// Copy everything from one database into another, such as from SQLite to PostgreSQL; no server may run on either
+    Copy(copy::Copy),
+    /// Ask the server of these settings whether it is ready; fails when it is not
+    Health,
     /// Print a page of the reference as it is committed
     #[command(hide = true)]
     Reference {
@@ -76,12 +82,14 @@ impl Cli {
         let settings = || load(env_file.as_deref());
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => block_on(serve::run(settings()?)),
-            Command::Migrate => migrate::run(&settings()?),
+            Command::Migrate => block_on(migrate::run(settings()?)),
             Command::Openapi => block_on(openapi::run()),
             Command::Words { command } => block_on(words::run(settings()?, command)),
             Command::Config { command } => config::run(command, settings()),
             Command::Backup { file } => block_on(backup::run(settings()?, file)),
             Command::Restore { file } => restore::run(&settings()?, &file),
+            Command::Copy(copy) => block_on(copy::run(copy, settings()?)),
+            Command::Health => health::run(&settings()?),
             Command::Reference { page } => {
                 reference::run(page);
                 Ok(())

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use parlance_sqlite::SqliteDatabase;
 
+use super::backup::file_of;
 use crate::data_dir::DataDir;
 use crate::logs::say;
 use crate::settings::Settings;
@@ -12,12 +13,13 @@ use crate::settings::Settings;
 /// Checks a backup and replaces the database by it, in one step.
 pub(super) fn run(settings: &Settings, file: &Path) -> anyhow::Result<()> {
     let data_dir = DataDir::prepare(settings)?;
-    let _lock = data_dir.lock(&settings.database)?;
-    SqliteDatabase::restore(file, &settings.database)
+    let database = file_of(settings)?;
+    let _lock = data_dir.lock(Some(database))?;
+    SqliteDatabase::restore(file, database)
         .with_context(|| format!("cannot restore {}; the database is as it was", file.display()))?;
     say(&format!(
         "restored {} from {}",
-        settings.database.display(),
+        database.display(),
         file.display()
     ));
     Ok(())

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
-use parlance_domain::words::{Vocabulary, WordStore};
-use parlance_sqlite::SqliteWords;
+use parlance_domain::words::Vocabulary;
 
 use crate::data_dir::DataDir;
+use crate::database::Database;
 use crate::logs::say;
 use crate::settings::Settings;
 use crate::vocabulary::{ListEntry, read_words};
-use crate::wiring;
 
 /// What to do with vocabulary.
 #[derive(Debug, Subcommand)]
@@ -58,8 +57,9 @@ pub(super) async fn run(settings: Settings, command: WordsCommand) -> anyhow::Re
 
 async fn import_into(settings: &Settings, vocabulary: &Vocabulary) -> anyhow::Result<()> {
     DataDir::prepare(settings)?;
-    let database = wiring::open_database(settings)?;
-    let imported = SqliteWords::new(database.clone()).import(vocabulary).await;
+    let database = Database::open_current(&settings.database, settings.migrate_on_start).await?;
+    let (stores, _) = database.stores();
+    let imported = stores.words.import(vocabulary).await;
     database.close().await;
     let summary = imported.context("the words could not be kept")?;
     say(&format!(

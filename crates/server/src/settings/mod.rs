@@ -7,12 +7,13 @@ mod reader;
 pub mod reference;
 mod secret;
 mod sources;
+mod storage;
 pub mod table;
 #[cfg(test)]
 mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -25,6 +26,7 @@ pub use origin::out_of_reach;
 pub use problems::{Problem, Problems};
 use reader::Reader;
 pub use sources::Values;
+pub use storage::{DatabaseSettings, PostgresSettings, RedisSettings};
 
 /// Everything that can be set, checked.
 #[derive(Debug, Clone)]
@@ -39,8 +41,10 @@ pub struct Settings {
     pub drain: Duration,
     /// The directory for everything that is kept in files.
     pub data_dir: PathBuf,
-    /// The file of the SQLite database.
-    pub database: PathBuf,
+    /// Where the database is.
+    pub database: DatabaseSettings,
+    /// The Redis that copies share, if there is one.
+    pub redis: Option<RedisSettings>,
     /// Whether `serve` migrates the database.
     pub migrate_on_start: bool,
     /// The tokens and the cookie of a session.
@@ -137,9 +141,8 @@ impl Settings {
                 .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: reader.number("PORT", 0..=u16::MAX),
             drain: Duration::from_secs(reader.number("DRAIN_SECONDS", 0..=300)),
-            database: reader
-                .read("DATABASE_URL", parse_database)
-                .unwrap_or_else(|| data_dir.join("parlance.db")),
+            database: storage::database(&mut reader, &data_dir),
+            redis: storage::redis(&mut reader),
             data_dir,
             migrate_on_start: reader.flag("MIGRATE_ON_START"),
             sessions: sessions(&mut reader),
@@ -250,12 +253,6 @@ fn logs(reader: &mut Reader<'_>) -> LogSettings {
 }
 
 fn features(reader: &mut Reader<'_>) -> FeatureSettings {
-    if reader.flag("USE_REDIS") {
-        reader.refuse(
-            "USE_REDIS",
-            "this version has no Redis yet; leave it out or set it to false",
-        );
-    }
     FeatureSettings {
         auth_enabled: reader.flag("APP_AUTH_ENABLED"),
         sync_enabled: reader.flag("SYNC_TO_BACKEND"),
@@ -269,18 +266,6 @@ fn parse_host(text: &str) -> Result<IpAddr, String> {
     }
     text.parse()
         .map_err(|_| "must be an IP address or `localhost`".to_owned())
-}
-
-fn parse_database(text: &str) -> Result<PathBuf, String> {
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Err("this version has only SQLite so far: sqlite:// and a path".to_owned());
-    }
-    match text.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() && !path.contains([':', '?']) && !path.ends_with('/') => {
-            Ok(Path::new(path).to_owned())
-        }
-        _ => Err("must be sqlite:// and the path of a file, without anything behind it".to_owned()),
-    }
 }
 
 fn parse_network(text: &str) -> Result<IpNet, String> {

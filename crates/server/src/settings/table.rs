@@ -129,11 +129,74 @@ pub const KEYS: &[Key] = &[
         "DATABASE_URL",
         Group::Storage,
         "",
-        "Where the database is: `sqlite://` and a path, such as `sqlite:///var/lib/parlance/parlance.db`. When not set, \
+        "Where the database is: `sqlite://` and a path, such as `sqlite:///var/lib/parlance/parlance.db`, for one copy of \
+         the program, or `postgres://user:password@host:5432/database` for any number of copies, with `?sslmode=` \
+         (`disable`, `prefer`, `require`, `verify-ca`, `verify-full`) and `&sslrootcert=` a file. When not set, \
          `parlance.db` in `DATA_DIR`.",
     )
     .in_production(InProduction::Required)
     .secret(),
+    key(
+        "DATABASE_CONNECTIONS",
+        Group::Storage,
+        "4",
+        "How many connections to PostgreSQL a copy shares among its requests, several statements at once on each: 1 to \
+         64.",
+    ),
+    key(
+        "DATABASE_WRITERS",
+        Group::Storage,
+        "2",
+        "How many connections to PostgreSQL a copy has besides to write progress, a group of requests at a time: 1 to \
+         16.",
+    ),
+    key(
+        "DATABASE_WAIT_MS",
+        Group::Storage,
+        "1000",
+        "How long a request waits for a free place on a connection to PostgreSQL before it gets a 503: 1 to 60000 \
+         milliseconds.",
+    ),
+    key(
+        "DATABASE_STATEMENT_TIMEOUT_MS",
+        Group::Storage,
+        "3000",
+        "How long PostgreSQL may work on one statement: 100 to 600000 milliseconds.",
+    ),
+    key(
+        "REDIS_URL",
+        Group::Storage,
+        "",
+        "The Redis that copies of the program share limits, revocations and cached answers through: \
+         `redis://user:password@host:6379/0`, `rediss://` for TLS, `redis+sentinel://host:26379,host:26379/name/0`, or \
+         `redis+cluster://host:6379,host:6379`. When not set, each copy keeps its own.",
+    )
+    .secret(),
+    key(
+        "USE_REDIS",
+        Group::Storage,
+        "true",
+        "Whether the Redis of `REDIS_URL` is used. When `false`, limits and cached answers are kept in the process.",
+    ),
+    key(
+        "REDIS_PREFIX",
+        Group::Storage,
+        "parlance:",
+        "What every key and channel in Redis begins with, so that installations can share a Redis.",
+    ),
+    key(
+        "REDIS_DEADLINE_MS",
+        Group::Storage,
+        "50",
+        "How long a request waits for Redis before it goes on without: 1 to 10000 milliseconds.",
+    ),
+    key(
+        "REDIS_CA_FILE",
+        Group::Storage,
+        "",
+        "A file with the certificates, in PEM, that a `rediss://` server is trusted by. When not set, those of the \
+         system.",
+    ),
     key(
         "MIGRATE_ON_START",
         Group::Storage,
@@ -255,20 +318,12 @@ pub const KEYS: &[Key] = &[
         "100",
         "For how many of a hundred learners progress is written; the same ones as long as it stays. 0 to 100.",
     ),
-    key(
-        "USE_REDIS",
-        Group::Features,
-        "false",
-        "Whether limits and revocations are shared through Redis. This version keeps them in the process: only `false` \
-         is accepted.",
-    ),
 ];
 
 /// Settings of the contract that this version cannot honour yet.
 ///
 /// In `.env` each is refused, in the environment the start warns about it.
 pub const NOT_YET: &[&str] = &[
-    "REDIS_URL",
     "AI_LIMIT_PER_MINUTE",
     "LOCKOUT_ATTEMPTS",
     "LOCKOUT_MINUTES",

@@ -34,7 +34,7 @@ fn nothing_set_is_a_working_development_set_up() {
         (settings.host.to_string(), settings.port),
         ("127.0.0.1".to_owned(), 8080)
     );
-    assert_eq!(settings.database, Path::new("./data/parlance.db"));
+    assert_eq!(settings.database.file(), Some(Path::new("./data/parlance.db")));
     assert_eq!(settings.drain, Duration::ZERO);
     assert_eq!(settings.sessions.same_site, CookieSameSite::Lax);
     assert!(settings.cors_origins.allows("http://localhost:5173"));
@@ -95,7 +95,13 @@ fn every_bad_value_is_refused_by_name() {
         ("DATABASE_URL", "sqlite://:memory:"),
         ("DATABASE_URL", "sqlite:///tmp/x.db?mode=ro"),
         ("DATABASE_URL", "sqlite:///tmp/"),
-        ("DATABASE_URL", "postgres://localhost/parlance"),
+        ("DATABASE_URL", "mysql://localhost/parlance"),
+        ("DATABASE_CONNECTIONS", "0"),
+        ("DATABASE_WRITERS", "17"),
+        ("DATABASE_WAIT_MS", "0"),
+        ("DATABASE_STATEMENT_TIMEOUT_MS", "99"),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_DEADLINE_MS", "0"),
         ("MIGRATE_ON_START", "yes"),
         ("JWT_SECRET", "short"),
         ("JWT_REFRESH_SECRET", "short"),
@@ -115,7 +121,7 @@ fn every_bad_value_is_refused_by_name() {
         ("APP_AUTH_ENABLED", "1"),
         ("SYNC_TO_BACKEND", "TRUE"),
         ("SYNC_ROLLOUT_PERCENT", "101"),
-        ("USE_REDIS", "true"),
+        ("USE_REDIS", "yes"),
     ] {
         assert_eq!(subjects(development([(name, value)])), [name], "{value}");
     }
@@ -125,13 +131,19 @@ fn every_bad_value_is_refused_by_name() {
 fn problems_and_debug_show_no_secret() {
     let problems = development([
         ("JWT_SECRET", "hunter2"),
-        ("DATABASE_URL", "postgres://user:hunter2@db/parlance"),
+        ("DATABASE_URL", "mysql://user:hunter2@db/parlance"),
+        ("REDIS_URL", "user:hunter2@cache"),
     ])
     .err()
     .unwrap();
     assert!(!problems.to_string().contains("hunter2"));
     let settings = production([("JWT_REFRESH_SECRET", SECRET)]).unwrap();
     assert!(!format!("{settings:?}").contains(SECRET));
+    let settings = development([
+        ("DATABASE_URL", "postgres://user:hunter2@db/parlance"),
+        ("REDIS_URL", "redis://:hunter2@cache"),
+    ]);
+    assert!(!format!("{settings:?}").contains("hunter2"));
 }
 
 #[test]
@@ -146,7 +158,7 @@ fn good_values_arrive() {
     ])
     .unwrap();
     assert_eq!((settings.host.to_string(), settings.port), ("::1".to_owned(), 0));
-    assert_eq!(settings.database, Path::new("relative/p.db"));
+    assert_eq!(settings.database.file(), Some(Path::new("relative/p.db")));
     assert_eq!(settings.trusted_proxies.len(), 3);
     assert_eq!(
         (settings.metrics, settings.features.sync_rollout_percent),
@@ -159,4 +171,13 @@ fn an_origin_that_the_cookie_does_not_reach_is_warned_about() {
     let settings = production([("CORS_ORIGIN", "https://app.example.com,capacitor://localhost")]).unwrap();
     assert_eq!(settings.warnings.len(), 1);
     assert!(settings.warnings[0].contains("capacitor://localhost"));
+}
+
+#[test]
+fn redis_is_used_when_it_is_named_unless_it_is_switched_off() {
+    let named = development([("REDIS_URL", "rediss://cache:6380/1")]).unwrap();
+    assert!(named.redis.is_some());
+    let switched_off = development([("REDIS_URL", "redis://cache"), ("USE_REDIS", "false")]);
+    assert!(switched_off.unwrap().redis.is_none());
+    assert!(development([("USE_REDIS", "true")]).unwrap().redis.is_none());
 }

@@ -1,0 +1,173 @@
+//! The open database: a file of this machine, or a PostgreSQL that many copies share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use parlance_domain::accounts::{AccountStore, SessionStore};
+use parlance_domain::health::Probe;
+use parlance_domain::progress::ProgressStore;
+use parlance_domain::transfer::TransferStore;
+use parlance_domain::words::WordStore;
+use parlance_http::metrics::GaugeSource;
+use parlance_postgres::{
+    PgAccounts, PgConfig, PgDatabase, PgProgress, PgSessions, PgTransfer, PgWords,
+};
+use parlance_sqlite::{
+    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteProgress, SqliteSessions, SqliteTransfer, SqliteWords,
+};
+
+use crate::gauges;
+use crate::settings::{DatabaseSettings, PostgresSettings};
+
+/// An open database.
+#[derive(Clone)]
+pub enum Database {
+    /// In a file.
+    Sqlite(SqliteDatabase),
+    /// On a server.
+    Postgres(PgDatabase),
+}
+
+/// The stores in a database.
+pub struct Stores {
+    /// The accounts.
+    pub accounts: Arc<dyn AccountStore>,
+    /// The sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// The words.
+    pub words: Arc<dyn WordStore>,
+    /// The progress.
+    pub progress: Arc<dyn ProgressStore>,
+    /// Everything, to be moved elsewhere.
+    pub transfer: Arc<dyn TransferStore>,
+}
+
+impl Database {
+    /// Opens a database, applying pending migrations where that is wanted.
+    pub async fn open(settings: &DatabaseSettings, migrate: bool) -> anyhow::Result<Self> {
+        match settings {
+            DatabaseSettings::Sqlite(path) => open_file(path.clone(), migrate).await.map(Self::Sqlite),
+            DatabaseSettings::Postgres(server) => {
+                let config = PgConfig {
+                    migrate,
+                    ..server_config(server)
+                };
+                let opened = PgDatabase::open(config).await;
+                opened
+                    .map(Self::Postgres)
+                    .context("cannot open the database on PostgreSQL")
+            }
+        }
+    }
+
+    /// Opens a database that must be up to date when it is not to be brought there.
+    pub async fn open_current(settings: &DatabaseSettings, migrate: bool) -> anyhow::Result<Self> {
+        let database = Self::open(settings, migrate).await?;
+        if !database.pending_migrations().await?.is_empty() {
+            bail!("the database is not up to date (MIGRATE_ON_START is false): run `parlance migrate` first");
+        }
+        Ok(database)
+    }
+
+    /// The migrations that wait to be applied.
+    pub async fn pending_migrations(&self) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Sqlite(database) => {
+                let database = database.clone();
+                Ok(tokio::task::spawn_blocking(move || database.pending_migrations()).await??)
+            }
+            Self::Postgres(database) => Ok(database.pending_migrations().await?),
+        }
+    }
+
+    /// Applies the migrations that wait, and names them.
+    pub async fn migrate(&self) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Sqlite(database) => {
+                let database = database.clone();
+                Ok(tokio::task::spawn_blocking(move || database.migrate()).await??)
+            }
+            Self::Postgres(database) => Ok(database.migrate().await?),
+        }
+    }
+
+    /// Whether other copies of the program may work on it.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// The stores in it, and what is measured of them.
+    pub fn stores(&self) -> (Stores, Vec<GaugeSource>) {
+        match self {
+            Self::Sqlite(database) => (stores_of_file(database), gauges::of_sqlite(database)),
+            Self::Postgres(database) => {
+                let progress = PgProgress::new(database.clone());
+                let gauges = gauges::of_postgres(database, &progress);
+                (stores_of_server(database, progress), gauges)
+            }
+        }
+    }
+
+    /// Says whether it works.
+    pub fn probe(&self) -> Arc<dyn Probe> {
+        match self {
+            Self::Sqlite(database) => Arc::new(database.clone()),
+            Self::Postgres(database) => Arc::new(database.clone()),
+        }
+    }
+
+    /// Finishes what runs and closes it.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(database) => database.close().await,
+            Self::Postgres(database) => database.close().await,
+        }
+    }
+}
+
+async fn open_file(path: std::path::PathBuf, migrate: bool) -> anyhow::Result<SqliteDatabase> {
+    let config = SqliteConfig {
+        migrate,
+        ..SqliteConfig::new(&path)
+    };
+    let opened = tokio::task::spawn_blocking(move || SqliteDatabase::open(config)).await?;
+    opened.with_context(|| format!("cannot open the database {}", Path::display(&path)))
+}
+
+fn server_config(settings: &PostgresSettings) -> PgConfig {
+    let PostgresSettings {
+        url,
+        connections,
+        writers,
+        wait,
+        statement_timeout,
+    } = settings;
+    PgConfig {
+        connections: *connections,
+        writers: *writers,
+        wait: *wait,
+        statement_timeout: *statement_timeout,
+        ..PgConfig::new(url.clone())
+    }
+}
+
+fn stores_of_file(database: &SqliteDatabase) -> Stores {
+    Stores {
+        accounts: Arc::new(SqliteAccounts::new(database.clone())),
+        sessions: Arc::new(SqliteSessions::new(database.clone())),
+        words: Arc::new(SqliteWords::new(database.clone())),
+        progress: Arc::new(SqliteProgress::new(database.clone())),
+        transfer: Arc::new(SqliteTransfer::new(database.clone())),
+    }
+}
+
+fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
+    Stores {
+        accounts: Arc::new(PgAccounts::new(database.clone())),
+        sessions: Arc::new(PgSessions::new(database.clone())),
+        words: Arc::new(PgWords::new(database.clone())),
+        progress: Arc::new(progress),
+        transfer: Arc::new(PgTransfer::new(database.clone())),
+    }
+}
