@@ -1,1 +1,26 @@
 //! Private PostgreSQL and Redis instances for tests: found, started on free ports, stopped again.
+//!
+//! A test that stops, kills or freezes its servers starts its own [`Postgres`], [`Redis`], [`Sentinel`] or
+//! [`RedisCluster`]. All other tests share the servers that `cargo xtask test` started, each with a database of its
+//! own: [`TestDatabase`] and [`redis_url`].
+
+mod database;
+mod environment;
+mod installation;
+mod port;
+mod postgres;
+mod redis;
+mod server;
+mod sql;
+mod tls;
+mod wait;
+mod workplace;
+
+pub use database::TestDatabase;
+pub use environment::{parlance_binary, redis_url};
+pub use installation::ensure_servers;
+pub use nix::sys::signal::Signal;
+pub use port::Port;
+pub use postgres::{Postgres, PostgresBuilder, StopMode};
+pub use redis::{Redis, RedisBuilder, RedisCluster, Sentinel};
+pub use tls::TlsFiles;

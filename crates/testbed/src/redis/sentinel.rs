@@ -1,0 +1,98 @@
+//! A Redis, its replica, and a sentinel that watches them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::Redis;
+use crate::wait;
+
+/// Two servers find each other, or change their roles, within this.
+const SETTLED: Duration = Duration::from_mins(1);
+
+/// One master, one replica of it, and one sentinel that makes the replica the master when the master is gone.
+#[derive(Debug)]
+pub struct Sentinel {
+    watcher: Redis,
+    servers: [Redis; 2],
+    name: String,
+}
+
+impl Sentinel {
+    /// Starts all three; the sentinel knows the master by this name. Returns when the replica could take over.
+    pub fn start(name: &str) -> Result<Self> {
+        let master = Redis::start()?;
+        let replica = Redis::builder()
+            .line(format!("replicaof 127.0.0.1 {}", master.port()))
+            .start()?;
+        wait::until("a replica was to follow its master", SETTLED, || {
+            let role = replica.command(&["INFO", "replication"])?;
+            Ok(role.contains("master_link_status:up").then_some(()))
+        })?;
+        let watcher = Redis::builder()
+            .sentinel()
+            .line(format!("sentinel monitor {name} 127.0.0.1 {} 1", master.port()))
+            .line(format!("sentinel down-after-milliseconds {name} 500"))
+            .line(format!("sentinel failover-timeout {name} 5000"))
+            .start()?;
+        wait::until("a sentinel was to find the replica", SETTLED, || {
+            let replicas = watcher.command(&["SENTINEL", "replicas", name])?;
+            let found = replicas.contains(&format!("127.0.0.1:{}", replica.port()))
+                && replicas.contains("master-link-status\nok");
+            Ok(found.then_some(()))
+        })?;
+        Ok(Self {
+            watcher,
+            servers: [master, replica],
+            name: name.to_owned(),
+        })
+    }
+
+    /// The URL of the sentinel itself, without a database: `redis://127.0.0.1:<port>`.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.watcher.port())
+    }
+
+    /// The name under which the sentinel knows the master.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The server that was the master at first, then its replica.
+    pub fn servers(&self) -> &[Redis; 2] {
+        &self.servers
+    }
+
+    /// The sentinel as a server, to freeze or kill it.
+    pub fn sentinel(&self) -> &Redis {
+        &self.watcher
+    }
+
+    /// The server that is the master now, as the sentinel sees it.
+    pub fn master(&self) -> Result<&Redis> {
+        let command = ["SENTINEL", "get-master-addr-by-name", &self.name];
+        let address = self.watcher.command(&command)?;
+        let (_, port) = address.split_once('\n').context("the sentinel knows no master")?;
+        let port: u16 = port.parse()?;
+        let master = self.servers.iter().find(|server| server.port() == port);
+        master.context("the sentinel names a server that nobody started")
+    }
+
+    /// Kills the master and waits until the other one has its role; gives back the new master.
+    pub fn fail_over(&self) -> Result<&Redis> {
+        let old = self.master()?;
+        old.kill()?;
+        let new = wait::until("a replica was to become the master", SETTLED, || {
+            let master = self.master()?;
+            let promoted = master.port() != old.port()
+                && master
+                    .command(&["INFO", "replication"])
+                    .is_ok_and(|role| role.contains("role:master"));
+            Ok(promoted.then_some(master))
+        })?;
+        if new.port() == old.port() {
+            bail!("the master is still the one that was killed");
+        }
+        Ok(new)
+    }
+}
