@@ -8,6 +8,7 @@
 
 pub mod access_tokens;
 pub mod accounts;
+pub mod cache;
 pub mod fakes;
 pub mod hasher;
 pub mod limits;

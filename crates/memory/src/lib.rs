@@ -1,9 +1,11 @@
-//! Rate limits, revoked sessions and publish-subscribe within the process.
+//! A cache, rate limits, revoked sessions and publish-subscribe within the process.
 
+mod cache;
 mod limits;
 mod pubsub;
 mod revoked;
 
+pub use cache::MemoryCache;
 pub use limits::{Elapsed, MemoryRateLimiter};
 pub use pubsub::MemoryPubSub;
 pub use revoked::MemoryRevokedSessions;
