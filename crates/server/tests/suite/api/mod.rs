@@ -10,6 +10,7 @@ mod days;
 mod errors;
 mod feed;
 mod flags;
+mod gone;
 mod import;
 mod isolation;
 mod learner;
