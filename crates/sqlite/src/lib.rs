@@ -9,6 +9,7 @@ mod convert;
 mod database;
 mod progress;
 mod statement;
+mod transfer;
 mod words;
 
 pub use accounts::{SqliteAccounts, SqliteSessions};
@@ -16,4 +17,5 @@ pub use database::{
     BackupError, DatabaseStats, MigrateError, OpenError, RestoreError, SqliteConfig, SqliteDatabase,
 };
 pub use progress::SqliteProgress;
+pub use transfer::SqliteTransfer;
 pub use words::SqliteWords;

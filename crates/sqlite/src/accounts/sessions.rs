@@ -41,6 +41,12 @@ statement!(
          FROM sessions WHERE id = ?"
 );
 statement!(
+    OfAccount(user_id: &'a [u8] => Binary) -> (
+        Binary, Binary, BigInt, BigInt, Nullable<BigInt>, BigInt, BigInt, Nullable<BigInt>
+    ) = "SELECT user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, revoked_at \
+         FROM sessions WHERE user_id = ? ORDER BY id"
+);
+statement!(
     Update(
         counter: i64 => BigInt,
         rotated_at: i64 => BigInt,
@@ -159,6 +165,16 @@ pub(super) fn insert_session(
     )
     .execute(connection)?;
     Ok(())
+}
+
+/// All sessions of an account, by id.
+pub(crate) fn sessions_of(
+    connection: &mut SqliteConnection,
+    user: UserId,
+) -> Result<Vec<Session>, NoRefusal> {
+    let rows: Vec<SessionRow> = OfAccount::new(user.0.as_bytes()).load(connection)?;
+    let sessions = rows.into_iter().map(TryInto::try_into);
+    Ok(sessions.collect::<Result<_, CorruptRow>>()?)
 }
 
 fn rotate(

@@ -107,7 +107,7 @@ impl AccountStore for SqliteAccounts {
     async fn by_id(&self, id: UserId) -> Result<Option<Account>, PortError> {
         let found = self
             .database
-            .read(move |connection| one(ById::new(id.0.as_bytes()).get_result(connection)))
+            .read(move |connection| account(connection, id))
             .await;
         let found = found.map_err(|error| error.into_port(PORT))?;
         Ok(found.map(|found| found.account))
@@ -159,6 +159,26 @@ impl AccountStore for SqliteAccounts {
     }
 }
 
+/// The account of this id.
+pub(crate) fn account(
+    connection: &mut SqliteConnection,
+    id: UserId,
+) -> Result<Option<AccountWithPassword>, NoRefusal> {
+    one(ById::new(id.0.as_bytes()).get_result(connection))
+}
+
+/// Keeps an account and its sessions as they are.
+pub(crate) fn keep(
+    connection: &mut SqliteConnection,
+    account: &NewAccount,
+    sessions: &[Session],
+) -> Result<(), DieselError> {
+    Insert(std::slice::from_ref(account)).execute(connection)?;
+    sessions
+        .iter()
+        .try_for_each(|session| insert_session(connection, session))
+}
+
 /// Which of its keys another account has.
 enum Taken {
     Email,
@@ -206,7 +226,8 @@ fn save_profile(account: &Account, expected: u64) -> SaveProfile<'_> {
     )
 }
 
-struct NewAccount {
+/// The row of an account as it is written.
+pub(crate) struct NewAccount {
     id: Vec<u8>,
     email: String,
     email_key: String,

@@ -209,10 +209,20 @@ impl SqliteDatabase {
         R: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> Result<T, Fail<R>> + Send + 'static,
     {
+        self.read_within(self.inner.config.deadline, work).await
+    }
+
+    /// As [`SqliteDatabase::read`], with a deadline of its own.
+    pub(crate) async fn read_within<T, R, F>(&self, deadline: Duration, work: F) -> Result<T, Fail<R>>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, Fail<R>> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let task = Box::new(readers::Read { work, reply });
         send(&self.inner.reads, readers::Message::Read(task))?;
-        wait(self.inner.config.deadline, answer).await
+        wait(deadline, answer).await
     }
 
     fn own_connection(&self) -> Result<SqliteConnection, MigrateError> {

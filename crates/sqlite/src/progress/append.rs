@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use diesel::result::OptionalExtension;
+use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::ids::{EventId, UserId, WordId};
@@ -92,7 +92,7 @@ pub(super) fn append(
         event::insert(connection, user, known.position, &decision.events, submission.now)?;
         row::upsert(connection, user, &decision.rows)?;
         let position = known.position + decision.events.len() as u64;
-        WriteHead::new(user.0.as_bytes(), to_i64(decision.revision), to_i64(position)).execute(connection)?;
+        write_head(connection, user, decision.revision, position)?;
     }
     Ok(appended(decision))
 }
@@ -107,7 +107,8 @@ fn appended(decision: Decision) -> Appended {
     }
 }
 
-fn head(connection: &mut SqliteConnection, user: UserId) -> Result<(u64, u64), Fail<Refusal>> {
+/// The last revision given to a row, and the last place given to an event.
+pub(super) fn head<R>(connection: &mut SqliteConnection, user: UserId) -> Result<(u64, u64), Fail<R>> {
     let found: Option<(i64, i64)> = ReadHead::new(user.0.as_bytes())
         .get_result(connection)
         .optional()?;
@@ -117,6 +118,17 @@ fn head(connection: &mut SqliteConnection, user: UserId) -> Result<(u64, u64), F
         id: &user,
     };
     Ok((of.number(revision, "revision")?, of.number(position, "position")?))
+}
+
+/// Notes the last revision given to a row, and the last place given to an event.
+pub(super) fn write_head(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    revision: u64,
+    position: u64,
+) -> Result<(), DieselError> {
+    WriteHead::new(user.0.as_bytes(), to_i64(revision), to_i64(position)).execute(connection)?;
+    Ok(())
 }
 
 fn undo_target(

@@ -5,6 +5,7 @@ use diesel::{Queryable, RunQueryDsl, SqliteConnection};
 use parlance_domain::ids::{EventId, UserId};
 use parlance_domain::progress::{Event, EventKind, LoggedReview, Rating};
 use parlance_domain::time::Timestamp;
+use parlance_domain::transfer::StoredEvent;
 use uuid::Uuid;
 
 use crate::convert::{CorruptRow, RowOf, to_i64};
@@ -190,9 +191,7 @@ pub(super) fn insert(
         .zip(events)
         .map(|(position, event)| NewEvent::new(user, position, event, now))
         .collect();
-    for chunk in in_chunks(&rows) {
-        InsertEvents(chunk).execute(connection)?;
-    }
+    insert_rows(connection, &rows)?;
     for event in events {
         if let EventKind::Undo { review } = event.kind {
             MarkUndone::new(user.0.as_bytes(), review.0.as_bytes()).execute(connection)?;
@@ -201,7 +200,18 @@ pub(super) fn insert(
     Ok(())
 }
 
-struct NewEvent {
+/// Writes events as they are.
+pub(super) fn insert_rows(
+    connection: &mut SqliteConnection,
+    rows: &[NewEvent],
+) -> Result<(), diesel::result::Error> {
+    for chunk in in_chunks(rows) {
+        InsertEvents(chunk).execute(connection)?;
+    }
+    Ok(())
+}
+
+pub(super) struct NewEvent {
     user_id: [u8; 16],
     id: [u8; 16],
     word_id: String,
@@ -245,6 +255,19 @@ impl NewEvent {
             recorded_at: now.timestamp_millis(),
         };
         row.fill(&event.kind);
+        row
+    }
+
+    /// An event that was written elsewhere before.
+    pub(super) fn stored(user: UserId, stored: &StoredEvent) -> Self {
+        let StoredEvent {
+            position,
+            event,
+            undone,
+            recorded_at,
+        } = stored;
+        let mut row = Self::new(user, *position, event, *recorded_at);
+        row.undone = *undone;
         row
     }
 

@@ -6,5 +6,7 @@ mod row;
 mod store;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 pub use store::SqliteProgress;
+pub(crate) use transfer::StoredProgress;

@@ -1,12 +1,12 @@
 //! The row that keeps a word's state for a learner.
 
-use diesel::Queryable;
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text};
+use diesel::{Queryable, RunQueryDsl, SqliteConnection};
 use parlance_domain::ids::{EventId, ProgressId, UserId};
 use parlance_domain::progress::{EventKey, Memory, ProgressRow, WordState};
 
 use crate::convert::{CorruptRow, RowOf, to_i64};
-use crate::statement::insert;
+use crate::statement::{in_chunks, insert};
 
 /// The columns, in the order of [`Row`], out of a table named `p`.
 macro_rules! progress_columns {
@@ -148,19 +148,26 @@ insert!(
 ///
 /// Revisions are only ever taken anew from the learner's head, so that in no order two rows meet in one.
 pub(super) fn upsert(
-    connection: &mut diesel::SqliteConnection,
+    connection: &mut SqliteConnection,
     user: UserId,
     rows: &[ProgressRow],
 ) -> Result<(), diesel::result::Error> {
-    use diesel::RunQueryDsl;
     let rows: Vec<NewRow> = rows.iter().map(|row| NewRow::new(user, row)).collect();
-    for chunk in crate::statement::in_chunks(&rows) {
+    upsert_rows(connection, &rows)
+}
+
+/// Writes rows as they are.
+pub(super) fn upsert_rows(
+    connection: &mut SqliteConnection,
+    rows: &[NewRow],
+) -> Result<(), diesel::result::Error> {
+    for chunk in in_chunks(rows) {
         UpsertRows(chunk).execute(connection)?;
     }
     Ok(())
 }
 
-struct NewRow {
+pub(super) struct NewRow {
     user_id: [u8; 16],
     word_id: String,
     id: [u8; 16],
@@ -182,7 +189,7 @@ struct NewRow {
 }
 
 impl NewRow {
-    fn new(user: UserId, row: &ProgressRow) -> Self {
+    pub(super) fn new(user: UserId, row: &ProgressRow) -> Self {
         let ProgressRow {
             id,
             word_id,

@@ -1,6 +1,6 @@
 //! The import of lists with their words.
 
-use diesel::result::OptionalExtension;
+use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::words::{ImportSummary, Vocabulary, Word, WordList, fold_text};
@@ -116,9 +116,7 @@ pub(super) fn import(
     let count = u32::try_from(words.len()).unwrap_or(u32::MAX);
     list.upsert(count).execute(connection)?;
     let (known,): (i64,) = CountKnown::new(ids).get_result(connection)?;
-    for chunk in in_chunks(words) {
-        UpsertWords(chunk).execute(connection)?;
-    }
+    upsert(connection, words)?;
     EmptyList::new(&list.id).execute(connection)?;
     for chunk in in_chunks(places) {
         InsertPlaces(chunk).execute(connection)?;
@@ -128,6 +126,14 @@ pub(super) fn import(
         added: count - updated,
         updated,
     })
+}
+
+/// Keeps words as they are, on whatever lists they are.
+pub(crate) fn upsert(connection: &mut SqliteConnection, words: &[NewWord]) -> Result<(), DieselError> {
+    for chunk in in_chunks(words) {
+        UpsertWords(chunk).execute(connection)?;
+    }
+    Ok(())
 }
 
 /// Keeps the lists of a release and notes its digest, unless it is the one that was installed last.
@@ -194,7 +200,8 @@ struct Place {
     word_id: String,
 }
 
-struct NewWord {
+/// The row of a word as it is written, with its texts folded.
+pub(crate) struct NewWord {
     id: String,
     language: String,
     term: String,

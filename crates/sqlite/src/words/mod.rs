@@ -5,4 +5,6 @@ mod row;
 mod search;
 mod store;
 
+pub(crate) use import::{NewWord, upsert};
 pub use store::SqliteWords;
+pub(crate) use store::words_after;

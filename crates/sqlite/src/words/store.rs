@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::RunQueryDsl;
 use diesel::result::OptionalExtension;
 use diesel::sql_types::{BigInt, Text};
+use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::ids::{ListId, WordId};
 use parlance_domain::port::PortError;
 use parlance_domain::words::{
@@ -45,6 +45,10 @@ statement!(
         = concat!(
             "SELECT ", word_columns!(), " FROM words w WHERE w.id IN (SELECT value FROM json_each(?))"
         )
+);
+statement!(
+    WordsAfter(after: &'a str => Text, limit: i64 => BigInt) -> (WordColumns,)
+        = concat!("SELECT ", word_columns!(), " FROM words w WHERE w.id > ? ORDER BY w.id LIMIT ?")
 );
 
 /// The words in the database.
@@ -157,6 +161,16 @@ impl WordStore for SqliteWords {
             .await
             .map_err(|error| error.into_port(PORT))
     }
+}
+
+/// The words behind one in order of their ids, on a list or not.
+pub(crate) fn words_after(
+    connection: &mut SqliteConnection,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Word>, NoRefusal> {
+    let rows: Vec<(WordRow,)> = WordsAfter::new(after, i64::from(limit)).load(connection)?;
+    collect(rows.into_iter().map(|(row,)| row))
 }
 
 fn collect<R, T>(rows: impl IntoIterator<Item = R>) -> Result<Vec<T>, NoRefusal>

@@ -1,0 +1,121 @@
+//! What an installation is moved out of and into.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel::RunQueryDsl;
+use diesel::sql_types::{BigInt, Binary};
+use parlance_domain::ids::{UserId, WordId};
+use parlance_domain::port::PortError;
+use parlance_domain::transfer::{LearnerRecord, TransferStore};
+use parlance_domain::words::Word;
+
+use crate::accounts::{self, NewAccount};
+use crate::convert::{CorruptRow, RowOf};
+use crate::database::{NoRefusal, SqliteDatabase};
+use crate::progress::StoredProgress;
+use crate::statement::statement;
+use crate::words::{self, NewWord};
+
+const PORT: &str = "TransferStore";
+/// How long one call may take: the log of years is many rows.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+statement!(
+    Learners(after: &'a [u8] => Binary, limit: i64 => BigInt) -> (Binary)
+        = "SELECT id FROM accounts WHERE id > ? ORDER BY id LIMIT ?"
+);
+
+/// The words and the whole learners in the database.
+#[derive(Clone)]
+pub struct SqliteTransfer {
+    database: SqliteDatabase,
+}
+
+impl SqliteTransfer {
+    /// What is in this database.
+    pub fn new(database: SqliteDatabase) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl TransferStore for SqliteTransfer {
+    async fn words(&self, after: Option<&WordId>, limit: u32) -> Result<Vec<Word>, PortError> {
+        // Every id comes after no text.
+        let after = after.map(|id| id.as_str().to_owned()).unwrap_or_default();
+        self.database
+            .read(move |connection| words::words_after(connection, &after, limit))
+            .await
+            .map_err(|error| error.into_port(PORT))
+    }
+
+    async fn import_words(&self, words: &[Word]) -> Result<(), PortError> {
+        let words: Vec<NewWord> = words.iter().map(NewWord::from).collect();
+        self.database
+            .write_within(DEADLINE, move |connection| Ok(words::upsert(connection, &words)?))
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn learners(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserId>, PortError> {
+        self.database
+            .read(move |connection| {
+                // Every id comes after no bytes.
+                let after = after.as_ref().map_or(&[][..], |id| id.0.as_bytes());
+                let found: Vec<(Vec<u8>,)> = Learners::new(after, i64::from(limit)).load(connection)?;
+                let of = RowOf {
+                    table: "accounts",
+                    id: &"(not an id)",
+                };
+                let ids = found.iter().map(|(id,)| of.uuid(id, "id").map(UserId));
+                Ok(ids.collect::<Result<_, CorruptRow>>()?)
+            })
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn export(&self, id: UserId) -> Result<Option<LearnerRecord>, PortError> {
+        self.database
+            .read_within(DEADLINE, move |connection| {
+                let Some(account) = accounts::account(connection, id)? else {
+                    return Ok(None);
+                };
+                let sessions = accounts::sessions_of(connection, id)?;
+                let (revision, events, rows) = StoredProgress::read(connection, id)?;
+                Ok(Some(LearnerRecord {
+                    account,
+                    sessions,
+                    revision,
+                    events,
+                    rows,
+                }))
+            })
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn import(&self, record: &LearnerRecord) -> Result<bool, PortError> {
+        let LearnerRecord {
+            account,
+            sessions,
+            revision,
+            events,
+            rows,
+        } = record;
+        let id = account.account.id;
+        let progress = StoredProgress::new(id, *revision, events, rows);
+        let (account, sessions) = (NewAccount::from(account), sessions.clone());
+        self.database
+            .write_within(DEADLINE, move |connection| {
+                if accounts::account(connection, id)?.is_some() {
+                    return Ok(false);
+                }
+                accounts::keep(connection, &account, &sessions)?;
+                progress.write(connection)?;
+                Ok(true)
+            })
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+}
