@@ -1,5 +1,6 @@
 //! The whole test suite, with the servers that it needs.
 
+use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -33,8 +34,7 @@ pub(crate) struct Arguments {
 /// Runs the tests of every crate, and the examples in their documentation when nothing narrows the choice.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let servers = Servers::start()?;
-    run_command(&mut cargo(["build", "-p", "parlance-server", "--locked"]))?;
-    let binary = workspace::metadata()?.target_directory.join("debug/parlance");
+    let binary = binary()?;
     let tell = |mut command: Command| {
         command.envs(servers.environment()).env(BINARY, &binary);
         command
@@ -44,6 +44,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         run_command(&mut tell(cargo(["test", "--workspace", "--doc"])))?;
     }
     Ok(())
+}
+
+/// The program that the tests run as a process: the one that the environment names, or a debug build.
+fn binary() -> Result<OsString> {
+    if let Some(binary) = std::env::var_os(BINARY) {
+        return Ok(binary);
+    }
+    run_command(&mut cargo(["build", "-p", "parlance-server", "--locked"]))?;
+    Ok(workspace::metadata()?
+        .target_directory
+        .join("debug/parlance")
+        .into())
 }
 
 /// The arguments of `cargo test`.
