@@ -94,7 +94,8 @@ fn install(packages: &[&str]) -> Result<()> {
         std::fs::create_dir_all("/etc/postgresql-common")?;
         std::fs::write(CREATE_CLUSTER, "create_main_cluster = false\n")?;
     }
-    apt_get(&["update"])?;
+    // Old lists of packages may do when new ones cannot be had.
+    let _ = apt_get(&["update"]);
     let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
     // The settings written above are kept without a question.
     arguments.extend(["-o", "Dpkg::Options::=--force-confold"]);
