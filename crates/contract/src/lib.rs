@@ -18,4 +18,5 @@ pub mod revoked;
 pub mod sessions;
 pub mod stores;
 mod suite;
+pub mod transfer;
 pub mod words;

@@ -12,22 +12,22 @@ use uuid::Uuid;
 use crate::stores::{Stores, at, word_id};
 
 /// A learner with an account.
-pub(super) struct Learner<'a> {
-    pub(super) store: &'a dyn ProgressStore,
-    pub(super) user: UserId,
+pub(crate) struct Learner<'a> {
+    pub(crate) store: &'a dyn ProgressStore,
+    pub(crate) user: UserId,
 }
 
 /// All that a store tells of a learner.
 #[derive(Debug, PartialEq, Default)]
-pub(super) struct Everything {
-    pub(super) rows: Vec<ProgressRow>,
-    pub(super) changes: Vec<ProgressRow>,
-    pub(super) reviews: Vec<LoggedReview>,
-    pub(super) totals: Totals,
+pub(crate) struct Everything {
+    pub(crate) rows: Vec<ProgressRow>,
+    pub(crate) changes: Vec<ProgressRow>,
+    pub(crate) reviews: Vec<LoggedReview>,
+    pub(crate) totals: Totals,
 }
 
 /// The id of the review of this number; those of other events have other high bits.
-pub(super) fn review_id(number: u128) -> EventId {
+pub(crate) fn review_id(number: u128) -> EventId {
     EventId(Uuid::from_u128(1 << 100 | number))
 }
 
@@ -45,7 +45,7 @@ fn change<T>(number: u128, word: &WordId, what: T) -> Change<T> {
 }
 
 /// A review of this number, this many seconds after the beginning.
-pub(super) fn review(number: u128, word: &str, rating: Rating, seconds: i64) -> Change<NewReview> {
+pub(crate) fn review(number: u128, word: &str, rating: Rating, seconds: i64) -> Change<NewReview> {
     let what = NewReview {
         rating,
         at: at(seconds),
@@ -60,7 +60,7 @@ pub(super) fn review(number: u128, word: &str, rating: Rating, seconds: i64) -> 
 }
 
 /// A set of a word's confidence; the number makes its ids.
-pub(super) fn confidence(number: u128, word: &str, confidence: f64) -> Change<NewSet> {
+pub(crate) fn confidence(number: u128, word: &str, confidence: f64) -> Change<NewSet> {
     let what = NewSet {
         confidence: Some(confidence),
         ..NewSet::default()
@@ -69,7 +69,7 @@ pub(super) fn confidence(number: u128, word: &str, confidence: f64) -> Change<Ne
 }
 
 /// A set of a word's counts; the number makes its ids.
-pub(super) fn counts(number: u128, word: &str, studied: u32, correct: u32) -> Change<NewSet> {
+pub(crate) fn counts(number: u128, word: &str, studied: u32, correct: u32) -> Change<NewSet> {
     let what = NewSet {
         study_count: Some(studied),
         correct_count: Some(correct),
@@ -79,18 +79,18 @@ pub(super) fn counts(number: u128, word: &str, studied: u32, correct: u32) -> Ch
 }
 
 /// The set with a precondition.
-pub(super) fn only_if(mut set: Change<NewSet>, condition: IfMatch) -> Change<NewSet> {
+pub(crate) fn only_if(mut set: Change<NewSet>, condition: IfMatch) -> Change<NewSet> {
     set.what.if_match = Some(condition);
     set
 }
 
 /// An item of a merge; the number makes its ids.
-pub(super) fn merge(number: u128, word: &str, what: MergeItem) -> Change<MergeItem> {
+pub(crate) fn merge(number: u128, word: &str, what: MergeItem) -> Change<MergeItem> {
     change(number, &word_id(word), what)
 }
 
 /// What arrives this many seconds after the beginning.
-pub(super) fn submission(changes: Changes, seconds: i64) -> Submission {
+pub(crate) fn submission(changes: Changes, seconds: i64) -> Submission {
     Submission {
         changes,
         now: at(seconds),
@@ -99,28 +99,36 @@ pub(super) fn submission(changes: Changes, seconds: i64) -> Submission {
 }
 
 /// An instant far behind all others.
-pub(super) fn far() -> Timestamp {
+pub(crate) fn far() -> Timestamp {
     at(0) + TimeDelta::days(40_000)
 }
 
 impl<'a> Learner<'a> {
     /// The learner of this number, with an account.
-    pub(super) async fn new(stores: &'a Stores, number: u128) -> Self {
+    pub(crate) async fn new(stores: &'a Stores, number: u128) -> Self {
         Self {
             store: &*stores.progress,
             user: stores.learner(number).await,
         }
     }
 
-    pub(super) async fn try_send(&self, changes: Changes, seconds: i64) -> Result<Appended, AppendError> {
+    /// The learner of this id, whether there is an account or not.
+    pub(crate) fn of(stores: &'a Stores, user: UserId) -> Self {
+        Self {
+            store: &*stores.progress,
+            user,
+        }
+    }
+
+    pub(crate) async fn try_send(&self, changes: Changes, seconds: i64) -> Result<Appended, AppendError> {
         self.store.append(self.user, &submission(changes, seconds)).await
     }
 
-    pub(super) async fn send(&self, changes: Changes, seconds: i64) -> Appended {
+    pub(crate) async fn send(&self, changes: Changes, seconds: i64) -> Appended {
         self.try_send(changes, seconds).await.unwrap()
     }
 
-    pub(super) async fn refused(&self, changes: Changes, seconds: i64) -> Refusal {
+    pub(crate) async fn refused(&self, changes: Changes, seconds: i64) -> Refusal {
         match self.try_send(changes, seconds).await {
             Err(AppendError::Refused(refusal)) => refusal,
             other => panic!("not refused: {other:?}"),
@@ -128,42 +136,42 @@ impl<'a> Learner<'a> {
     }
 
     /// Sends reviews that arrive this many seconds after the beginning.
-    pub(super) async fn review(&self, reviews: Vec<Change<NewReview>>, seconds: i64) -> Appended {
+    pub(crate) async fn review(&self, reviews: Vec<Change<NewReview>>, seconds: i64) -> Appended {
         self.send(Changes::Reviews(reviews), seconds).await
     }
 
     /// Sends sets that arrive this many seconds after the beginning.
-    pub(super) async fn set(&self, sets: Vec<Change<NewSet>>, seconds: i64) -> Appended {
+    pub(crate) async fn set(&self, sets: Vec<Change<NewSet>>, seconds: i64) -> Appended {
         self.send(Changes::Sets(sets), seconds).await
     }
 
-    pub(super) async fn forget(&self, number: u128, word: &str, seconds: i64) -> Appended {
+    pub(crate) async fn forget(&self, number: u128, word: &str, seconds: i64) -> Appended {
         self.send(forget(number, word), seconds).await
     }
 
-    pub(super) async fn undo(&self, number: u128, review: u128, seconds: i64) -> Appended {
+    pub(crate) async fn undo(&self, number: u128, review: u128, seconds: i64) -> Appended {
         self.send(undo(number, review), seconds).await
     }
 
-    pub(super) async fn row(&self, word: &str) -> Option<ProgressRow> {
+    pub(crate) async fn row(&self, word: &str) -> Option<ProgressRow> {
         self.store.by_word(self.user, &word_id(word)).await.unwrap()
     }
 
-    pub(super) async fn state(&self, word: &str) -> Option<WordState> {
+    pub(crate) async fn state(&self, word: &str) -> Option<WordState> {
         self.row(word).await.and_then(|row| row.state)
     }
 
     /// The study and correct counts of a living word.
-    pub(super) async fn counts(&self, word: &str) -> (u32, u32) {
+    pub(crate) async fn counts(&self, word: &str) -> (u32, u32) {
         let state = self.state(word).await.unwrap();
         (state.study_count, state.correct_count)
     }
 
-    pub(super) async fn changes(&self) -> Vec<ProgressRow> {
+    pub(crate) async fn changes(&self) -> Vec<ProgressRow> {
         self.store.changes(self.user, 0, 100_000).await.unwrap()
     }
 
-    pub(super) async fn everything(&self) -> Everything {
+    pub(crate) async fn everything(&self) -> Everything {
         Everything {
             rows: self.store.list(self.user, None, None).await.unwrap(),
             changes: self.changes().await,
@@ -174,12 +182,12 @@ impl<'a> Learner<'a> {
 }
 
 /// A word is forgotten; the number makes the id of the event.
-pub(super) fn forget(number: u128, word: &str) -> Changes {
+pub(crate) fn forget(number: u128, word: &str) -> Changes {
     Changes::Forget(change(number, &word_id(word), ()))
 }
 
 /// A review is taken back; the first number makes the id of the event.
-pub(super) fn undo(number: u128, review: u128) -> Changes {
+pub(crate) fn undo(number: u128, review: u128) -> Changes {
     Changes::Undo {
         review: review_id(review),
         event_id: EventId(fresh(number)),

@@ -348,10 +348,7 @@ pub async fn a_dry_run_decides_and_changes_nothing(stores: &Stores) {
 
 /// There is no log without its account, whatever is sent.
 pub async fn who_has_no_account_is_refused_as_gone(stores: &Stores) {
-    let nobody = Learner {
-        store: &*stores.progress,
-        user: user(404),
-    };
+    let nobody = Learner::of(stores, user(404));
     let item = MergeItem {
         study_count: Some(3),
         correct_count: Some(1),

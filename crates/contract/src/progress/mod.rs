@@ -1,7 +1,7 @@
 //! What every [`ProgressStore`](parlance_domain::progress::ProgressStore) must do.
 
 mod isolation;
-mod learner;
+pub(crate) mod learner;
 mod log;
 mod order;
 mod reading;

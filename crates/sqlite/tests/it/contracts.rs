@@ -12,6 +12,10 @@ mod words {
     parlance_contract::word_store_contract!(crate::support::stores());
 }
 
+mod transfer {
+    parlance_contract::transfer_contract!(crate::support::installation());
+}
+
 mod progress {
     parlance_contract::progress_store_contract!(crate::support::stores());
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parlance_contract::stores::Stores;
+use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
-    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteProgress, SqliteSessions, SqliteWords,
+    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteProgress, SqliteSessions, SqliteTransfer, SqliteWords,
 };
 use tempfile::TempDir;
 
@@ -35,6 +36,16 @@ pub(crate) fn stores() -> Stores {
     let mut stores = stores_of(&database);
     stores.guard = Box::new((database, directory));
     stores
+}
+
+/// The stores of a database of its own, and the way in and out of it.
+pub(crate) fn installation() -> Installation {
+    let Fresh { database, directory } = fresh();
+    Installation {
+        stores: stores_of(&database),
+        transfer: Arc::new(SqliteTransfer::new(database.clone())),
+        guard: Box::new((database, directory)),
+    }
 }
 
 /// The stores of a database.

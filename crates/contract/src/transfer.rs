@@ -1,0 +1,459 @@
+//! What every [`TransferStore`] must do.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use parlance_domain::accounts::Rotation;
+use parlance_domain::ids::UserId;
+use parlance_domain::progress::Rating::{Again, Easy, Good};
+use parlance_domain::progress::{Changes, EventKind, MergeItem};
+use parlance_domain::transfer::{LearnerRecord, TransferStore};
+use parlance_domain::words::Word;
+use uuid::Uuid;
+
+use crate::progress::learner::{Learner, confidence, counts, far, merge, review, review_id};
+use crate::stores::{Stores, account, list_id, session, terms, user, vocabulary, word, word_id};
+
+/// The stores of one database, and the way to move in and out of it.
+pub struct Installation {
+    /// The stores.
+    pub stores: Stores,
+    /// The way in and out.
+    pub transfer: Arc<dyn TransferStore>,
+    /// What must outlive both.
+    pub guard: Box<dyn Any + Send + Sync>,
+}
+
+/// An installation that is moved out of, and one that is moved into.
+pub type Move = (Installation, Installation);
+
+/// Makes a test of each rule of a transfer; the expression makes an [`Installation`] that holds nothing.
+#[macro_export]
+macro_rules! transfer_contract {
+    ($make:expr) => {
+        $crate::tests_of_rules!(
+            transfer,
+            ($make, $make),
+            [
+                a_record_is_all_that_the_stores_tell_of_a_learner,
+                a_learner_is_moved_whole,
+                a_learner_who_did_nothing_is_moved,
+                what_is_there_is_left_as_it_is,
+                of_imports_at_once_one_is_kept,
+                nobody_is_exported,
+                learners_come_in_the_order_of_their_bytes_and_in_pages,
+                sessions_go_on_where_they_were,
+                the_change_feed_goes_on_where_it_was,
+                what_was_sent_before_is_still_a_duplicate,
+                what_was_undone_stays_undone,
+                a_log_of_thousands_is_moved,
+                an_import_is_kept_whole_or_not_at_all,
+                threat_30_a_move_takes_and_touches_nobody_else,
+                words_are_read_in_the_order_of_their_ids_on_a_list_or_not,
+                words_are_kept_without_a_list,
+                an_updated_word_stays_on_its_lists,
+                words_moved_and_imported_at_once_are_those_of_the_later,
+            ]
+        );
+    };
+}
+
+const DAY: i64 = 86_400;
+
+/// A learner with something of everything.
+async fn busy(at: &Installation, number: u128) -> Learner<'_> {
+    let stores = &at.stores;
+    let account = account(
+        number,
+        &format!("Ann{number}@Example.com"),
+        Some(&format!("Ann_{number}")),
+    );
+    let id = account.account.id;
+    let of_session = |place: u128| number << 64 | place;
+    stores
+        .accounts
+        .insert(&account, &session(of_session(2), id, 0))
+        .await
+        .unwrap();
+    for place in [9, 1] {
+        let begun = session(of_session(place), id, 500);
+        stores.sessions.insert(&begun).await.unwrap();
+        stores.sessions.rotate(begun.id, 0, terms(600)).await.unwrap();
+        stores.sessions.rotate(begun.id, 1, terms(700)).await.unwrap();
+    }
+    let ended = session(of_session(9), id, 0).id;
+    stores.sessions.revoke(ended, terms(800).now).await.unwrap();
+
+    let ann = Learner::of(stores, id);
+    let reviews = vec![review(1, "w1", Good, 10), review(2, "w2", Again, 20)];
+    ann.review(reviews, 60).await;
+    ann.set(vec![confidence(10, "w3", 0.1 + 0.2), counts(11, "w4", 5, 7)], 61)
+        .await;
+    let item = MergeItem {
+        study_count: Some(3),
+        ..MergeItem::default()
+    };
+    ann.send(Changes::Merge(vec![merge(12, "w5", item)]), 62).await;
+    ann.forget(13, "w4", 63).await;
+    ann.forget(14, "w3", 64).await;
+    ann.set(vec![confidence(15, "w3", 0.75)], 65).await;
+    ann.review(vec![review(3, "w1", Easy, 3 * DAY)], 3 * DAY).await;
+    ann.undo(16, 2, 3 * DAY + 1).await;
+    ann
+}
+
+async fn exported(from: &Installation, user: UserId) -> LearnerRecord {
+    from.transfer.export(user).await.unwrap().unwrap()
+}
+
+/// Moves a learner; they in the other installation.
+async fn moved((from, to): &Move, user: UserId) -> Learner<'_> {
+    let record = exported(from, user).await;
+    assert!(to.transfer.import(&record).await.unwrap());
+    Learner::of(&to.stores, user)
+}
+
+/// In the orders that the record names.
+pub async fn a_record_is_all_that_the_stores_tell_of_a_learner((from, _): &Move) {
+    let ann = busy(from, 1).await;
+    let record = exported(from, ann.user).await;
+    let email = "ann1@example.com".parse().unwrap();
+    let account = from.stores.accounts.by_email(&email).await.unwrap();
+    assert_eq!(Some(&record.account), account.as_ref());
+    let sessions: Vec<_> = record.sessions.iter().map(|session| session.id.0).collect();
+    assert_eq!(sessions, [1, 2, 9].map(|place| Uuid::from_u128(1 << 64 | place)));
+    assert_eq!(record.sessions[0].counter, 2);
+    assert_eq!(record.sessions[2].revoked_at, Some(terms(800).now));
+    assert_eq!(record.rows, ann.changes().await);
+    assert_eq!(record.rows.last().unwrap().revision, record.revision);
+    assert_eq!(record.rows.iter().filter(|row| row.state.is_none()).count(), 1);
+    let positions: Vec<_> = record.events.iter().map(|event| event.position).collect();
+    assert_eq!(positions, (1..=10).collect::<Vec<_>>());
+    let undone: Vec<_> = record.events.iter().filter(|event| event.undone).collect();
+    assert_eq!(undone.len(), 1);
+    assert_eq!(undone[0].event.id, review_id(2));
+    assert!(matches!(record.events[9].event.kind, EventKind::Undo { review } if review == review_id(2)));
+    assert_eq!(record.events[8].recorded_at, terms(3 * DAY).now);
+}
+
+/// What comes out of the other installation is what went in, and its stores tell the same.
+pub async fn a_learner_is_moved_whole(both: &Move) {
+    let (from, to) = both;
+    let ann = busy(from, 1).await;
+    let there = moved(both, ann.user).await;
+    let (before, after) = (exported(from, ann.user).await, exported(to, ann.user).await);
+    assert_eq!(after, before);
+    assert_eq!(after.projection_digest(), before.projection_digest());
+    assert_eq!(there.everything().await, ann.everything().await);
+    let username = "aNN_1".parse().unwrap();
+    let known = to.stores.accounts.by_username(&username).await.unwrap();
+    assert_eq!(known, Some(before.account));
+    let activity = async |learner: &Learner<'_>| {
+        let all = learner.store.activity(learner.user, terms(-DAY).now, far());
+        all.await.unwrap()
+    };
+    assert_eq!(activity(&there).await, activity(&ann).await);
+}
+
+/// An account with its session, and a log that is yet to begin.
+pub async fn a_learner_who_did_nothing_is_moved(both: &Move) {
+    let user = both.0.stores.learner(1).await;
+    let there = moved(both, user).await;
+    let record = exported(&both.1, user).await;
+    assert_eq!(record, exported(&both.0, user).await);
+    assert_eq!(
+        (record.revision, record.events.len(), record.rows.len()),
+        (0, 0, 0)
+    );
+    assert_eq!(record.sessions.len(), 1);
+    let begun = there.review(vec![review(1, "w1", Good, 10)], 60).await;
+    assert_eq!(begun.revision, 1);
+}
+
+/// Whatever the record says by now.
+pub async fn what_is_there_is_left_as_it_is(both: &Move) {
+    let (from, to) = both;
+    let ann = busy(from, 1).await;
+    let there = moved(both, ann.user).await;
+    there.forget(20, "w1", 4 * DAY).await;
+    let before = exported(to, ann.user).await;
+    ann.review(vec![review(21, "w9", Good, 4 * DAY)], 4 * DAY).await;
+    let record = exported(from, ann.user).await;
+    assert!(!to.transfer.import(&record).await.unwrap());
+    assert_eq!(exported(to, ann.user).await, before);
+}
+
+/// However close together they come.
+pub async fn of_imports_at_once_one_is_kept(both: &Move) {
+    let (from, to) = both;
+    let record = exported(from, busy(from, 1).await.user).await;
+    let imported = join_all((0..8).map(|_| to.transfer.import(&record))).await;
+    let kept = imported.into_iter().filter(|kept| *kept.as_ref().unwrap());
+    assert_eq!(kept.count(), 1);
+    assert_eq!(exported(to, user(1)).await, record);
+}
+
+/// Absence is no error.
+pub async fn nobody_is_exported((from, _): &Move) {
+    busy(from, 1).await;
+    assert_eq!(from.transfer.export(user(404)).await.unwrap(), None);
+}
+
+/// High bytes come last, whatever a column's type makes of them.
+pub async fn learners_come_in_the_order_of_their_bytes_and_in_pages((from, _): &Move) {
+    assert_eq!(from.transfer.learners(None, 10).await.unwrap(), []);
+    let ids = [
+        0x7fff_ffff_ffff_ffff_ffff_ffff_ffff_ffff,
+        0xffff_ffff_ffff_ffff_ffff_ffff_ffff_ffff,
+        0x0000_0000_0000_0000_0000_0000_0000_0001,
+        0x8000_0000_0000_0000_0000_0000_0000_0000,
+        0x0100_0000_0000_0000_0000_0000_0000_0000,
+        0x0000_0000_0000_0000_ff00_0000_0000_0000,
+        0x0192_f000_0000_7000_8000_0000_0000_0000,
+    ];
+    for (number, id) in (1..).zip(ids) {
+        let mut account = account(number, &format!("ann{number}@example.com"), None);
+        account.account.id = UserId(Uuid::from_u128(id));
+        let session = session(number, account.account.id, 0);
+        from.stores.accounts.insert(&account, &session).await.unwrap();
+    }
+    let expected: BTreeSet<UserId> = ids.map(|id| UserId(Uuid::from_u128(id))).into();
+    let expected = Vec::from_iter(expected);
+    assert_eq!(from.transfer.learners(None, 100).await.unwrap(), expected);
+    let mut paged = Vec::new();
+    loop {
+        let page = from.transfer.learners(paged.last().copied(), 3).await.unwrap();
+        assert!(page.len() <= 3);
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+        assert!(paged.len() <= ids.len());
+    }
+    assert_eq!(paged, expected);
+}
+
+/// Nobody has to sign in again; whoever was signed out still is.
+pub async fn sessions_go_on_where_they_were(both: &Move) {
+    let (from, to) = both;
+    let ann = busy(from, 1).await;
+    moved(both, ann.user).await;
+    let of = |place: u128| session(1 << 64 | place, ann.user, 0).id;
+    let rotate = async |place, presented| {
+        let rotated = to.stores.sessions.rotate(of(place), presented, terms(900));
+        rotated.await.unwrap()
+    };
+    assert!(matches!(rotate(1, 2).await, Some(Rotation::Rotated(next)) if next.counter == 3));
+    assert_eq!(rotate(9, 2).await, Some(Rotation::Ended));
+    let revoked = to.stores.sessions.revoked_since(terms(0).now).await.unwrap();
+    let revoked: Vec<_> = revoked.iter().map(|session| session.id).collect();
+    assert_eq!(revoked, [of(9)]);
+}
+
+/// A cursor that a device holds is good in the other installation, and so is its place in the log.
+pub async fn the_change_feed_goes_on_where_it_was(both: &Move) {
+    let ann = busy(&both.0, 1).await;
+    let there = moved(both, ann.user).await;
+    let head = exported(&both.0, ann.user).await.revision;
+    let changes = async |after| there.store.changes(ann.user, after, 100).await.unwrap();
+    assert_eq!(changes(head).await, []);
+    let reviews = vec![review(30, "w1", Good, 4 * DAY), review(31, "w9", Good, 4 * DAY)];
+    let appended = there.review(reviews, 4 * DAY).await;
+    assert_eq!(appended.revision, head + 2);
+    let revisions: Vec<_> = changes(head).await.iter().map(|row| row.revision).collect();
+    assert_eq!(revisions, [head + 1, head + 2]);
+    let new = there.store.reviews(ann.user, None, 10, 100).await.unwrap();
+    let positions: Vec<_> = new.iter().map(|review| review.position).collect();
+    assert_eq!(positions, [11, 12]);
+}
+
+/// A device that did not hear the answer before the move sends again.
+pub async fn what_was_sent_before_is_still_a_duplicate(both: &Move) {
+    let ann = busy(&both.0, 1).await;
+    let there = moved(both, ann.user).await;
+    let before = there.everything().await;
+    let reviews = vec![
+        review(1, "w1", Good, 10),
+        review(2, "w2", Again, 20),
+        review(3, "w1", Easy, 3 * DAY),
+    ];
+    let appended = there.review(reviews, 4 * DAY).await;
+    assert_eq!((appended.accepted, appended.duplicates), (0, 3));
+    assert_eq!(there.everything().await, before);
+}
+
+/// When its word is folded again, too.
+pub async fn what_was_undone_stays_undone(both: &Move) {
+    let ann = busy(&both.0, 1).await;
+    let there = moved(both, ann.user).await;
+    // It happened before the one that was undone, so that the whole log counts.
+    for learner in [&ann, &there] {
+        learner.review(vec![review(40, "w2", Good, 15)], 4 * DAY).await;
+    }
+    assert_eq!(there.counts("w2").await, (1, 1));
+    assert_eq!(there.everything().await, ann.everything().await);
+}
+
+/// More events than any statement takes parameters.
+pub async fn a_log_of_thousands_is_moved(both: &Move) {
+    let ann = Learner::new(&both.0.stores, 1).await;
+    for part in 0..5 {
+        let reviews = (0..1_000).map(|number| {
+            let word = format!("w{}", number % 700);
+            review(part * 1_000 + number, &word, Good, 10)
+        });
+        ann.review(reviews.collect(), 60).await;
+    }
+    moved(both, ann.user).await;
+    let (before, after) = (
+        exported(&both.0, ann.user).await,
+        exported(&both.1, ann.user).await,
+    );
+    assert_eq!((before.events.len(), before.rows.len()), (5_000, 700));
+    assert!(before == after, "the records differ");
+}
+
+/// One whose address somebody else has, or whose log cannot be kept.
+pub async fn an_import_is_kept_whole_or_not_at_all(both: &Move) {
+    let (from, to) = both;
+    let record = exported(from, busy(from, 1).await.user).await;
+    let bob = busy(to, 2).await;
+    let before = exported(to, bob.user).await;
+    let mut of_taken_email = record.clone();
+    of_taken_email.account.account.email = "ANN2@example.com".parse().unwrap();
+    let mut of_two_events_of_one_id = record.clone();
+    let twice = of_two_events_of_one_id.events[0].clone();
+    of_two_events_of_one_id.events[9].event.id = twice.event.id;
+    let mut of_taken_session = record.clone();
+    of_taken_session.sessions[1].id = before.sessions[0].id;
+    for broken in [of_taken_email, of_two_events_of_one_id, of_taken_session] {
+        assert!(to.transfer.import(&broken).await.is_err());
+        assert_eq!(to.transfer.export(user(1)).await.unwrap(), None);
+        assert_eq!(to.transfer.learners(None, 10).await.unwrap(), [bob.user]);
+        assert_eq!(exported(to, bob.user).await, before);
+    }
+    assert!(to.transfer.import(&record).await.unwrap());
+}
+
+/// Though their events have the same ids.
+pub async fn threat_30_a_move_takes_and_touches_nobody_else(both: &Move) {
+    let (from, to) = both;
+    let (ann, bob) = (busy(from, 1).await, busy(from, 2).await);
+    let alone = exported(from, ann.user).await;
+    bob.review(vec![review(50, "w1", Again, 4 * DAY)], 4 * DAY).await;
+    assert_eq!(exported(from, ann.user).await, alone);
+    let carol = busy(to, 3).await;
+    let (carol_before, bob_before) = (exported(to, carol.user).await, exported(from, bob.user).await);
+    moved(both, ann.user).await;
+    assert_eq!(exported(to, carol.user).await, carol_before);
+    assert_eq!(exported(from, bob.user).await, bob_before);
+    assert_eq!(to.transfer.export(bob.user).await.unwrap(), None);
+}
+
+fn plain(id: &str) -> Word {
+    word(id, id, id, "a word", None)
+}
+
+async fn known(at: &Installation) -> Vec<Word> {
+    at.transfer.words(None, 1_000).await.unwrap()
+}
+
+fn ids(words: &[Word]) -> Vec<&str> {
+    words.iter().map(|word| word.id.as_str()).collect()
+}
+
+/// By their bytes: no language's order of letters counts.
+pub async fn words_are_read_in_the_order_of_their_ids_on_a_list_or_not((from, _): &Move) {
+    assert_eq!(known(from).await, []);
+    let on_list = ["b", "B", "a-1", "a1", "A", "_", "Z"];
+    from.stores.list_of("lesson", &on_list).await;
+    from.transfer
+        .import_words(&["a.b", "aa"].map(plain))
+        .await
+        .unwrap();
+    let all = known(from).await;
+    assert_eq!(ids(&all), ["A", "B", "Z", "_", "a-1", "a.b", "a1", "aa", "b"]);
+    for word in &all {
+        assert_eq!(word.list_ids.is_empty(), !on_list.contains(&word.id.as_str()));
+    }
+    let mut paged: Vec<Word> = Vec::new();
+    loop {
+        let after = paged.last().map(|word| word.id.clone());
+        let page = from.transfer.words(after.as_ref(), 4).await.unwrap();
+        assert!(page.len() <= 4);
+        if page.is_empty() {
+            break;
+        }
+        paged.extend(page);
+        assert!(paged.len() <= all.len());
+    }
+    assert_eq!(paged, all);
+}
+
+/// They are found as any other, and no list has come of it.
+pub async fn words_are_kept_without_a_list((_, to): &Move) {
+    let mut hello = word("w-hello", "你好", "nǐ hǎo", "hello; how do you do", Some(10));
+    hello.list_ids = vec![list_id("ignored")];
+    let mut bare = plain("w-bare");
+    bare.reading = None;
+    bare.alternate_forms.clear();
+    bare.part_of_speech.clear();
+    to.transfer
+        .import_words(&[hello.clone(), bare.clone()])
+        .await
+        .unwrap();
+    to.transfer.import_words(&[]).await.unwrap();
+    hello.list_ids.clear();
+    assert_eq!(known(to).await, [bare, hello.clone()]);
+    let query = parlance_domain::words::WordQuery {
+        text: "nihao".to_owned(),
+        language: None,
+    };
+    let hits = to.stores.words.search(&query, None, 10).await.unwrap();
+    assert_eq!(hits.iter().map(|hit| &hit.word).collect::<Vec<_>>(), [&hello]);
+    assert!(to.stores.words.lists().await.unwrap().is_empty());
+    let many: Vec<Word> = (0..5_000).map(|number| plain(&format!("z{number}"))).collect();
+    to.transfer.import_words(&many).await.unwrap();
+    let last = to.stores.words.word(&word_id("z4999")).await.unwrap();
+    assert_eq!(last, Some(plain("z4999")));
+}
+
+/// In its place.
+pub async fn an_updated_word_stays_on_its_lists((_, to): &Move) {
+    let list = to.stores.list_of("lesson", &["w1", "w2", "w3"]).await;
+    let changed = word("w2", "新", "xīn", "new", Some(1));
+    to.transfer
+        .import_words(&[changed.clone(), plain("w9")])
+        .await
+        .unwrap();
+    let words = to.stores.words.words_of(&list, None, None).await.unwrap();
+    let terms: Vec<_> = words.iter().map(|(_, word)| word.term.as_str()).collect();
+    assert_eq!(terms, ["w1", "新", "w3"]);
+    assert_eq!(words[1].1.list_ids, [list]);
+    let kept = to.stores.words.list(&list_id("lesson")).await.unwrap().unwrap();
+    assert_eq!(kept.word_count, 3);
+}
+
+/// All of them, in whatever order either names them.
+pub async fn words_moved_and_imported_at_once_are_those_of_the_later((_, to): &Move) {
+    let ids: Vec<String> = (0..200).map(|number| format!("w{number:03}")).collect();
+    let of_list: Vec<Word> = ids.iter().map(|id| plain(id)).collect();
+    let moved: Vec<Word> = ids
+        .iter()
+        .rev()
+        .map(|id| word(id, "moved", id, "x", None))
+        .collect();
+    let list = vocabulary("lesson", of_list);
+    let (imported, kept) =
+        futures_util::join!(to.stores.words.import(&list), to.transfer.import_words(&moved));
+    imported.unwrap();
+    kept.unwrap();
+    let terms: BTreeSet<bool> = known(to).await.iter().map(|word| word.term == "moved").collect();
+    assert_eq!(
+        terms.len(),
+        1,
+        "of both, the later one has the last word on every word"
+    );
+}
