@@ -49,6 +49,19 @@ kinds["progress"] = function()
   return wrk.format("GET", "/api/v1/progress", headers())
 end
 
+kinds["me"] = function()
+  return wrk.format("GET", "/api/v1/auth/me", headers())
+end
+
+kinds["word"] = function()
+  return wrk.format("GET", "/api/v1/progress/" .. word(math.random(0, 499)), headers())
+end
+
+kinds["login"] = function()
+  local body = string.format('{"email":"learner%d@example.com","password":"Benchmark1"}', math.random(1, 1000))
+  return wrk.format("POST", "/api/v1/auth/login", { ["Content-Type"] = "application/json" }, body)
+end
+
 kinds["put"] = function()
   return wrk.format("PUT", "/api/v1/progress/" .. word(math.random(0, 499)), headers(), "{" .. members() .. "}")
 end

@@ -30,6 +30,18 @@ pub(crate) fn postgres_programs() -> Result<PathBuf> {
     )
 }
 
+/// A program that comes with PostgreSQL, such as `pgbench`.
+pub fn postgres_program(name: &str) -> Result<PathBuf> {
+    let program = postgres_programs()?.join(name);
+    if !program.is_file() {
+        bail!(
+            "{} is missing: install what belongs to PostgreSQL beside the server",
+            program.display()
+        );
+    }
+    Ok(program)
+}
+
 /// The program `redis-server`.
 pub(crate) fn redis_program() -> Result<PathBuf> {
     let mut folders = search_path();

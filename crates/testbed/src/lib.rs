@@ -18,7 +18,7 @@ mod workplace;
 
 pub use database::TestDatabase;
 pub use environment::{parlance_binary, redis_url};
-pub use installation::ensure_servers;
+pub use installation::{ensure_servers, postgres_program};
 pub use nix::sys::signal::Signal;
 pub use port::Port;
 pub use postgres::{Postgres, PostgresBuilder, StopMode};

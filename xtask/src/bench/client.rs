@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 /// How many words each learner has progress of.
 const WORDS: usize = 500;
+const PASSWORD: &str = "Benchmark1";
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether the server takes requests.
@@ -23,11 +24,21 @@ pub(super) fn register(address: SocketAddr, learners: usize) -> Result<Vec<Strin
 }
 
 fn learner(address: SocketAddr, number: usize) -> Result<String> {
-    let account = json!({"email": format!("learner{number}@example.com"), "password": "Benchmark1"});
-    let answer = post(address, "/api/v1/auth/register", &account, None, 201)?;
-    let token = answer["data"]["accessToken"]
-        .as_str()
-        .context("no access token")?;
+    let token = sign(address, "register", number, 201)?;
+    give_progress(address, &token)?;
+    Ok(token)
+}
+
+/// Registers a learner or signs one in; the access token.
+pub(super) fn sign(address: SocketAddr, verb: &str, number: usize, wanted: u16) -> Result<String> {
+    let account = json!({"email": format!("learner{number}@example.com"), "password": PASSWORD});
+    let answer = post(address, &format!("/api/v1/auth/{verb}"), &account, None, wanted)?;
+    let token = answer["data"]["accessToken"].as_str();
+    Ok(token.context("no access token")?.to_owned())
+}
+
+/// Gives a learner progress of every word of the load.
+pub(super) fn give_progress(address: SocketAddr, token: &str) -> Result<()> {
     let updates: Vec<Value> = (0..WORDS)
         .map(|word| json!({"wordId": format!("bench-{word:03}"), "studyCount": 1, "confidence": 0.5}))
         .collect();
@@ -38,7 +49,7 @@ fn learner(address: SocketAddr, number: usize) -> Result<String> {
         Some(token),
         200,
     )?;
-    Ok(token.to_owned())
+    Ok(())
 }
 
 fn post(address: SocketAddr, path: &str, body: &Value, token: Option<&str>, wanted: u16) -> Result<Value> {

@@ -22,6 +22,12 @@ pub(super) enum Case {
     Put,
     /// The progress of a hundred words is set.
     Batch,
+    /// The learner's own account.
+    Me,
+    /// The progress of one word.
+    Word,
+    /// A learner signs in.
+    Login,
 }
 
 impl Case {
@@ -32,6 +38,9 @@ impl Case {
             Self::Progress => "progress",
             Self::Put => "put",
             Self::Batch => "batch",
+            Self::Me => "me",
+            Self::Word => "word",
+            Self::Login => "login",
         }
     }
 
@@ -42,6 +51,9 @@ impl Case {
             Self::Progress => "GET /progress (500 rows)",
             Self::Put => "PUT /progress/{wordId}",
             Self::Batch => "POST /progress/batch (100 words)",
+            Self::Me => "GET /auth/me",
+            Self::Word => "GET /progress/{wordId}",
+            Self::Login => "POST /auth/login",
         }
     }
 }

@@ -1,24 +1,26 @@
 //! Measures the release build under load.
 
 mod client;
+mod embedded;
 mod load;
+mod machine;
+mod postgres;
 mod report;
 mod server;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
-use self::load::{Case, Load};
-use self::report::Report;
-use self::server::Server;
 use crate::process::{cargo, run as run_command};
 use crate::workspace;
 
 /// What to measure, and how long.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Which store the server works on
+    #[arg(long, value_enum, default_value_t = Store::All)]
+    store: Store,
     /// How many connections drive the server
     #[arg(long, default_value_t = 64)]
     connections: u32,
@@ -28,86 +30,49 @@ pub(crate) struct Arguments {
     /// How many seconds each case is driven before
     #[arg(long, default_value_t = 3)]
     warm_up: u32,
+    /// How many times each case on PostgreSQL is measured, in turn with pgbench; the median counts
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Only cases on PostgreSQL whose name contains this
+    #[arg(long)]
+    only: Option<String>,
     /// Measure this binary instead of building one
     #[arg(long)]
     binary: Option<PathBuf>,
 }
 
-/// How many times the throughput of one connection the grouped writes of many must reach.
-const WANTED_RATIO: f64 = 4.0;
-/// How many learners share the load.
-const LEARNERS: usize = 64;
-/// How often the start with everything in place is measured.
-const STARTS: usize = 5;
+/// What the server keeps its data in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Store {
+    /// The embedded default
+    Sqlite,
+    /// A private PostgreSQL
+    Postgres,
+    /// Both, one after the other
+    All,
+}
 
-/// Measures starting, reading and writing, and prints a table and a line of JSON.
+impl Arguments {
+    /// Whether a case on PostgreSQL of this name is to be measured.
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+}
+
+/// Measures what was asked for; prints tables for people and lines of JSON for programs.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let tool = load::find_tool()?;
     let binary = match &arguments.binary {
         Some(binary) => std::path::absolute(binary)?,
         None => build()?,
     };
-    // Not the system's folder for temporary files, which may be memory and flush nothing.
-    let folder = tempfile::tempdir_in(target()?).context("no folder for the data")?;
-    let mut report = Report::new(arguments.connections);
-
-    measure_starts(&binary, folder.path(), &mut report)?;
-    let server = Server::start(&binary, folder.path())?;
-    report.idle_memory = server.memory()?;
-    let tokens = client::register(server.address(), LEARNERS)?;
-    let load = Load::new(
-        tool,
-        server.address(),
-        &tokens,
-        arguments.warm_up,
-        arguments.seconds,
-    )?;
-    for (case, connections) in plan(arguments.connections) {
-        println!("{} over {connections} connections", case.title());
-        let result = load.drive(case, connections)?;
-        ensure!(
-            result.bad == 0,
-            "{}: {} requests failed",
-            case.title(),
-            result.bad
-        );
-        report.results.push((case, connections, result));
+    if arguments.store != Store::Postgres {
+        embedded::run(&tool, &binary, arguments)?;
     }
-    report.busy_memory = server.memory()?;
-    server.stop()?;
-
-    println!("{}", report.markdown()?);
-    println!("{}", report.json());
-    let ratio = report.ratio().context("no figures for writes")?;
-    ensure!(
-        ratio >= WANTED_RATIO,
-        "grouped writes reach {ratio:.1} times one connection; {WANTED_RATIO} are wanted"
-    );
+    if arguments.store != Store::Sqlite {
+        postgres::run(&tool, &binary, arguments)?;
+    }
     Ok(())
-}
-
-fn measure_starts(binary: &Path, folder: &Path, report: &mut Report) -> Result<()> {
-    let start = || -> Result<Duration> {
-        let server = Server::start(binary, folder)?;
-        let took = server.start_up();
-        server.stop()?;
-        Ok(took)
-    };
-    report.first_start = start()?;
-    let mut starts = (0..STARTS).map(|_| start()).collect::<Result<Vec<_>>>()?;
-    starts.sort();
-    report.start = starts[STARTS / 2];
-    Ok(())
-}
-
-fn plan(connections: u32) -> [(Case, u32); 5] {
-    [
-        (Case::Words, connections),
-        (Case::Progress, connections),
-        (Case::Put, 1),
-        (Case::Put, connections),
-        (Case::Batch, connections),
-    ]
 }
 
 fn build() -> Result<PathBuf> {
@@ -121,6 +86,7 @@ fn build() -> Result<PathBuf> {
     Ok(target()?.join("release/parlance"))
 }
 
+/// Where cargo builds.
 fn target() -> Result<PathBuf> {
     Ok(workspace::metadata()?.target_directory.into_std_path_buf())
 }

@@ -24,8 +24,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts the binary in a folder and waits until it is ready.
-    pub(super) fn start(binary: &Path, folder: &Path) -> Result<Self> {
+    /// Starts the binary in a folder, with settings besides the usual ones, and waits until it is ready.
+    pub(super) fn start(binary: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let address = free_address()?;
         let log: PathBuf = folder.join("server.log");
         let output = File::create(&log)?;
@@ -44,6 +44,7 @@ impl Server {
             .env("METRICS_ADDR", "off")
             .env("LOG_FORMAT", "json")
             .env("RUST_LOG", "warn")
+            .envs(settings.iter().copied())
             .stdout(output.try_clone()?)
             .stderr(output);
         let mut process = Running::start(&mut command)?;
@@ -70,6 +71,11 @@ impl Server {
     /// From its start until it was ready.
     pub(super) fn start_up(&self) -> Duration {
         self.start_up
+    }
+
+    /// The id of its process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Its resident memory, in kibibytes.

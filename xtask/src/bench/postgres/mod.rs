@@ -1,0 +1,171 @@
+//! The server on a private PostgreSQL, beside pgbench running the same statements.
+
+mod data;
+mod open_loop;
+mod pgbench;
+mod plan;
+mod processor;
+mod report;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use parlance_testbed::Postgres;
+
+use self::data::Data;
+use self::open_loop::{Latency, OpenLoop};
+use self::pgbench::Pgbench;
+use self::plan::{PLAN, Row};
+use self::processor::Processor;
+use self::report::{Figures, Login, Report};
+use super::Arguments;
+use super::load::{Case, Load};
+use super::server::Server;
+
+/// What tokens are signed with.
+const SECRET: &str = "benchmark-benchmark-benchmark-benchmark";
+
+/// Measures every row of the plan and prints the table.
+pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<()> {
+    let folder = tempfile::tempdir_in(super::target()?).context("no folder for the data")?;
+    let postgres = start_postgres(&super::target()?)?;
+    let url = postgres.url("bench");
+    postgres.query("postgres", "CREATE DATABASE bench")?;
+    let data = Data::prepare(binary, folder.path(), &postgres)?;
+    let mut report = Report::default();
+
+    let server = Server::start(binary, folder.path(), &settings(&url))?;
+    let bench = Bench {
+        load: Load::new(
+            tool.to_owned(),
+            server.address(),
+            data.tokens(),
+            0,
+            arguments.seconds,
+        )?,
+        pgbench: Pgbench::new(&postgres, arguments.seconds),
+        processor: Processor::new(server.id(), postgres.pid()?.as_raw()),
+        arguments,
+    };
+    for row in PLAN.iter().filter(|row| arguments.wants(row.case.name())) {
+        report.rows.push((row, bench.measure(row)?));
+        println!("{}", report.json());
+    }
+    if arguments.wants("login") {
+        report.login = Some(bench.login()?);
+    }
+    if arguments.wants("open") {
+        let open = OpenLoop::new(server.address(), data.tokens());
+        report.open_reads = Some(open.reads(1_000, arguments.seconds * 3)?);
+        report.open_writes = Some(open.writes(500, arguments.seconds * 3)?);
+        report.memory = server.memory()?;
+    }
+    server.stop()?;
+    if arguments.wants("storm") {
+        report.storm = Some(storm(
+            tool,
+            binary,
+            folder.path(),
+            &url,
+            &data,
+            arguments.seconds,
+        )?);
+    }
+    println!("{}", report.markdown()?);
+    println!("{}", report.json());
+    Ok(())
+}
+
+/// The settings that a server of many connections would have, with its promises kept.
+fn start_postgres(within: &Path) -> Result<Postgres> {
+    Postgres::builder()
+        .setting("shared_buffers", "1GB")
+        .setting("max_wal_size", "8GB")
+        .setting("checkpoint_timeout", "30min")
+        .within(within)
+        .start()
+}
+
+fn settings(url: &str) -> [(&str, &str); 4] {
+    [
+        ("DATABASE_URL", url),
+        ("JWT_SECRET", SECRET),
+        ("ACCESS_TOKEN_TTL_SECONDS", "86400"),
+        ("BCRYPT_COST", "10"),
+    ]
+}
+
+/// Reads while many sign in at once, with one core left to them.
+fn storm(tool: &Path, binary: &Path, folder: &Path, url: &str, data: &Data, seconds: u32) -> Result<Latency> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let permits = (cores - 1).max(1).to_string();
+    let mut with_permits = settings(url).to_vec();
+    with_permits.push(("BCRYPT_PARALLELISM", &permits));
+    let server = Server::start(binary, folder, &with_permits)?;
+    let sign_ins = Load::new(tool.to_owned(), server.address(), data.tokens(), 0, seconds * 2)?;
+    let open = OpenLoop::new(server.address(), data.tokens());
+    let latency = std::thread::scope(|scope| {
+        let storm = scope.spawn(|| sign_ins.drive(Case::Login, 64));
+        let latency = open.reads(100, seconds);
+        let _ = storm.join();
+        latency
+    })?;
+    server.stop()?;
+    Ok(latency)
+}
+
+/// What every row is measured with.
+struct Bench<'a> {
+    load: Load,
+    pgbench: Pgbench<'a>,
+    processor: Processor,
+    arguments: &'a Arguments,
+}
+
+impl Bench<'_> {
+    /// The medians of some rounds, the server's and pgbench's in turn.
+    fn measure(&self, row: &Row) -> Result<Figures> {
+        let connections = row.connections.unwrap_or(self.arguments.connections);
+        println!("{} over {connections} connections", row.case.title());
+        // The first run fills caches and the server's set of prepared statements.
+        self.load.drive(row.case, connections)?;
+        self.pgbench.run(row.case)?;
+        let mut rounds = Vec::new();
+        for _ in 0..self.arguments.rounds.max(1) {
+            rounds.push(self.round(row.case, connections)?);
+        }
+        Ok(Figures::medians(&rounds))
+    }
+
+    fn round(&self, case: Case, connections: u32) -> Result<Figures> {
+        let begin = self.processor.read()?;
+        let outcome = self.load.drive(case, connections)?;
+        let between = self.processor.read()?;
+        ensure!(
+            outcome.bad == 0,
+            "{}: {} requests failed",
+            case.title(),
+            outcome.bad
+        );
+        let theirs = self.pgbench.run(case)?;
+        let end = self.processor.read()?;
+        Ok(Figures::of(
+            &outcome,
+            between.since(begin),
+            &theirs,
+            end.since(between).database,
+            self.arguments.seconds,
+        ))
+    }
+
+    /// Sign-ins alone: by how many connections, and how long one takes when nobody else signs in.
+    fn login(&self) -> Result<Login> {
+        let one = self.load.drive(Case::Login, 1)?;
+        let many = self.load.drive(Case::Login, 16)?;
+        Ok(Login {
+            alone: one.latency[0],
+            rate: many.rate,
+            refused: many.bad,
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! The figures on PostgreSQL beside what is wanted of them.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::open_loop::Latency;
+use super::pgbench::Run;
+use super::plan::Row;
+use super::processor::Spent;
+use crate::bench::load::Outcome;
+use crate::bench::machine::machine;
+
+/// What was measured of a row; times per request in microseconds of a core.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Figures {
+    server: f64,
+    database: f64,
+    database_by_pgbench: f64,
+    rate: f64,
+    rate_of_pgbench: f64,
+    p95: f64,
+}
+
+/// Sign-ins without any other load.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Login {
+    /// Milliseconds of one when nobody else signs in.
+    pub(super) alone: f64,
+    /// Sign-ins a second of many at once.
+    pub(super) rate: f64,
+    /// How many of them were refused.
+    pub(super) refused: u64,
+}
+
+/// Everything that was measured.
+#[derive(Debug, Default)]
+pub(super) struct Report<'a> {
+    /// The rows of the plan.
+    pub(super) rows: Vec<(&'a Row, Figures)>,
+    /// Sign-ins alone.
+    pub(super) login: Option<Login>,
+    /// Reads while many sign in.
+    pub(super) storm: Option<Latency>,
+    /// Reads at a fixed rate.
+    pub(super) open_reads: Option<Latency>,
+    /// Writes at a fixed rate.
+    pub(super) open_writes: Option<Latency>,
+    /// Resident memory with a thousand connections, in kibibytes.
+    pub(super) memory: u64,
+}
+
+impl Figures {
+    /// Of one round of so many seconds.
+    pub(super) fn of(
+        outcome: &Outcome,
+        spent: Spent,
+        theirs: &Run,
+        spent_by_theirs: f64,
+        seconds: u32,
+    ) -> Self {
+        let requests = outcome.rate * f64::from(seconds);
+        Self {
+            server: spent.server / requests,
+            database: spent.database / requests,
+            database_by_pgbench: spent_by_theirs / theirs.count,
+            rate: outcome.rate,
+            rate_of_pgbench: theirs.rate,
+            p95: outcome.latency[1],
+        }
+    }
+
+    /// The median of each figure.
+    pub(super) fn medians(rounds: &[Self]) -> Self {
+        let median = |figure: fn(&Self) -> f64| {
+            let mut values: Vec<f64> = rounds.iter().map(figure).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        Self {
+            server: median(|round| round.server),
+            database: median(|round| round.database),
+            database_by_pgbench: median(|round| round.database_by_pgbench),
+            rate: median(|round| round.rate),
+            rate_of_pgbench: median(|round| round.rate_of_pgbench),
+            p95: median(|round| round.p95),
+        }
+    }
+
+    fn rate_ratio(&self) -> f64 {
+        self.rate / self.rate_of_pgbench
+    }
+
+    fn database_ratio(&self) -> f64 {
+        self.database / self.database_by_pgbench
+    }
+}
+
+impl Report<'_> {
+    /// Tables in Markdown.
+    pub(super) fn markdown(&self) -> Result<String> {
+        let mut text = format!("\nMachine: {}\n\n", machine());
+        text.push_str(
+            "| route | connections | server µs | wanted | PostgreSQL µs | × pgbench | wanted | requests/s | × pgbench | wanted | p95 ms | wanted |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        );
+        for (row, figures) in &self.rows {
+            let limit =
+                |wanted: Option<f64>| wanted.map_or_else(|| "—".to_owned(), |value| format!("≤ {value}"));
+            writeln!(
+                text,
+                "| `{}` | {} | {:.0} | {} | {:.0} | {:.2} | {} | {:.0} | {:.2} | ≥ {} | {:.1} | {} |",
+                row.case.title(),
+                row.connections.unwrap_or(64),
+                figures.server,
+                limit(row.server_micros),
+                figures.database,
+                figures.database_ratio(),
+                limit(row.database_ratio),
+                figures.rate,
+                figures.rate_ratio(),
+                row.rate_ratio,
+                figures.p95,
+                limit(row.p95_millis),
+            )?;
+        }
+        text.push_str("\n| | |\n|---|--:|\n");
+        if let Some(login) = self.login {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            #[expect(clippy::cast_precision_loss, reason = "a handful of cores")]
+            let part = login.rate / (cores as f64 / (login.alone / 1_000.0));
+            writeln!(
+                text,
+                "| sign-ins a second, {cores} cores, {:.1} ms each when alone ({} refused) | {:.0}: {part:.2} × cores ÷ time |",
+                login.alone, login.refused, login.rate
+            )?;
+        }
+        for (what, latency) in [
+            ("reads during a storm of sign-ins", self.storm),
+            ("reads over 1,000 connections, open loop", self.open_reads),
+            ("writes over 1,000 connections, open loop", self.open_writes),
+        ] {
+            if let Some(latency) = latency {
+                writeln!(
+                    text,
+                    "| {what}, {:.0} a second: median, p95, p99 | {:.1}, {:.1}, {:.1} ms |",
+                    latency.rate, latency.p50, latency.p95, latency.p99
+                )?;
+            }
+        }
+        if self.memory > 0 {
+            writeln!(
+                text,
+                "| resident memory with 1,000 connections | {} MiB |",
+                self.memory / 1024
+            )?;
+        }
+        Ok(text)
+    }
+
+    /// All figures on one line.
+    pub(super) fn json(&self) -> Value {
+        let rows: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|(row, figures)| {
+                json!({"case": row.case.name(), "connections": row.connections, "serverMicros": figures.server,
+                       "databaseMicros": figures.database, "databaseRatio": figures.database_ratio(),
+                       "requestsPerSecond": figures.rate, "rateRatio": figures.rate_ratio(), "p95Ms": figures.p95})
+            })
+            .collect();
+        let latency = |latency: Option<Latency>| {
+            latency.map(|one| json!({"rate": one.rate, "p50Ms": one.p50, "p95Ms": one.p95, "p99Ms": one.p99}))
+        };
+        json!({"machine": machine(), "rows": rows, "login": self.login.map(|login| login.rate),
+               "storm": latency(self.storm), "openReads": latency(self.open_reads),
+               "openWrites": latency(self.open_writes), "memoryKib": self.memory})
+    }
+}
