@@ -111,3 +111,162 @@ pub trait TransferStore: Send + Sync {
     /// Keeps everything of a learner, all or nothing; `false` when the account is there already.
     async fn import(&self, record: &LearnerRecord) -> Result<bool, PortError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::accounts::{Account, PasswordHash};
+    use crate::ids::{EventId, ProgressId};
+    use crate::progress::{EventKey, Memory, WordState};
+    use crate::time::TimeZone;
+
+    fn millis(millis: i64) -> Timestamp {
+        DateTime::from_timestamp_millis(1_772_366_400_000 + millis).unwrap()
+    }
+
+    fn uuid(digits: &str) -> Uuid {
+        format!("00000000-0000-0000-0000-{digits:0>12}").parse().unwrap()
+    }
+
+    fn row(number: u32, revision: u64, state: Option<WordState>) -> ProgressRow {
+        ProgressRow {
+            id: ProgressId(uuid(&number.to_string())),
+            word_id: format!("zh-{number:05}").parse().unwrap(),
+            fold_version: 1,
+            revision,
+            state,
+            last: EventKey {
+                at: millis(0),
+                id: EventId(uuid(&(10 + number).to_string())),
+            },
+            created_at: millis(123),
+            updated_at: millis(456),
+        }
+    }
+
+    fn rows() -> Vec<ProgressRow> {
+        let studied = WordState {
+            study_count: 3,
+            correct_count: 2,
+            confidence: 0.2787,
+            next_review: millis(8 * 86_400_000),
+            memory: Some(Memory {
+                stability: 7.3153,
+                difficulty: 2.1112,
+                last_review: millis(0),
+                lapses: 1,
+            }),
+        };
+        let set = WordState {
+            confidence: 0.5,
+            ..WordState::new(millis(0))
+        };
+        vec![row(3, 3, Some(set)), row(1, 2, Some(studied)), row(2, 1, None)]
+    }
+
+    fn record(rows: Vec<ProgressRow>) -> LearnerRecord {
+        let account = Account {
+            id: UserId(Uuid::nil()),
+            email: "ann@example.com".parse().unwrap(),
+            username: None,
+            display_name: None,
+            roles: [].into(),
+            native_language: None,
+            target_language: None,
+            proficiency_level: None,
+            time_zone: TimeZone::UTC,
+            is_premium: false,
+            email_verified: false,
+            created_at: millis(0),
+            updated_at: millis(0),
+            last_login_at: None,
+            revision: 1,
+        };
+        let account = AccountWithPassword {
+            account,
+            password_hash: PasswordHash::from_stored(String::new()),
+        };
+        LearnerRecord {
+            account,
+            sessions: Vec::new(),
+            revision: 3,
+            events: Vec::new(),
+            rows,
+        }
+    }
+
+    fn digest(rows: Vec<ProgressRow>) -> String {
+        let digest = record(rows).projection_digest();
+        let hex: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        hex.concat()
+    }
+
+    // Both computed by another program from the written specification.
+    #[test]
+    fn the_digest_is_that_of_the_specification() {
+        assert_eq!(
+            digest(rows()),
+            "a03e9ee55b9ed50ae009b3893579f24ccf0fbb40bfb337f61b136dba51ef1ab8"
+        );
+        let mut tombstone = row(1, 2, None);
+        tombstone.word_id = "w1".parse().unwrap();
+        tombstone.last.id = EventId(uuid("2"));
+        (tombstone.created_at, tombstone.updated_at) = (millis(0), millis(0));
+        assert_eq!(
+            digest(vec![tombstone]),
+            "753af6944f999cdab17ed3448c3dda5e50e007ebea43d78f37e63510cfcc0cbf"
+        );
+        assert_eq!(
+            digest(Vec::new()),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+
+    #[test]
+    fn the_order_in_which_a_store_tells_the_rows_does_not_matter() {
+        let mut reversed = rows();
+        reversed.reverse();
+        assert_eq!(digest(reversed), digest(rows()));
+    }
+
+    #[test]
+    fn every_member_counts() {
+        fn state(row: &mut ProgressRow) -> &mut WordState {
+            row.state.as_mut().unwrap()
+        }
+        fn memory(row: &mut ProgressRow) -> &mut Memory {
+            state(row).memory.as_mut().unwrap()
+        }
+        let changes: [fn(&mut ProgressRow); 17] = [
+            |row| row.id = ProgressId(uuid("99")),
+            |row| row.word_id = "other".parse().unwrap(),
+            |row| row.fold_version = 2,
+            |row| row.revision = 9,
+            |row| row.last.at = millis(1),
+            |row| row.last.id = EventId(uuid("99")),
+            |row| row.created_at = millis(1),
+            |row| row.updated_at = millis(1),
+            |row| row.state = None,
+            |row| state(row).study_count = 4,
+            |row| state(row).correct_count = 3,
+            |row| state(row).confidence = 0.2787_f64.next_up(),
+            |row| state(row).next_review = millis(1),
+            |row| memory(row).stability = 7.3153_f64.next_down(),
+            |row| memory(row).difficulty = 2.1112_f64.next_up(),
+            |row| memory(row).last_review = millis(1),
+            |row| memory(row).lapses = 2,
+        ];
+        let mut digests: Vec<String> = vec![digest(rows())];
+        for change in changes {
+            let mut rows = rows();
+            change(&mut rows[1]);
+            digests.push(digest(rows));
+        }
+        digests.sort();
+        digests.dedup();
+        assert_eq!(digests.len(), 18);
+    }
+}
