@@ -6,4 +6,4 @@ mod database;
 mod statement;
 
 pub use config::PgConfig;
-pub use database::{OpenError, PgDatabase, Stats};
+pub use database::{MigrateError, OpenError, PgDatabase, Stats, TlsError, Unreachable, UrlError};

@@ -11,14 +11,19 @@ use std::time::Duration;
 
 use diesel::result::Error as DieselError;
 use diesel_async::AsyncPgConnection;
-use parking_lot::RwLock;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connect::Connector;
-use super::error::StoreError;
 use super::Repeat;
+use super::connect::{Connector, Link};
+use super::error::{StoreError, Unreachable, Verdict};
+use super::slot::Slot;
 use crate::config::PgConfig;
+
+/// How often a statement is sent that loses against others.
+const TRIES: u32 = 3;
+/// Within what time the end of a connection shows after the statement that it failed.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// How busy the connections are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +40,7 @@ pub struct Stats {
     pub waiting: usize,
     /// How many gave up waiting, since the start.
     pub refused: u64,
-    /// How many connections were made, since the start.
+    /// How many connections were begun, since the start.
     pub connects: u64,
     /// How many statements were not answered in time, since the start.
     pub timeouts: u64,
@@ -43,7 +48,7 @@ pub struct Stats {
 
 /// The shared connections.
 pub(super) struct Connections {
-    connector: Connector,
+    connector: Arc<Connector>,
     slots: Box<[Slot]>,
     places: Semaphore,
     depth: usize,
@@ -55,15 +60,6 @@ pub(super) struct Connections {
     timeouts: AtomicU64,
 }
 
-/// The place of one connection.
-#[derive(Default)]
-struct Slot {
-    connection: RwLock<Option<Arc<AsyncPgConnection>>>,
-    /// Held while a connection is made, so that one is made however many want it.
-    connecting: Mutex<()>,
-    busy: AtomicUsize,
-}
-
 /// A statement's place on a slot, given back when dropped.
 struct Place<'a> {
     slot: &'a Slot,
@@ -72,7 +68,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.slot.busy.fetch_sub(1, Ordering::Relaxed);
+        self.slot.leave();
     }
 }
 
@@ -92,9 +88,23 @@ impl Drop for Counted<'_> {
     }
 }
 
+/// A statement that failed, and what to do about it.
+struct Failure {
+    error: StoreError,
+    verdict: Verdict,
+}
+
+impl<E: Into<StoreError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let verdict = error.verdict();
+        Self { error, verdict }
+    }
+}
+
 impl Connections {
     /// As many as the settings say; each is made when it is first wanted.
-    pub(super) fn new(connector: Connector, config: &PgConfig) -> Self {
+    pub(super) fn new(connector: Arc<Connector>, config: &PgConfig) -> Self {
         let (count, depth) = (config.connections.max(1), config.depth.max(1));
         Self {
             connector,
@@ -113,12 +123,11 @@ impl Connections {
     /// How busy they are.
     pub(super) fn stats(&self) -> Stats {
         let places = self.slots.len() * self.depth;
-        let connected = |slot: &&Slot| slot.connection.read().is_some();
         Stats {
             connections: self.slots.len(),
-            connected: self.slots.iter().filter(connected).count(),
+            connected: self.slots.iter().filter(|slot| slot.is_connected()).count(),
             places,
-            busy: places.saturating_sub(self.places.available_permits()),
+            busy: self.slots.iter().map(Slot::busy).sum(),
             waiting: self.waiting.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
             connects: self.connects.load(Ordering::Relaxed),
@@ -126,7 +135,7 @@ impl Connections {
         }
     }
 
-    /// Runs a statement; once more on a new connection if the old one broke and it may be repeated.
+    /// Runs a statement when there is a place for it.
     pub(super) async fn run<T, F>(
         &self,
         repeat: Repeat,
@@ -136,38 +145,107 @@ impl Connections {
         F: Future<Output = Result<T, DieselError>>,
     {
         let place = self.place().await?;
-        let first = self.attempt(place.slot, &statement).await;
-        match first {
-            // One that was not answered in time is not waited for twice.
-            Err(error @ StoreError::Timeout) => Err(error),
-            Err(error) if error.breaks_connection() && repeat == Repeat::Safe => {
-                self.attempt(place.slot, &statement).await
+        self.run_on(place.slot, repeat, statement).await
+    }
+
+    /// Runs a statement that reads, whether or not there is a place for it: to see whether anything works at all.
+    pub(super) async fn run_at_once<T, F>(
+        &self,
+        statement: impl Fn(Arc<AsyncPgConnection>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, DieselError>>,
+    {
+        if self.places.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        self.run_on(self.choose(), Repeat::Safe, statement).await
+    }
+
+    /// Waits until nothing is under way, as long as a statement may take, and ends the connections.
+    pub(super) async fn close(&self) {
+        let all = u32::try_from(self.slots.len() * self.depth).unwrap_or(u32::MAX);
+        let done = timeout(self.patience, self.places.acquire_many(all)).await;
+        self.places.close();
+        drop(done);
+        for slot in &self.slots {
+            slot.clear();
+        }
+    }
+
+    /// Once more on a new connection if the old one broke and that may be; again if it lost against others, for then
+    /// nothing of it is left.
+    async fn run_on<T, F>(
+        &self,
+        slot: &Slot,
+        repeat: Repeat,
+        statement: impl Fn(Arc<AsyncPgConnection>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, DieselError>>,
+    {
+        let deadline = Instant::now() + self.patience;
+        let (mut lost, mut broken) = (0, 0);
+        loop {
+            let failure = match self.attempt(slot, deadline, &statement).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let again = match failure.verdict {
+                // One that was not answered in time is not waited for twice.
+                _ if matches!(failure.error, StoreError::Timeout) => false,
+                Verdict::Lost => {
+                    lost += 1;
+                    lost < TRIES
+                }
+                Verdict::Broken => {
+                    broken += 1;
+                    repeat == Repeat::Safe && broken == 1
+                }
+                Verdict::Final | Verdict::Unclear => false,
+            };
+            if !again {
+                return Err(failure.error);
             }
-            result => result,
         }
     }
 
     async fn attempt<T, F>(
         &self,
         slot: &Slot,
+        deadline: Instant,
         statement: impl Fn(Arc<AsyncPgConnection>) -> F,
-    ) -> Result<T, StoreError>
+    ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, DieselError>>,
     {
-        let connection = self.connection(slot).await?;
-        let answered = timeout(self.patience, statement(Arc::clone(&connection))).await;
-        let result = match answered {
-            Ok(result) => result.map_err(StoreError::from),
+        let link = self.link(slot, deadline).await?;
+        let mut failure = match timeout_at(deadline, statement(Arc::clone(&link.connection))).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => Failure::from(error),
             Err(_) => {
                 self.timeouts.fetch_add(1, Ordering::Relaxed);
-                Err(StoreError::Timeout)
+                StoreError::Timeout.into()
             }
         };
-        if result.as_ref().is_err_and(StoreError::breaks_connection) {
-            slot.give_up(&connection);
+        if failure.verdict == Verdict::Unclear && timeout(MOMENT, link.ended()).await.is_ok() {
+            failure.verdict = Verdict::Broken;
         }
-        result
+        if failure.verdict == Verdict::Broken {
+            slot.give_up(&link);
+        }
+        Err(failure)
+    }
+
+    async fn link(&self, slot: &Slot, deadline: Instant) -> Result<Arc<Link>, Unreachable> {
+        let connect = || {
+            self.connects.fetch_add(1, Ordering::Relaxed);
+            let connector = Arc::clone(&self.connector);
+            async move { connector.connect().await }
+        };
+        timeout_at(deadline, slot.link(connect))
+            .await
+            .unwrap_or(Err(Unreachable::TimedOut))
     }
 
     async fn place(&self) -> Result<Place<'_>, StoreError> {
@@ -176,61 +254,37 @@ impl Connections {
             Err(_) => self.wait_for_place().await?,
         };
         let slot = self.choose();
-        slot.busy.fetch_add(1, Ordering::Relaxed);
-        Ok(Place { slot, _permit: permit })
+        slot.enter();
+        Ok(Place {
+            slot,
+            _permit: permit,
+        })
     }
 
     async fn wait_for_place(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         let _waiting = Counted::new(&self.waiting);
         match timeout(self.wait, self.places.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => {
+            Ok(Err(_)) => Err(StoreError::Closed),
+            Err(_) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 Err(StoreError::Full)
             }
         }
     }
 
-    /// The slot of this thread, unless it is full and another one is not.
+    /// The slot of this thread, unless it is full or out of order and another one is not.
     ///
     /// A connection is driven by the thread that made it: on the same one a statement wakes nobody else.
     fn choose(&self) -> &Slot {
         let home = &self.slots[home() % self.slots.len()];
-        if home.busy.load(Ordering::Relaxed) < self.depth {
+        if home.busy() < self.depth && !home.is_failing() {
             return home;
         }
         self.slots
             .iter()
-            .min_by_key(|slot| slot.busy.load(Ordering::Relaxed))
+            .min_by_key(|slot| (slot.is_failing(), slot.busy()))
             .unwrap_or(home)
-    }
-
-    async fn connection(&self, slot: &Slot) -> Result<Arc<AsyncPgConnection>, StoreError> {
-        if let Some(connection) = slot.current() {
-            return Ok(connection);
-        }
-        let _connecting = slot.connecting.lock().await;
-        if let Some(connection) = slot.current() {
-            return Ok(connection);
-        }
-        self.connects.fetch_add(1, Ordering::Relaxed);
-        let connection = Arc::new(self.connector.connect().await?);
-        *slot.connection.write() = Some(Arc::clone(&connection));
-        Ok(connection)
-    }
-}
-
-impl Slot {
-    fn current(&self) -> Option<Arc<AsyncPgConnection>> {
-        self.connection.read().clone()
-    }
-
-    /// Lets go of a connection, unless another one has taken its place already.
-    fn give_up(&self, broken: &Arc<AsyncPgConnection>) {
-        let mut connection = self.connection.write();
-        if connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, broken)) {
-            *connection = None;
-        }
     }
 }
 

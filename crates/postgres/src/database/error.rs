@@ -1,19 +1,87 @@
 //! What can go wrong at the database, from opening it to a single statement.
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use std::error::Error;
+use std::sync::Arc;
+
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 use parlance_domain::port::{PortError, PortErrorKind};
 
+use super::tls::TlsError;
+use super::url::UrlError;
 use crate::convert::CorruptRow;
 
 /// Why a database was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL is not one of a PostgreSQL database; what it says is not repeated, for the password's sake.
-    #[error("the URL of the database is malformed: {0}")]
-    Url(&'static str),
+    #[error("the URL of the database is malformed")]
+    Url(#[from] UrlError),
+    /// TLS cannot be set up as the URL demands.
+    #[error("the URL of the database demands what is not there")]
+    Tls(#[from] TlsError),
+    /// It holds migrations that this program does not know.
+    #[error(
+        "the database was made by a newer version of this program: it holds the unknown migrations {0:?}"
+    )]
+    NewerSchema(Vec<String>),
+    /// The server cannot be reached, or the migrations failed.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+}
+
+/// Why the schema was not brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
     /// The server cannot be reached or refuses.
     #[error("the database cannot be reached")]
-    Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Connection(#[from] Unreachable),
+    /// PostgreSQL refuses to tell.
+    #[error("the state of the migrations cannot be read")]
+    Read(#[from] DieselError),
+    /// A migration failed.
+    #[error("a migration failed")]
+    Migration(#[source] Box<dyn Error + Send + Sync>),
+    /// Another copy of the program has been at its migrations for too long.
+    #[error("another copy of the program has been migrating the database for {0:?}")]
+    Busy(std::time::Duration),
+    /// The thread that migrates could not be started, or panicked.
+    #[error("the migrations cannot be run")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Why a connection was not made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Unreachable {
+    /// The server did not answer in time.
+    #[error("the server did not answer in time")]
+    TimedOut,
+    /// The server cannot be reached, is not to be trusted, or refuses.
+    #[error("the server cannot be reached, or refuses")]
+    Connect(#[source] Arc<tokio_postgres::Error>),
+    /// The connection was made and could not be used.
+    #[error("the connection cannot be set up")]
+    SetUp(#[source] Arc<dyn Error + Send + Sync>),
+    /// The attempt was given up.
+    #[error("the attempt to connect was given up")]
+    GivenUp,
+}
+
+impl From<tokio_postgres::Error> for Unreachable {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Connect(Arc::new(error))
+    }
+}
+
+impl From<diesel::ConnectionError> for Unreachable {
+    fn from(error: diesel::ConnectionError) -> Self {
+        Self::SetUp(Arc::new(error))
+    }
+}
+
+impl From<DieselError> for Unreachable {
+    fn from(error: DieselError) -> Self {
+        Self::SetUp(Arc::new(error))
+    }
 }
 
 /// What went wrong with one piece of work.
@@ -25,50 +93,123 @@ pub(crate) enum StoreError {
     /// What is stored breaks an invariant.
     #[error(transparent)]
     Corrupt(#[from] CorruptRow),
+    /// There is no account of the one whom the work is for.
+    #[error("there is no account of this id")]
+    OwnerGone,
     /// A connection could not be made.
     #[error("the database cannot be reached")]
-    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unreachable(#[from] Unreachable),
     /// As much work is under way as may be.
     #[error("too much work waits for the database")]
     Full,
+    /// Others changed the same again and again.
+    #[error("others were always faster")]
+    Overtaken,
+    /// The database was closed.
+    #[error("the database is closed")]
+    Closed,
     /// The work did not end in time.
     #[error("the database did not answer in time")]
     Timeout,
+    /// The work panicked.
+    #[error("work at the database panicked")]
+    Panicked,
+    /// Migrations wait to be applied.
+    #[error("migrations wait to be applied: {0:?}")]
+    PendingMigrations(Vec<String>),
+}
+
+/// What a failed statement says of what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing but to tell whoever asked.
+    Final,
+    /// It lost against others and was rolled back as a whole: the same again may succeed.
+    Lost,
+    /// Its connection broke.
+    Broken,
+    /// It may have been the end of its connection, which shows in a moment.
+    Unclear,
 }
 
 impl StoreError {
-    /// Whether the connection is of no more use.
-    pub(crate) fn breaks_connection(&self) -> bool {
+    /// What to do next.
+    pub(super) fn verdict(&self) -> Verdict {
+        let Self::Statement(DieselError::DatabaseError(kind, info)) = self else {
+            return if matches!(self, Self::Timeout) {
+                Verdict::Broken
+            } else {
+                Verdict::Final
+            };
+        };
+        match kind {
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Verdict::Broken,
+            DatabaseErrorKind::SerializationFailure => Verdict::Lost,
+            DatabaseErrorKind::Unknown if is_defect(&**info) => Verdict::Final,
+            DatabaseErrorKind::Unknown if info.message().contains("deadlock") => Verdict::Lost,
+            DatabaseErrorKind::Unknown => Verdict::Unclear,
+            _ => Verdict::Final,
+        }
+    }
+
+    /// Whether it may pass by itself, such as a want of resources, a time-out or a shutdown.
+    ///
+    /// Diesel passes on no SQLSTATE but those it has a name for, and messages are in the server's language. Of the
+    /// others, those that show a defect name a place in the statement.
+    pub(super) fn may_pass(&self) -> bool {
         match self {
-            Self::Timeout => true,
-            Self::Statement(DieselError::DatabaseError(kind, info)) => {
-                matches!(
-                    kind,
-                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand
-                ) || info.message().starts_with("terminating connection")
-            }
-            _ => false,
+            Self::Statement(error) => is_passing(error),
+            Self::Unreachable(_)
+            | Self::Full
+            | Self::Overtaken
+            | Self::Closed
+            | Self::Timeout
+            | Self::PendingMigrations(_) => true,
+            Self::Corrupt(_) | Self::OwnerGone | Self::Panicked => false,
         }
     }
 
     /// The error of the port on whose behalf the work was done.
     pub(crate) fn into_port(self, port: &'static str) -> PortError {
         let kind = match &self {
-            // Diesel passes on no SQLSTATE but those it has a name for. What is left are time-outs, shutdowns and a
-            // want of resources, which pass.
-            Self::Statement(DieselError::DatabaseError(
-                DatabaseErrorKind::Unknown
-                | DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::UnableToSendCommand
-                | DatabaseErrorKind::SerializationFailure
-                | DatabaseErrorKind::ReadOnlyTransaction,
-                _,
-            )) => PortErrorKind::Unavailable,
-            Self::Statement(_) => PortErrorKind::Unexpected,
-            Self::Corrupt(_) => PortErrorKind::Corrupt,
-            Self::Full | Self::Unreachable(_) => PortErrorKind::Unavailable,
             Self::Timeout => PortErrorKind::Timeout,
+            Self::Corrupt(_) => PortErrorKind::Corrupt,
+            Self::OwnerGone => PortErrorKind::OwnerGone,
+            passing if passing.may_pass() => PortErrorKind::Unavailable,
+            _ => PortErrorKind::Unexpected,
         };
         PortError::new(port, kind, self)
     }
+}
+
+/// Whether a statement may succeed another time.
+fn is_passing(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(kind, info) => match kind {
+            DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand
+            | DatabaseErrorKind::SerializationFailure
+            // The server is one that only reads, until somebody makes it the first.
+            | DatabaseErrorKind::ReadOnlyTransaction => true,
+            DatabaseErrorKind::Unknown => !is_defect(&**info),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether a migration failed because of what others did at the time: a lock that they held, or a deadlock with them.
+pub(super) fn was_in_the_way(error: &DieselError) -> bool {
+    let lost = matches!(
+        error,
+        DieselError::DatabaseError(
+            DatabaseErrorKind::Unknown | DatabaseErrorKind::SerializationFailure,
+            _
+        )
+    );
+    lost && is_passing(error)
+}
+
+fn is_defect(info: &dyn DatabaseErrorInformation) -> bool {
+    info.statement_position().is_some()
 }

@@ -1,21 +1,37 @@
-//! The database: connections that are shared, and what goes wrong with them.
+//! The database: connections that are shared, the schema, and what goes wrong with them.
 
 mod connect;
 mod connections;
 mod error;
+mod migrations;
+mod migrator;
+mod slot;
+mod tls;
+mod url;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use diesel::result::Error as DieselError;
 use diesel_async::AsyncPgConnection;
+use parlance_domain::health::Probe;
+use parlance_domain::port::PortError;
+use tokio::time::timeout;
 
 use self::connect::Connector;
 use self::connections::Connections;
 pub use self::connections::Stats;
-pub use self::error::OpenError;
 pub(crate) use self::error::StoreError;
+pub use self::error::{MigrateError, OpenError, Unreachable};
+use self::migrations::Migrations;
+pub use self::tls::TlsError;
+pub use self::url::UrlError;
 use crate::config::PgConfig;
+
+/// How long the database has to show that it works.
+const PROBE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Whether a statement may be sent again when the connection broke before it was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,22 +45,52 @@ pub(crate) enum Repeat {
 /// A PostgreSQL database; its copies share its connections.
 #[derive(Clone)]
 pub struct PgDatabase {
+    connector: Arc<Connector>,
     connections: Arc<Connections>,
     config: Arc<PgConfig>,
 }
 
 impl PgDatabase {
     /// Connects, and applies pending migrations where that is wanted.
+    ///
+    /// A database that holds migrations which this program does not know is refused.
     pub async fn open(config: PgConfig) -> Result<Self, OpenError> {
-        let connector = Connector::new(&config)?;
-        let config = Arc::new(config);
-        let connections = Arc::new(Connections::new(connector, &config));
-        Ok(Self { connections, config })
+        let connector = Arc::new(Connector::new(&config)?);
+        let database = Self {
+            connections: Arc::new(Connections::new(Arc::clone(&connector), &config)),
+            connector,
+            config: Arc::new(config),
+        };
+        let Migrations { pending, unknown } = database.migrations().await?;
+        if !unknown.is_empty() {
+            return Err(OpenError::NewerSchema(unknown));
+        }
+        if database.config.migrate && !pending.is_empty() {
+            database.migrate().await?;
+        }
+        Ok(database)
+    }
+
+    /// Applies the pending migrations; says which they were.
+    ///
+    /// Waits while another copy of the program migrates. It goes on to its end even if the caller does not wait.
+    pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
+        migrations::run(Arc::clone(&self.connector)).await
+    }
+
+    /// The migrations that are still to be applied, by version.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, MigrateError> {
+        Ok(self.migrations().await?.pending)
     }
 
     /// How busy the connections are.
     pub fn stats(&self) -> Stats {
         self.connections.stats()
+    }
+
+    /// Waits for what is under way and ends the connections; what is asked afterwards is refused as unavailable.
+    pub async fn close(&self) {
+        self.connections.close().await;
     }
 
     /// Runs one statement on a connection that others use at the same time.
@@ -60,5 +106,31 @@ impl PgDatabase {
         F: Future<Output = Result<T, DieselError>> + Send,
     {
         self.connections.run(repeat, statement).await
+    }
+
+    async fn migrations(&self) -> Result<Migrations, MigrateError> {
+        let link = self.connector.connect().await?;
+        let applied = timeout(self.config.patience(), migrations::applied(&link.connection)).await;
+        migrations::compare(&applied.map_err(|_| Unreachable::TimedOut)??)
+    }
+
+    async fn check_schema(&self) -> Result<(), StoreError> {
+        let read = |connection: Arc<AsyncPgConnection>| async move { migrations::applied(&connection).await };
+        let applied = timeout(PROBE_DEADLINE, self.connections.run_at_once(read)).await;
+        let applied = applied.map_err(|_| StoreError::Timeout)??;
+        match migrations::compare(&applied) {
+            Ok(Migrations { pending, .. }) if pending.is_empty() => Ok(()),
+            Ok(Migrations { pending, .. }) => Err(StoreError::PendingMigrations(pending)),
+            Err(_) => Err(StoreError::Closed),
+        }
+    }
+}
+
+#[async_trait]
+impl Probe for PgDatabase {
+    /// Reads, and sees to it that the schema is current. Needs no place among the statements: busy is not broken.
+    async fn check(&self) -> Result<(), PortError> {
+        let checked = self.check_schema().await;
+        checked.map_err(|error| error.into_port("Probe"))
     }
 }
