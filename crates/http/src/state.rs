@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::cors::CorsPolicy;
 use crate::metrics::{GaugeSource, Metrics};
+use crate::system::Recent;
 
 /// The state of the whole face, as a handler's argument.
 pub type State = Data<AppState>;
@@ -236,6 +237,10 @@ pub struct AppState {
     pub metrics: Metrics,
     /// The description of the routes, as `/api-docs/openapi.json` sends it.
     pub(crate) document: Value,
+    /// What the probe of the database said last.
+    pub(crate) database: Recent,
+    /// What the probe of what copies share said last.
+    pub(crate) shared: Recent,
     started: Instant,
 }
 
@@ -249,6 +254,8 @@ impl AppState {
             config,
             metrics,
             document,
+            database: Recent::default(),
+            shared: Recent::default(),
             started: Instant::now(),
         })
     }

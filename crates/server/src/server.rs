@@ -15,10 +15,10 @@ use anyhow::{Context, anyhow};
 use parlance_domain::pubsub::PubSub;
 use parlance_http::metrics::GaugeSource;
 use parlance_http::state::{AppState, Draining, State};
-use parlance_sqlite::SqliteDatabase;
 use tokio::task::JoinHandle;
 
 use crate::data_dir::{DataDir, ServeLock};
+use crate::database::Database;
 use crate::settings::Settings;
 use crate::vocabulary::shipped::{self, Loaded};
 use crate::wiring::{self, Overrides, Secrets, System};
@@ -64,7 +64,7 @@ pub struct Server {
     api: Listener,
     metrics: Option<(SocketAddr, Listener)>,
     workers: Workers,
-    database: SqliteDatabase,
+    database: Database,
     pubsub: Arc<dyn PubSub>,
     draining: Draining,
     _lock: ServeLock,
@@ -79,14 +79,11 @@ impl Server {
     /// Makes everything ready, then listens.
     pub async fn start(settings: &Settings, options: Options) -> anyhow::Result<Self> {
         let data_dir = DataDir::prepare(settings)?;
-        let lock = data_dir.lock(&settings.database)?;
+        let lock = data_dir.lock(settings.database.file())?;
         let secrets = Secrets::of(settings, &data_dir)?;
-        let database = {
-            let settings = settings.clone();
-            tokio::task::spawn_blocking(move || wiring::open_database(&settings)).await??
-        };
+        let database = Database::open_current(&settings.database, settings.migrate_on_start).await?;
         let timeouts = options.overrides.timeouts;
-        let mut system = System::wire(settings, &secrets, database, options.overrides);
+        let mut system = System::wire(settings, &secrets, &database, options.overrides)?;
         system.http.gauges.extend(options.gauges);
         let loaded = if options.load_vocabulary {
             shipped::load(system.word_store.as_ref())
@@ -100,7 +97,7 @@ impl Server {
             .load_revoked()
             .await
             .context("cannot read the ended sessions")?;
-        let workers = Workers::start(&sessions, &system.pubsub);
+        let workers = Workers::start(&sessions, &system.pubsub, database.is_shared());
         let draining = system.http.draining.clone();
         let state = AppState::new(system.http, wiring::http_config(settings, timeouts)).await;
         let metrics = serve_metrics(settings, &state)?;
@@ -111,7 +108,7 @@ impl Server {
             api,
             metrics,
             workers,
-            database: system.database,
+            database,
             pubsub: system.pubsub,
             draining,
             _lock: lock,
@@ -134,7 +131,7 @@ impl Server {
     }
 
     /// The database, for whoever looks behind the API.
-    pub const fn database(&self) -> &SqliteDatabase {
+    pub const fn database(&self) -> &Database {
         &self.database
     }
 

@@ -89,7 +89,7 @@ impl System {
     ) -> anyhow::Result<Self> {
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7Ids);
-        let hasher = Arc::new(BcryptPasswordHasher::new(hashing(settings.bcrypt_cost)));
+        let hasher = Arc::new(BcryptPasswordHasher::new(hashing(settings.bcrypt_cost, settings.bcrypt_parallelism)));
         let (stores, mut gauges) = database.stores();
         gauges.extend(gauges::of_hasher(&hasher));
         let shared = Shared::new(settings, overrides.elapsed)?;
@@ -161,9 +161,12 @@ fn session_policy(settings: &Settings) -> SessionPolicy {
     }
 }
 
-/// One hash per core at a time, and about a second's worth waiting.
-fn hashing(cost: u32) -> BcryptConfig {
-    let permits = available_parallelism().map_or(1, usize::from);
+/// So many hashes at a time, one per core when it is 0, and about a second's worth waiting.
+fn hashing(cost: u32, parallelism: usize) -> BcryptConfig {
+    let permits = match parallelism {
+        0 => available_parallelism().map_or(1, usize::from),
+        permits => permits,
+    };
     let rounds_to_usual = 2_f64.powi(USUAL_COST.cast_signed() - cost.cast_signed());
     let per_second = rounds_to_usual / HASHING_TIME.as_secs_f64();
     #[expect(
@@ -213,7 +216,7 @@ mod tests {
 
     #[test]
     fn about_a_second_of_hashing_waits_per_core() {
-        let waiting = |cost| hashing(cost).queue / hashing(cost).permits;
+        let waiting = |cost| hashing(cost, 3).queue / 3;
         assert_eq!([4, 10, 12, 13, 31].map(waiting), [256, 13, 3, 2, 2]);
     }
 }

@@ -76,6 +76,12 @@ impl TestDatabase {
         on(&self.admin, &self.name)
     }
 
+    /// Sends statements as text on a connection of their own; gives back the rows of all as text, NULL as none.
+    pub fn query(&self, statements: &str) -> Result<Vec<Vec<Option<String>>>> {
+        let url = self.url();
+        sql::blocking(async { sql::run(&sql::connect(&url).await?, statements).await })
+    }
+
     /// The URL of the database from which this one was made, as `TEST_DATABASE_URL` says.
     pub fn admin_url(&self) -> String {
         self.admin.to_string()

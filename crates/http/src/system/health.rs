@@ -157,11 +157,16 @@ async fn answer(state: &AppState) -> Result<Reply<Body>, ApiError> {
 
 async fn shared_works(state: &AppState) -> Option<bool> {
     let probe = state.services.shared.as_ref()?;
-    Some(matches!(timeout(PATIENCE, probe.check()).await, Ok(Ok(()))))
+    let works = async { matches!(timeout(PATIENCE, probe.check()).await, Ok(Ok(()))) };
+    Some(state.shared.or_ask(works).await)
 }
 
 /// Whether the database answers in time and is up to date.
 pub(super) async fn database_works(state: &AppState) -> bool {
+    state.database.or_ask(ask_database(state)).await
+}
+
+async fn ask_database(state: &AppState) -> bool {
     match timeout(PATIENCE, state.services.database.check()).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {

@@ -6,10 +6,12 @@ mod health;
 mod livez;
 mod metrics;
 mod readyz;
+mod recent;
 
 use apistos::web::{ServiceConfig, get, resource};
 
 pub use metrics::metrics_app;
+pub(crate) use recent::Recent;
 
 /// Adds the routes at the root.
 pub(crate) fn root_routes(routes: &mut ServiceConfig<'_>) {

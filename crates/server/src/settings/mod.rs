@@ -51,6 +51,8 @@ pub struct Settings {
     pub sessions: SessionSettings,
     /// The cost of hashing a password.
     pub bcrypt_cost: u32,
+    /// How many passwords are hashed at the same time; 0 for one per core.
+    pub bcrypt_parallelism: usize,
     /// The origins of front ends.
     pub cors_origins: CorsPolicy,
     /// The proxies whose word is taken for who calls.
@@ -147,6 +149,7 @@ impl Settings {
             migrate_on_start: reader.flag("MIGRATE_ON_START"),
             sessions: sessions(&mut reader),
             bcrypt_cost: bcrypt_cost(&mut reader),
+            bcrypt_parallelism: reader.number("BCRYPT_PARALLELISM", 0..=1_024),
             cors_origins: cors_origins(&mut reader),
             trusted_proxies: reader.list("TRUSTED_PROXIES", parse_network),
             limits: limits(&mut reader),

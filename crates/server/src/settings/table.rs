@@ -254,6 +254,13 @@ pub const KEYS: &[Key] = &[
         "The cost of hashing a password: 4 to 18, in production at least 10. Each step doubles the work.",
     ),
     key(
+        "BCRYPT_PARALLELISM",
+        Group::Accounts,
+        "0",
+        "How many passwords are hashed at the same time: 1 to 1024, or 0 for one per core. One less than there are cores \
+         leaves a core to everybody who is signed in already.",
+    ),
+    key(
         "CORS_ORIGIN",
         Group::Access,
         "",

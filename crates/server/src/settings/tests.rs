@@ -62,6 +62,7 @@ fn what_only_development_may_do_is_refused_in_production() {
     for (name, value) in [
         ("BCRYPT_COST", "9"),
         ("LOGIN_LIMIT_PER_MINUTE", "0"),
+        ("BCRYPT_PARALLELISM", "1025"),
         ("CORS_ORIGIN", "*"),
         ("CORS_ORIGIN", "https://app.example.com,null"),
         ("JWT_SECRET", "changeme"),
@@ -111,6 +112,7 @@ fn every_bad_value_is_refused_by_name() {
         ("REFRESH_COOKIE_SAMESITE", "Strict"),
         ("BCRYPT_COST", "3"),
         ("BCRYPT_COST", "32"),
+        ("BCRYPT_PARALLELISM", "1025"),
         ("CORS_ORIGIN", "*"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("RATE_LIMIT_PER_MINUTE", "many"),

@@ -100,13 +100,23 @@ async fn threat_52_ten_thousand_requests_cut_at_any_moment_leave_nothing_half_do
     assert_eq!(u128::from(counts.sum::<u64>()), REQUESTS);
 
     // No connection was left with a transaction open, and no place in a queue is taken by nobody.
-    let stats = app.server().database().stats();
-    assert_eq!(
-        (stats.writes_waiting, stats.reads_waiting, stats.readers_busy),
-        (0, 0, 0)
-    );
-    let copy = app.data_dir().join("copy.db");
-    app.server().database().backup(&copy).await.unwrap();
+    match app.server().database() {
+        Database::Sqlite(database) => {
+            let stats = database.stats();
+            assert_eq!(
+                (stats.writes_waiting, stats.reads_waiting, stats.readers_busy),
+                (0, 0, 0)
+            );
+            database.backup(&app.data_dir().join("copy.db")).await.unwrap();
+        }
+        Database::Postgres(database) => {
+            let stats = database.stats();
+            assert_eq!((stats.busy, stats.waiting), (0, 0));
+            let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                        AND state LIKE 'idle in transaction%'";
+            assert_eq!(app.place().number(open), 0);
+        }
+    }
     user.put("/api/v1/progress/last", &json!({ "studyCount": 1 }))
         .await
         .expect(200);

@@ -11,7 +11,6 @@ use parlance_contract::fakes::TestClock;
 use parlance_domain::accounts::{RotationTerms, SESSION_REVOKED, SessionStore};
 use parlance_domain::ids::SessionId;
 use parlance_domain::time::Clock;
-use parlance_sqlite::SqliteSessions;
 use serde_json::Value;
 
 use crate::harness::{TestApp, TestUser};
@@ -65,7 +64,7 @@ async fn expired_sessions_are_deleted_at_the_start() {
         grace: TimeDelta::zero(),
         lifetime: TimeDelta::days(7),
     };
-    let store = SqliteSessions::new(app.server().database().clone());
+    let store = app.server().database().stores().0.sessions;
     let exists = async |user: &TestUser| store.rotate(session_of(user), 99, terms).await.unwrap().is_some();
     eventually("the expired session is still there", async || !exists(&old).await).await;
     assert!(exists(&young).await);

@@ -1,7 +1,7 @@
 //! The server under test.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,17 +15,15 @@ use parlance_server::settings::{Settings, Values};
 use parlance_server::wiring::Overrides;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::sync::OnceCell;
 
-use super::{Answer, PASSWORD, RawConnection, TestUser};
+use super::{Answer, PASSWORD, Place, RawConnection, TestUser};
 
 /// A running server; dropped, it and its directory are gone.
 pub(crate) struct TestApp {
     server: Server,
     client: Client,
     builder: Builder,
-    dir: TempDir,
+    place: Place,
 }
 
 /// A server that is to be started.
@@ -86,32 +84,11 @@ impl Builder {
 
     /// Starts the server.
     pub(crate) async fn start(mut self) -> TestApp {
-        let dir = tempfile::tempdir().unwrap();
-        self.settings.data_dir = dir.path().to_owned();
-        self.settings.database = dir.path().join("parlance.db");
-        if self.vocabulary {
-            std::fs::copy(template().await, &self.settings.database).unwrap();
-        }
-        TestApp::launch(self, dir).await
+        let place = Place::new(self.vocabulary).await;
+        self.settings.data_dir = place.dir().to_owned();
+        self.settings.database = place.database();
+        TestApp::launch(self, place).await
     }
-}
-
-/// A database with the shipped vocabulary, made once for all tests of a run.
-async fn template() -> &'static Path {
-    static TEMPLATE: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
-    let (_, path) = TEMPLATE
-        .get_or_init(|| async {
-            let dir = tempfile::tempdir().unwrap();
-            let mut settings = Builder::new().settings;
-            settings.data_dir = dir.path().to_owned();
-            settings.database = dir.path().join("parlance.db");
-            let path = settings.database.clone();
-            let server = Server::start(&settings, Options::default()).await.unwrap();
-            server.stop(Duration::ZERO).await;
-            (dir, path)
-        })
-        .await;
-    path
 }
 
 impl TestApp {
@@ -125,7 +102,7 @@ impl TestApp {
         Builder::new()
     }
 
-    async fn launch(builder: Builder, dir: TempDir) -> Self {
+    async fn launch(builder: Builder, place: Place) -> Self {
         let options = Options {
             overrides: builder.overrides.clone(),
             load_vocabulary: false,
@@ -143,14 +120,14 @@ impl TestApp {
             server,
             client,
             builder,
-            dir,
+            place,
         }
     }
 
     /// Stops the server in good order and starts another one on the same data.
     pub(crate) async fn restart(self) -> Self {
         self.server.stop(Duration::ZERO).await;
-        Self::launch(self.builder, self.dir).await
+        Self::launch(self.builder, self.place).await
     }
 
     /// Stops the server in good order and starts another one on the same data with other settings.
@@ -176,7 +153,12 @@ impl TestApp {
 
     /// The directory of its data.
     pub(crate) fn data_dir(&self) -> &Path {
-        self.dir.path()
+        self.place.dir()
+    }
+
+    /// The database, for whoever looks behind the API.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The whole URL of a path.

@@ -1,4 +1,4 @@
-//! A server of its own for each test: real router, real port, real SQLite in a directory of its own.
+//! A server of its own for each test: real router, real port, a real database of its own, SQLite or PostgreSQL.
 //!
 //! ```ignore
 //! #[tokio::test]
@@ -17,10 +17,12 @@
 
 mod answer;
 mod app;
+mod place;
 mod raw;
 mod user;
 
 pub(crate) use answer::{Answer, assert_problem};
 pub(crate) use app::{Builder, TestApp};
+pub(crate) use place::Place;
 pub(crate) use raw::RawConnection;
 pub(crate) use user::{PASSWORD, TestUser};
