@@ -2,5 +2,9 @@
 
 pub mod checker;
 pub mod clients;
+pub mod cluster;
 pub mod history;
+pub mod mutant;
+pub mod oracle;
+pub mod proxy;
 pub mod workload;
