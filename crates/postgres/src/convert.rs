@@ -69,3 +69,34 @@ impl RowOf<'_> {
 pub(crate) fn to_i64(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+/// Texts as PostgreSQL writes an array of them.
+pub(crate) fn array_literal<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let mut literal = String::from("{");
+    for text in texts {
+        literal.push_str(if literal.len() == 1 { "\"" } else { ",\"" });
+        for sign in text.as_ref().chars() {
+            if matches!(sign, '"' | '\\') {
+                literal.push('\\');
+            }
+            literal.push(sign);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_quoted_and_escaped() {
+        assert_eq!(array_literal::<&str>([]), "{}");
+        assert_eq!(
+            array_literal(["", "a,b", "c\"d", "e\\f", "{}", "null"]),
+            r#"{"","a,b","c\"d","e\\f","{}","null"}"#
+        );
+    }
+}

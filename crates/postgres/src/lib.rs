@@ -1,9 +1,13 @@
 //! The stores of accounts, words and progress on PostgreSQL.
 
+mod accounts;
 mod config;
 mod convert;
 mod database;
 mod statement;
+mod words;
 
+pub use accounts::{PgAccounts, PgSessions};
 pub use config::PgConfig;
 pub use database::{MigrateError, OpenError, PgDatabase, Stats, TlsError, Unreachable, UrlError};
+pub use words::PgWords;

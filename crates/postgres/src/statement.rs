@@ -5,23 +5,23 @@
 /// Diesel prepares `UPDATE`, `ON CONFLICT` and `sql_query` anew on each call; a type of its own with a static
 /// query id is found among the connection's prepared statements.
 macro_rules! statement {
-    ($(#[$meta:meta])* $name:ident($($field:ident: $rust:ty => $sql_type:ty),* $(,)?)
+    ($(#[$meta:meta])* $vis:vis $name:ident($($field:ident: $rust:ty => $sql_type:ty),* $(,)?)
         -> ($($column:ty),+ $(,)?) = $sql:expr) => {
-        $crate::statement::statement!($(#[$meta])* $name($($field: $rust => $sql_type),*) = $sql);
+        $crate::statement::statement!($(#[$meta])* $vis $name($($field: $rust => $sql_type),*) = $sql);
 
         impl diesel::query_builder::Query for $name<'_> {
             type SqlType = ($($column,)+);
         }
     };
-    ($(#[$meta:meta])* $name:ident($($field:ident: $rust:ty => $sql_type:ty),* $(,)?) = $sql:expr) => {
-        struct $name<'a> {
+    ($(#[$meta:meta])* $vis:vis $name:ident($($field:ident: $rust:ty => $sql_type:ty),* $(,)?) = $sql:expr) => {
+        $vis struct $name<'a> {
             $($field: $rust,)*
             borrows: std::marker::PhantomData<&'a ()>,
         }
 
         $(#[$meta])*
         impl<'a> $name<'a> {
-            fn new($($field: $rust),*) -> Self {
+            $vis fn new($($field: $rust),*) -> Self {
                 Self { $($field,)* borrows: std::marker::PhantomData }
             }
         }

@@ -1,5 +1,6 @@
 //! The database: connections that are shared, the schema, and what goes wrong with them.
 
+mod bulk;
 mod connect;
 mod connections;
 mod error;
@@ -20,6 +21,7 @@ use parlance_domain::health::Probe;
 use parlance_domain::port::PortError;
 use tokio::time::timeout;
 
+pub(crate) use self::bulk::{Bulk, READS, WRITES};
 use self::connect::Connector;
 use self::connections::Connections;
 pub use self::connections::Stats;
@@ -106,6 +108,11 @@ impl PgDatabase {
         F: Future<Output = Result<T, DieselError>> + Send,
     {
         self.connections.run(repeat, statement).await
+    }
+
+    /// A connection of one's own for transactions, not made yet.
+    pub(crate) fn bulk(&self) -> Bulk {
+        Bulk::new(Arc::clone(&self.connector))
     }
 
     async fn migrations(&self) -> Result<Migrations, MigrateError> {

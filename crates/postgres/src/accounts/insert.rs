@@ -1,0 +1,84 @@
+//! The statement that keeps a new account.
+
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use parlance_domain::accounts::{
+    AccountWithPassword, CefrLevel, DisplayName, LanguageTag, Session, Username,
+};
+use parlance_domain::time::Timestamp;
+use uuid::Uuid;
+
+use super::row::roles_to;
+use crate::convert::to_i64;
+use crate::statement::statement;
+
+statement!(
+    #[expect(clippy::too_many_arguments, reason = "one for each column")]
+    pub(super) Insert(
+        id: Uuid => SqlUuid,
+        email: &'a str => Text,
+        email_key: &'a str => Text,
+        username: Option<&'a str> => Nullable<Text>,
+        username_key: Option<String> => Nullable<Text>,
+        password_hash: &'a str => Text,
+        display_name: Option<&'a str> => Nullable<Text>,
+        native_language: Option<&'a str> => Nullable<Text>,
+        target_language: Option<&'a str> => Nullable<Text>,
+        proficiency_level: Option<&'a str> => Nullable<Text>,
+        time_zone: &'a str => Text,
+        roles: Vec<&'static str> => Array<Text>,
+        is_premium: bool => Bool,
+        email_verified: bool => Bool,
+        created_at: Timestamp => Timestamptz,
+        updated_at: Timestamp => Timestamptz,
+        last_login_at: Option<Timestamp> => Nullable<Timestamptz>,
+        revision: i64 => BigInt,
+        session_id: Uuid => SqlUuid,
+        counter: i64 => BigInt,
+        rotated_at: Timestamp => Timestamptz,
+        previous_rotated_at: Option<Timestamp> => Nullable<Timestamptz>,
+        session_created_at: Timestamp => Timestamptz,
+        expires_at: Timestamp => Timestamptz,
+        revoked_at: Option<Timestamp> => Nullable<Timestamptz>,
+    ) = "WITH account AS (INSERT INTO accounts (id, email, email_key, username, username_key, password_hash, \
+            display_name, native_language, target_language, proficiency_level, time_zone, roles, is_premium, \
+            email_verified, created_at, updated_at, last_login_at, revision) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id AS user_id), \
+         head AS (INSERT INTO progress_heads (user_id, revision, position) SELECT user_id, 0, 0 FROM account) \
+         INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
+            revoked_at) SELECT user_id, ?, ?, ?, ?, ?, ?, ? FROM account"
+);
+
+/// Keeps an account, the head of its progress and its first session.
+pub(super) fn insert<'a>(whole: &'a AccountWithPassword, session: &Session) -> Insert<'a> {
+    let AccountWithPassword {
+        account,
+        password_hash,
+    } = whole;
+    Insert::new(
+        account.id.0,
+        account.email.as_str(),
+        account.email.key(),
+        account.username.as_ref().map(Username::as_str),
+        account.username.as_ref().map(Username::key),
+        password_hash.as_str(),
+        account.display_name.as_ref().map(DisplayName::as_str),
+        account.native_language.as_ref().map(LanguageTag::as_str),
+        account.target_language.as_ref().map(LanguageTag::as_str),
+        account.proficiency_level.map(CefrLevel::as_str),
+        account.time_zone.name(),
+        roles_to(&account.roles),
+        account.is_premium,
+        account.email_verified,
+        account.created_at,
+        account.updated_at,
+        account.last_login_at,
+        to_i64(account.revision),
+        session.id.0,
+        to_i64(session.counter),
+        session.rotated_at,
+        session.previous_rotated_at,
+        session.created_at,
+        session.expires_at,
+        session.revoked_at,
+    )
+}
