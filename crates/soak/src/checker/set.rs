@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
+use super::clock::WallClock;
 use super::{Kind, Violation};
 use crate::history::{Call, Evidence, LoggedReview, Op, ReviewSent, UserFinal};
+use crate::oracle::Placed;
 
 /// How far ahead of the server a review may be before it is taken as the time of arrival, in milliseconds.
 const AHEAD: i64 = 5 * 60_000;
-/// What the wall clock may have been moved between the client's beginning and the server's answer.
-const SLACK: i64 = 2_000;
 
 /// A review in a request.
 struct Attempt<'a> {
@@ -41,17 +41,18 @@ pub(super) fn check(evidence: &Evidence) -> Vec<Violation> {
             _ => {}
         }
     }
+    let clock = WallClock::of(evidence);
     let nothing = Attempts::default();
     let mut found = Vec::new();
     for user in &evidence.finals {
         let attempts = attempts.get(&user.user).unwrap_or(&nothing);
-        found.extend(judge(user, attempts));
+        found.extend(judge(user, attempts, clock));
     }
-    found.extend(evidence.ops.iter().filter_map(|op| miscounted(op, evidence)));
+    found.extend(evidence.ops.iter().filter_map(miscounted));
     found
 }
 
-fn judge(user: &UserFinal, attempts: &Attempts) -> Vec<Violation> {
+fn judge(user: &UserFinal, attempts: &Attempts, clock: WallClock) -> Vec<Violation> {
     let wrong =
         |review: &Uuid, what: String| Violation::new(Kind::Set, format!("u{:04} {review}", user.user), what);
     let mut logged: HashMap<Uuid, &LoggedReview> = HashMap::new();
@@ -65,7 +66,7 @@ fn judge(user: &UserFinal, attempts: &Attempts) -> Vec<Violation> {
                 &review.id,
                 format!("phantom: nobody sent it, and the log has it for {}", review.word),
             )),
-            Some(sent) => found.extend(altered(review, sent).map(|what| wrong(&review.id, what))),
+            Some(sent) => found.extend(altered(review, sent, clock).map(|what| wrong(&review.id, what))),
         }
         found.extend(misjudged_undo(review, attempts).map(|what| wrong(&review.id, what)));
     }
@@ -83,7 +84,7 @@ fn judge(user: &UserFinal, attempts: &Attempts) -> Vec<Violation> {
 }
 
 /// How a review in the log differs from what it should hold: the content of the attempt that came first.
-fn altered(review: &LoggedReview, sent: &[Attempt]) -> Option<String> {
+fn altered(review: &LoggedReview, sent: &[Attempt], clock: WallClock) -> Option<String> {
     // An attempt that began when another had been acknowledged came second.
     let first_ack = sent
         .iter()
@@ -92,17 +93,19 @@ fn altered(review: &LoggedReview, sent: &[Attempt]) -> Option<String> {
         .min()
         .unwrap_or(u64::MAX);
     let mut may_be_first = sent.iter().filter(|attempt| attempt.op.t_invoke <= first_ack);
-    let holds = may_be_first.any(|attempt| is_same(review, attempt.review));
+    let holds = may_be_first.any(|attempt| is_same(review, attempt, clock));
     (!holds).then(|| {
         let wanted: Vec<_> = sent.iter().map(|attempt| attempt.review).collect();
         format!("altered: the log has {review:?}, sent was {wanted:?}")
     })
 }
 
-fn is_same(logged: &LoggedReview, sent: &ReviewSent) -> bool {
+fn is_same(logged: &LoggedReview, attempt: &Attempt, clock: WallClock) -> bool {
+    let sent = attempt.review;
+    let Placed { lo, hi, .. } = clock.placed(attempt.op);
     // One that lay ahead of the server is taken as of its arrival.
-    let same_time = logged.at == sent.at || logged.at < sent.at - AHEAD + SLACK;
-    same_time
+    let arrived = logged.at >= lo && hi.is_none_or(|hi| logged.at <= hi) && sent.at > logged.at + AHEAD;
+    (logged.at == sent.at || arrived)
         && logged.word == sent.word
         && logged.rating == sent.rating
         && logged.duration_ms == Some(sent.duration_ms)
@@ -122,8 +125,8 @@ fn misjudged_undo(review: &LoggedReview, attempts: &Attempts) -> Option<String> 
     }
 }
 
-/// An acknowledgement that does not say of every review whether it was new, or calls known what nobody had sent.
-fn miscounted(op: &Op, _: &Evidence) -> Option<Violation> {
+/// An acknowledgement that does not say of every review whether it was new.
+fn miscounted(op: &Op) -> Option<Violation> {
     let Call::Review {
         reviews,
         answer: Some(answer),

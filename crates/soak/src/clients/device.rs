@@ -339,6 +339,7 @@ impl Device {
         let call = Call::Refresh {
             presented: token_of(&session.refresh),
             successor: reply.cookie.as_deref().filter(|_| reply.is_ok()).map(token_of),
+            renewed: Session::renewed_by(reply).map(|renewed| renewed.id),
         };
         self.note(call, &session.id, Some(session), reply)
     }

@@ -22,6 +22,8 @@ pub enum Call {
         presented: Token,
         /// The token of the cookie that came back.
         successor: Option<Token>,
+        /// The session of the access token that came back.
+        renewed: Option<String>,
     },
     /// `POST /auth/logout`; the key is the session.
     Logout,

@@ -27,6 +27,8 @@ pub struct Setup {
     pub began_at: u64,
     /// How long after the end of a session its access token may still be answered, in microseconds.
     pub revocation_grace: u64,
+    /// How long an access token is good, in microseconds.
+    pub access_lifetime: u64,
     /// How long clients waited for an answer, in microseconds.
     pub patience: u64,
     /// When faults were in force.

@@ -43,6 +43,8 @@ pub struct Config {
     pub settle: Duration,
     /// How long after the end of a session its access token may still be answered.
     pub revocation_grace: Duration,
+    /// How long an access token is good, as the server is set up.
+    pub access_lifetime: Duration,
     /// Where to write the history, a line of JSON for each operation, if anywhere.
     pub history: Option<PathBuf>,
 }
@@ -63,6 +65,7 @@ impl Config {
             quiet: Duration::from_secs(2),
             settle: Duration::from_mins(2),
             revocation_grace: Duration::from_secs(1),
+            access_lifetime: Duration::from_mins(15),
             history: None,
         }
     }

@@ -81,6 +81,7 @@ fn setup(config: &Config, timeline: &Timeline) -> Setup {
         devices: config.devices,
         began_at: timeline.began_at(),
         revocation_grace: micros(config.revocation_grace),
+        access_lifetime: micros(config.access_lifetime),
         patience: micros(config.patience),
         faults: timeline.faults(),
     }

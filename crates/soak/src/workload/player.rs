@@ -159,7 +159,7 @@ impl Player {
             if let Some(review) = self.choices.one_of(&known) {
                 let mut again = review.clone();
                 if self.choices.once_in(5) {
-                    again.rating = self.choices.rating().to_owned();
+                    self.choices.rating().clone_into(&mut again.rating);
                 }
                 batch.push(again);
             }

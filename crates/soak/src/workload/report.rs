@@ -1,6 +1,6 @@
 //! What a run comes to: figures on one line, and what was wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -81,16 +81,14 @@ impl Figures {
         let ops = &evidence.ops;
         let count = |outcome| ops.iter().filter(|op| op.outcome == outcome).count();
         let info = count(Outcome::Info);
-        let mut sent = BTreeMap::new();
-        let mut acked = BTreeMap::new();
+        let (mut sent, mut acked) = (BTreeMap::new(), BTreeSet::new());
         for op in ops {
-            if let Call::Review { reviews, .. } = &op.call {
-                for review in reviews {
-                    *sent.entry(review.id).or_insert(0) += 1;
-                    if op.is_ok() {
-                        acked.insert(review.id, ());
-                    }
-                }
+            let Call::Review { reviews, .. } = &op.call else {
+                continue;
+            };
+            for review in reviews {
+                *sent.entry(review.id).or_insert(0) += 1;
+                acked.extend(op.is_ok().then_some(review.id));
             }
         }
         Self {
