@@ -3,20 +3,21 @@
 use anyhow::{Result, bail};
 
 use crate::process::{cargo, interrupted, run as run_command};
-use crate::{generate, licences, supply, tidy};
+use crate::{deployment, generate, licences, supply, tidy};
 
 type Step = (&'static str, fn() -> Result<()>);
 
 /// What to check.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only these: format, tidy, licences, supply, clippy, documentation, generated
+    /// Only these: format, tidy, deployment, licences, supply, clippy, documentation, generated
     only: Vec<String>,
 }
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("format", format),
     ("tidy", tidy::run),
+    ("deployment", deployment::check),
     ("licences", licences::run),
     ("supply", supply::run),
     ("clippy", clippy),

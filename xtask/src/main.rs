@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod deployment;
 mod generate;
 mod licences;
 mod process;
