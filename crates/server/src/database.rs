@@ -10,9 +10,7 @@ use parlance_domain::progress::ProgressStore;
 use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
-use parlance_postgres::{
-    PgAccounts, PgConfig, PgDatabase, PgProgress, PgSessions, PgTransfer, PgWords,
-};
+use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgProgress, PgSessions, PgTransfer, PgWords};
 use parlance_sqlite::{
     SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteProgress, SqliteSessions, SqliteTransfer, SqliteWords,
 };

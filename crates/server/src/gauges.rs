@@ -50,30 +50,40 @@ pub(crate) fn of_postgres(database: &PgDatabase, progress: &PgProgress) -> Vec<G
     let gauge_of = |name, help, read: fn(&PgDatabase) -> u64| gauge(database, name, help, read);
     let write = |name, help, read: fn(&PgProgress) -> u64| gauge(progress, name, help, read);
     vec![
-        gauge_of("database_connections", "Shared connections there may be", |database| {
-            database.stats().connections as u64
-        }),
+        gauge_of(
+            "database_connections",
+            "Shared connections there may be",
+            |database| database.stats().connections as u64,
+        ),
         gauge_of("database_connected", "Shared connections there are", |database| {
             database.stats().connected as u64
         }),
-        gauge_of("database_places", "Statements that may be under way at once", |database| {
-            database.stats().places as u64
-        }),
+        gauge_of(
+            "database_places",
+            "Statements that may be under way at once",
+            |database| database.stats().places as u64,
+        ),
         gauge_of("database_places_busy", "Statements under way", |database| {
             database.stats().busy as u64
         }),
-        gauge_of("database_reads_waiting", "Statements that wait for a place", |database| {
-            database.stats().waiting as u64
-        }),
-        gauge_of("database_refused", "Statements that gave up waiting for a place", |database| {
-            database.stats().refused
-        }),
+        gauge_of(
+            "database_reads_waiting",
+            "Statements that wait for a place",
+            |database| database.stats().waiting as u64,
+        ),
+        gauge_of(
+            "database_refused",
+            "Statements that gave up waiting for a place",
+            |database| database.stats().refused,
+        ),
         gauge_of("database_connects", "Connections made", |database| {
             database.stats().connects
         }),
-        gauge_of("database_timeouts", "Statements that were not answered in time", |database| {
-            database.stats().timeouts
-        }),
+        gauge_of(
+            "database_timeouts",
+            "Statements that were not answered in time",
+            |database| database.stats().timeouts,
+        ),
         write(
             "database_writes_waiting",
             "Writes that wait for the next group",

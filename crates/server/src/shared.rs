@@ -8,11 +8,14 @@ use parlance_domain::limits::RateLimiter;
 use parlance_domain::pubsub::PubSub;
 use parlance_memory::{Elapsed, MemoryPubSub, MemoryRateLimiter};
 use parlance_redis::{RedisConfig, RedisLimiter, RedisLink, RedisPubSub};
-use parlance_resilience::{Breaker, FallbackLimiter, LeasedLimiter};
+use parlance_resilience::{Breaker, BreakerConfig, FallbackLimiter, GuardedPubSub, LeasedLimiter};
 
 use crate::settings::{RedisSettings, Settings};
-use crate::wiring::DEFAULT_LIMIT;
 
+/// The limit of everything, the only one that is not exact to the request when copies share it.
+pub(crate) const DEFAULT_LIMIT: &str = "default";
+/// The circuit between the requests and Redis, as `/health` names it.
+const REDIS: &str = "redis";
 /// How many keys the limiter in the process remembers.
 const LIMITER_KEYS: usize = 50_000;
 
@@ -26,4 +29,55 @@ pub(crate) struct Shared {
     pub(crate) probe: Option<Arc<dyn Probe>>,
     /// What stands between the requests and a Redis that is gone.
     pub(crate) circuits: Vec<(&'static str, Arc<dyn Circuit>)>,
+}
+
+impl Shared {
+    /// Puts together what the settings name; whether Redis is there is not asked.
+    pub(crate) fn new(settings: &Settings, elapsed: Option<Elapsed>) -> anyhow::Result<Self> {
+        let local: Arc<dyn RateLimiter> = Arc::new(match elapsed {
+            Some(elapsed) => MemoryRateLimiter::new(LIMITER_KEYS, elapsed),
+            None => MemoryRateLimiter::default(),
+        });
+        match &settings.redis {
+            Some(redis) => Self::through_redis(redis, local),
+            None => Ok(Self {
+                limiter: local,
+                pubsub: Arc::new(MemoryPubSub::default()),
+                probe: None,
+                circuits: Vec::new(),
+            }),
+        }
+    }
+
+    fn through_redis(settings: &RedisSettings, local: Arc<dyn RateLimiter>) -> anyhow::Result<Self> {
+        let link = RedisLink::new(config(settings)).context("REDIS_URL")?;
+        let breaker = Arc::new(Breaker::new(BreakerConfig::new(REDIS)));
+        let limiter = FallbackLimiter::new(
+            Arc::new(RedisLimiter::new(link.clone())),
+            local,
+            Arc::clone(&breaker),
+        );
+        let pubsub = GuardedPubSub::new(Arc::new(RedisPubSub::new(link.clone())), Arc::clone(&breaker));
+        Ok(Self {
+            limiter: Arc::new(LeasedLimiter::new(Arc::new(limiter), [DEFAULT_LIMIT])),
+            pubsub: Arc::new(pubsub),
+            probe: Some(Arc::new(link)),
+            circuits: vec![(REDIS, breaker)],
+        })
+    }
+}
+
+fn config(settings: &RedisSettings) -> RedisConfig {
+    let RedisSettings {
+        url,
+        prefix,
+        deadline,
+        ca_file,
+    } = settings;
+    RedisConfig {
+        prefix: prefix.clone(),
+        deadline: *deadline,
+        ca_file: ca_file.clone(),
+        ..RedisConfig::new(url.clone())
+    }
 }

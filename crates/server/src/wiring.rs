@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::bail;
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
-    AccessTokens, Accounts, PasswordHasher, RefreshTokens, RevokedSessions, SessionPolicy, SessionPorts, Sessions,
+    AccessTokens, Accounts, PasswordHasher, RefreshTokens, RevokedSessions, SessionPolicy, SessionPorts,
+    Sessions,
 };
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::Limit;
@@ -28,7 +29,7 @@ use crate::data_dir::DataDir;
 use crate::database::Database;
 use crate::gauges;
 use crate::settings::Settings;
-use crate::shared::Shared;
+use crate::shared::{DEFAULT_LIMIT, Shared};
 
 /// How long a password hash of the usual cost takes on a usual core.
 const HASHING_TIME: Duration = Duration::from_millis(300);
@@ -89,7 +90,10 @@ impl System {
     ) -> anyhow::Result<Self> {
         let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7Ids);
-        let hasher = Arc::new(BcryptPasswordHasher::new(hashing(settings.bcrypt_cost, settings.bcrypt_parallelism)));
+        let hasher = Arc::new(BcryptPasswordHasher::new(hashing(
+            settings.bcrypt_cost,
+            settings.bcrypt_parallelism,
+        )));
         let (stores, mut gauges) = database.stores();
         gauges.extend(gauges::of_hasher(&hasher));
         let shared = Shared::new(settings, overrides.elapsed)?;
@@ -196,7 +200,7 @@ pub fn http_config(settings: &Settings, timeouts: Option<Timeouts>) -> HttpConfi
         },
         trusted_proxies: settings.trusted_proxies.clone(),
         limits: Limits {
-            default: Limit::per_minute("default", settings.limits.per_minute),
+            default: Limit::per_minute(DEFAULT_LIMIT, settings.limits.per_minute),
             login: Limit::per_minute("login", settings.limits.login_per_minute),
         },
         features: Features {

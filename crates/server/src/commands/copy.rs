@@ -77,9 +77,14 @@ async fn copy(source: &Stores, target: &Stores) -> anyhow::Result<Moved> {
             break;
         };
         for learner in learners {
-            copy_learner(source.transfer.as_ref(), target.transfer.as_ref(), learner, &mut moved)
-                .await
-                .with_context(|| format!("learner {learner}"))?;
+            copy_learner(
+                source.transfer.as_ref(),
+                target.transfer.as_ref(),
+                learner,
+                &mut moved,
+            )
+            .await
+            .with_context(|| format!("learner {learner}"))?;
         }
         after = Some(last);
         say(&format!("{} learners so far", moved.learners));

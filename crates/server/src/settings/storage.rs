@@ -60,9 +60,11 @@ impl DatabaseSettings {
             Some(path) if !path.is_empty() && !path.contains([':', '?']) && !path.ends_with('/') => {
                 Ok(Self::Sqlite(Path::new(path).to_owned()))
             }
-            _ => Err("must be sqlite:// and the path of a file, without anything behind it, or postgres:// and \
+            _ => Err(
+                "must be sqlite:// and the path of a file, without anything behind it, or postgres:// and \
                       where the server is"
-                .to_owned()),
+                    .to_owned(),
+            ),
         }
     }
 
@@ -83,7 +85,8 @@ fn is_postgres(url: &str) -> bool {
 
 /// The database of `DATABASE_URL`, else the file in the data directory.
 pub(super) fn database(reader: &mut Reader<'_>, data_dir: &Path) -> DatabaseSettings {
-    let millis = |reader: &mut Reader<'_>, name, low, high| Duration::from_millis(reader.number(name, low..=high));
+    let millis =
+        |reader: &mut Reader<'_>, name, low, high| Duration::from_millis(reader.number(name, low..=high));
     let connections = reader.number("DATABASE_CONNECTIONS", 1..=64);
     let writers = reader.number("DATABASE_WRITERS", 1..=16);
     let wait = millis(reader, "DATABASE_WAIT_MS", 1, 60_000);
@@ -122,7 +125,9 @@ fn parse_redis(url: &str) -> Result<SecretString, String> {
     if schemes.into_iter().any(|scheme| url.starts_with(&scheme)) {
         return Ok(url.into());
     }
-    Err("must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or \
+    Err(
+        "must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or \
          rediss+cluster://"
-        .to_owned())
+            .to_owned(),
+    )
 }

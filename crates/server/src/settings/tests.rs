@@ -1,5 +1,7 @@
 //! Each setting with good and bad values, and what production refuses.
 
+use std::path::Path;
+
 use super::*;
 
 const SECRET: &str = "gmOPuVt0AmHpQuzAr/5LwOM9iNXo6xTcCWiMyJrSRGvLBgCB";

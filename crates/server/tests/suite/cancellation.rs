@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use parlance_server::database::Database;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -1,5 +1,6 @@
 //! Where a server under test keeps its data: in a file, or in a database of its own on PostgreSQL.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -78,7 +79,9 @@ impl Place {
                 let rows = database.query(query).unwrap();
                 rows[0][0].as_ref().unwrap().parse().unwrap()
             }
-            None => diesel::dsl::sql::<BigInt>(query).get_result(&mut self.file()).unwrap(),
+            None => diesel::dsl::sql::<BigInt>(query)
+                .get_result(&mut self.file())
+                .unwrap(),
         }
     }
 
@@ -94,17 +97,39 @@ impl Place {
 
 /// A copy of a template that is made once, by whichever test comes first.
 async fn database(vocabulary: bool) -> TestDatabase {
-    let schema = parlance_postgres::schema_digest();
-    let template = match vocabulary {
-        true => format!("suite_words_{schema}"),
-        false => format!("suite_{schema}"),
-    };
+    let mut digest = DefaultHasher::new();
+    add(&mut digest, "migrations/postgres");
+    if vocabulary {
+        add(&mut digest, "data/vocabulary");
+    }
+    let template = format!("suite_{:016x}", digest.finish());
     TestDatabase::create(&template, async |url| {
         let dir = tempfile::tempdir().unwrap();
         let database = DatabaseSettings::parse(&url).unwrap();
         fill(dir.path(), database, vocabulary).await;
     })
     .await
+}
+
+/// Adds the files of a folder of the repository to a digest, so that no older template is taken for this one.
+fn add(digest: &mut DefaultHasher, folder: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut folders = vec![root.join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    for file in files {
+        std::fs::read(file).unwrap().hash(digest);
+    }
 }
 
 /// A file with the shipped vocabulary, made once for all tests of a run.
