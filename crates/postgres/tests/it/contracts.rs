@@ -1,0 +1,13 @@
+//! The rules of the ports, over PostgreSQL.
+
+mod accounts {
+    parlance_contract::account_store_contract!(crate::support::stores().await);
+}
+
+mod sessions {
+    parlance_contract::session_store_contract!(crate::support::stores().await);
+}
+
+mod words {
+    parlance_contract::word_store_contract!(crate::support::stores().await);
+}

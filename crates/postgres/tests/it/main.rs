@@ -1,0 +1,7 @@
+//! The stores on PostgreSQL keep to the contracts of their ports, and outlive what may befall the server.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod contracts;
+mod stand_in;
+mod support;

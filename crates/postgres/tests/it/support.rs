@@ -1,0 +1,82 @@
+//! Databases of the tests' own.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parlance_contract::stores::Stores;
+use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgSessions, PgWords};
+use parlance_testbed::TestDatabase;
+
+/// A database with the schema.
+pub(crate) struct Fresh {
+    pub(crate) database: PgDatabase,
+    pub(crate) home: TestDatabase,
+}
+
+/// A database with the schema that nobody else uses.
+pub(crate) async fn fresh() -> Fresh {
+    let home = home().await;
+    let database = open(&home.url()).await;
+    Fresh { database, home }
+}
+
+/// A place with the schema, to be opened by the test itself.
+pub(crate) async fn home() -> TestDatabase {
+    let template = format!("stores_{:x}", schema_hash());
+    TestDatabase::create(&template, async |url| open(&url).await.close().await).await
+}
+
+/// Settings with which tests beside each other, on a busy machine, do not time out.
+pub(crate) fn config(url: &str) -> PgConfig {
+    PgConfig {
+        wait: Duration::from_secs(30),
+        statement_timeout: Duration::from_secs(30),
+        lock_timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(30),
+        ..PgConfig::new(url)
+    }
+}
+
+pub(crate) async fn open(url: &str) -> PgDatabase {
+    PgDatabase::open(config(url)).await.unwrap()
+}
+
+/// The stores of a database of its own.
+pub(crate) async fn stores() -> Stores {
+    let Fresh { database, home } = fresh().await;
+    let mut stores = stores_of(&database);
+    stores.guard = Box::new((database, home));
+    stores
+}
+
+/// The stores of a database.
+pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
+    Stores {
+        accounts: Arc::new(PgAccounts::new(database.clone())),
+        sessions: Arc::new(PgSessions::new(database.clone())),
+        words: Arc::new(PgWords::new(database.clone())),
+        progress: Arc::new(crate::stand_in::NoProgress),
+        guard: Box::new(()),
+    }
+}
+
+/// The folders of the migrations, in their order.
+pub(crate) fn migrations() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/postgres");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut migrations: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    migrations.sort();
+    migrations
+}
+
+fn schema_hash() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for migration in migrations() {
+        std::fs::read_to_string(migration.join("up.sql"))
+            .unwrap()
+            .hash(&mut hasher);
+    }
+    hasher.finish()
+}
