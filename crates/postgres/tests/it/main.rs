@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod contracts;
+mod migrations;
+mod schema;
 mod stand_in;
 mod support;
+mod tls;

@@ -1,5 +1,6 @@
 //! Databases of the tests' own.
 
+use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use parlance_contract::stores::Stores;
 use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgSessions, PgWords};
 use parlance_testbed::TestDatabase;
+use tokio_postgres::{Client, NoTls};
 
 /// A database with the schema.
 pub(crate) struct Fresh {
@@ -79,4 +81,42 @@ fn schema_hash() -> u64 {
             .hash(&mut hasher);
     }
     hasher.finish()
+}
+
+/// A session of a test's own, beside those of the stores.
+pub(crate) async fn session(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Waits until somebody in the database waits for a lock; the process that serves them.
+pub(crate) async fn backend_waiting_for_a_lock(session: &Client) -> i32 {
+    let query =
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    eventually("somebody was to wait for a lock", async || {
+        let rows = session.query(query, &[]).await.unwrap();
+        rows.first().map(|row| row.get(0))
+    })
+    .await
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let answered = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let answered = tokio::time::timeout(Duration::from_mins(1), answered).await;
+    answered.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}
+
+/// An error with all its causes.
+pub(crate) fn told(error: &dyn Error) -> String {
+    let cause = error.source().map(told);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

@@ -1,0 +1,82 @@
+//! The rules that every table keeps to, read out of the schema itself.
+
+use tokio_postgres::Row;
+
+use crate::support::{home, session};
+
+async fn rows(query: &str) -> Vec<Row> {
+    let home = home().await;
+    session(&home.url()).await.query(query, &[]).await.unwrap()
+}
+
+/// The tables of the stores, each with the columns of its primary key in their order.
+const TABLES: &str = "SELECT t.relname, array(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k (number, place) \
+        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number ORDER BY k.place) AS key, \
+     EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = 'user_id') AS has_user, \
+     array(SELECT x.indexrelid::regclass::text FROM pg_index x JOIN pg_attribute a \
+        ON a.attrelid = t.oid AND a.attnum = x.indkey[0] WHERE x.indrelid = t.oid AND a.attname <> 'user_id') AS others \
+     FROM pg_class t LEFT JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary \
+     WHERE t.relkind = 'r' AND t.relnamespace = 'public'::regnamespace AND t.relname NOT LIKE '\\_\\_diesel%' \
+     ORDER BY t.relname";
+
+#[tokio::test]
+async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
+    let tables = rows(TABLES).await;
+    let mut of_users = Vec::new();
+    for table in &tables {
+        let (name, key): (String, Vec<String>) = (table.get("relname"), table.get("key"));
+        assert!(!key.is_empty(), "{name} has no key");
+        if table.get("has_user") {
+            assert_eq!(key[0], "user_id", "{name}");
+            of_users.push(name);
+        }
+    }
+    assert_eq!(
+        of_users,
+        ["progress", "progress_events", "progress_heads", "sessions"]
+    );
+}
+
+#[tokio::test]
+async fn indexes_of_a_learners_data_begin_with_the_user_but_those_of_sessions_that_need_not() {
+    let mut others: Vec<String> = Vec::new();
+    for table in rows(TABLES).await.iter().filter(|table| table.get("has_user")) {
+        others.extend(table.get::<_, Vec<String>>("others"));
+    }
+    others.sort();
+    // By a refresh token, which names no user, and for the program's own housekeeping.
+    assert_eq!(
+        others,
+        ["sessions_expires_at", "sessions_id", "sessions_revoked_at"]
+    );
+}
+
+#[tokio::test]
+async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
+    let references = rows(
+        "SELECT f.conname, f.confdeltype <> 'a' AS is_told, EXISTS (SELECT FROM pg_index i \
+            WHERE i.indrelid = f.conrelid AND i.indkey[0] = f.conkey[1] AND i.indpred IS NULL) AS is_indexed \
+         FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
+    )
+    .await;
+    assert_eq!(references.len(), 6);
+    for reference in references {
+        let name: String = reference.get("conname");
+        assert!(reference.get::<_, bool>("is_told"), "{name}");
+        assert!(reference.get::<_, bool>("is_indexed"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_instant_has_a_time_zone_and_every_identifier_is_compared_by_its_bytes() {
+    let wrong = rows(
+        "SELECT table_name || '.' || column_name || ' ' || data_type AS what FROM information_schema.columns \
+         WHERE table_schema = 'public' AND table_name NOT LIKE '\\_\\_diesel%' AND (\
+            data_type IN ('timestamp without time zone', 'character varying', 'real', 'json') \
+            OR data_type = 'text' AND column_name ~ '(_key|^id|_id)$' AND column_name <> 'device_id' \
+               AND collation_name IS DISTINCT FROM 'C')",
+    )
+    .await;
+    let wrong: Vec<String> = wrong.iter().map(|row| row.get("what")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
