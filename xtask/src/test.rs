@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use nix::sys::statvfs::statvfs;
 use parlance_testbed::{Postgres, Redis, ensure_servers};
 
 use crate::process::{cargo, interrupted, run as run_command};
@@ -19,8 +20,28 @@ const POSTGRES_SETTINGS: [(&str, &str); 6] = [
     ("full_page_writes", "off"),
     ("synchronous_commit", "off"),
     ("max_connections", "500"),
-    ("max_wal_size", "4GB"),
+    ("max_wal_size", "256MB"),
     ("checkpoint_timeout", "30min"),
+];
+/// A database of a test is some three hundred files, which many a disk takes longer to make than the test to run.
+const MEMORY: &str = "/dev/shm";
+/// With less room than this in memory, the data lie on the disk.
+const ROOM: u128 = 2 << 30;
+
+/// What says to `cargo test` which packages it is about.
+const PACKAGES: [&str; 4] = ["-p", "--package", "--workspace", "--exclude"];
+/// What says to `cargo test` which targets it is about, in any spelling.
+const TARGETS: [&str; 10] = [
+    "--lib",
+    "--bin",
+    "--bins",
+    "--test",
+    "--tests",
+    "--example",
+    "--examples",
+    "--bench",
+    "--benches",
+    "--doc",
 ];
 
 /// What to hand on to `cargo test`.
@@ -58,18 +79,25 @@ fn binary() -> Result<OsString> {
         .into())
 }
 
-/// The arguments of `cargo test`.
+/// The arguments of `cargo test`: everything, unless they choose among packages or targets.
 fn tests(rest: &[String]) -> Vec<&str> {
     let mut tests = vec!["test"];
-    let narrowed = rest
-        .iter()
-        .any(|argument| matches!(argument.as_str(), "-p" | "--package"));
-    if !narrowed {
+    if !names_one_of(rest, &PACKAGES) {
         tests.push("--workspace");
     }
-    tests.push("--all-targets");
+    if !names_one_of(rest, &TARGETS) {
+        tests.push("--all-targets");
+    }
     tests.extend(rest.iter().map(String::as_str));
     tests
+}
+
+/// Whether one of these options is given, as `--option value` or `--option=value`; what follows `--` is for the tests.
+fn names_one_of(rest: &[String], options: &[&str]) -> bool {
+    rest.iter()
+        .take_while(|argument| *argument != "--")
+        .filter_map(|argument| argument.split('=').next())
+        .any(|argument| options.contains(&argument))
 }
 
 /// The servers that this task started, stopped when this is dropped; none where the environment names one.
@@ -105,6 +133,9 @@ fn start_postgres() -> Result<Postgres> {
     for (name, value) in POSTGRES_SETTINGS {
         builder = builder.setting(name, value);
     }
+    if has_room(MEMORY) {
+        builder = builder.within(MEMORY);
+    }
     let postgres = builder.start().context("no PostgreSQL to test with")?;
     println!("PostgreSQL for the tests: port {}", postgres.port());
     Ok(postgres)
@@ -114,4 +145,27 @@ fn start_redis() -> Result<Redis> {
     let redis = Redis::start().context("no Redis to test with")?;
     println!("Redis for the tests: port {}", redis.port());
     Ok(redis)
+}
+
+fn has_room(folder: &str) -> bool {
+    statvfs(folder)
+        .is_ok_and(|state| u128::from(state.blocks_available()) * u128::from(state.fragment_size()) >= ROOM)
+}
+
+#[cfg(test)]
+mod tests {
+    fn given(arguments: &str) -> String {
+        let rest: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
+        super::tests(&rest).join(" ")
+    }
+
+    #[test]
+    fn everything_is_tested_unless_something_is_chosen() {
+        assert_eq!(given(""), "test --workspace --all-targets");
+        assert_eq!(given("a_name"), "test --workspace --all-targets a_name");
+        assert_eq!(given("-p one"), "test --all-targets -p one");
+        assert_eq!(given("-p one --test api"), "test -p one --test api");
+        assert_eq!(given("--package=one --lib"), "test --package=one --lib");
+        assert_eq!(given("-- --lib"), "test --workspace --all-targets -- --lib");
+    }
 }
