@@ -46,6 +46,11 @@ const TARGETS: [&str; 10] = [
 
 /// What to hand on to `cargo test`.
 #[derive(clap::Args)]
+#[command(
+    after_help = "PostgreSQL and Redis are found, or installed where this runs as root of a Debian, and run with \
+                  throw-away data. TEST_DATABASE_URL and TEST_REDIS_URL name servers to use instead, PARLANCE_BIN a \
+                  program instead of a debug build."
+)]
 pub(crate) struct Arguments {
     /// Handed on to `cargo test`, such as `-p parlance-domain` or the name of a test
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -55,7 +60,7 @@ pub(crate) struct Arguments {
 /// Runs the tests of every crate, and the examples in their documentation when nothing narrows the choice.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let servers = Servers::start()?;
-    let binary = binary()?;
+    let binary = binary(&arguments.rest)?;
     let tell = |mut command: Command| {
         command.envs(servers.environment()).env(BINARY, &binary);
         command
@@ -68,11 +73,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// The program that the tests run as a process: the one that the environment names, or a debug build.
-fn binary() -> Result<OsString> {
+fn binary(rest: &[String]) -> Result<OsString> {
     if let Some(binary) = std::env::var_os(BINARY) {
         return Ok(binary);
     }
-    run_command(&mut cargo(["build", "-p", "parlance-server", "--locked"]))?;
+    // Who tests everything builds the program with it, and what it consists of once instead of twice: a package alone
+    // is built with fewer features of what all share.
+    if names_one_of(rest, &PACKAGES) || names_one_of(rest, &TARGETS) {
+        run_command(&mut cargo(["build", "-p", "parlance-server", "--locked"]))?;
+    }
     Ok(workspace::metadata()?
         .target_directory
         .join("debug/parlance")

@@ -21,7 +21,8 @@ pub struct Sentinel {
 impl Sentinel {
     /// Starts all three; the sentinel knows the master by this name. Returns when the replica could take over.
     pub fn start(name: &str) -> Result<Self> {
-        let master = Redis::start()?;
+        // By default a master waits five seconds for further replicas before it serves the first.
+        let master = Redis::builder().line("repl-diskless-sync-delay 0").start()?;
         let replica = Redis::builder()
             .line(format!("replicaof 127.0.0.1 {}", master.port()))
             .start()?;
