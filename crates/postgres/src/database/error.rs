@@ -145,7 +145,6 @@ impl StoreError {
         match kind {
             DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Verdict::Broken,
             DatabaseErrorKind::SerializationFailure => Verdict::Lost,
-            DatabaseErrorKind::Unknown if is_defect(&**info) => Verdict::Final,
             DatabaseErrorKind::Unknown if info.message().contains("deadlock") => Verdict::Lost,
             DatabaseErrorKind::Unknown => Verdict::Unclear,
             _ => Verdict::Final,
@@ -154,8 +153,6 @@ impl StoreError {
 
     /// Whether it may pass by itself, such as a want of resources, a time-out or a shutdown.
     ///
-    /// Diesel passes on no SQLSTATE but those it has a name for, and messages are in the server's language. Of the
-    /// others, those that show a defect name a place in the statement.
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Statement(error) => is_passing(error),
@@ -210,6 +207,16 @@ pub(super) fn was_in_the_way(error: &DieselError) -> bool {
     lost && is_passing(error)
 }
 
+/// Whether an error for which Diesel has no name shows a defect of a statement; it passes on no SQLSTATE.
+///
+/// What is wrong with a statement is wrong at some place in it. What only interrupts it is told with a place as well,
+/// when it does so while the statement is parsed.
 fn is_defect(info: &dyn DatabaseErrorInformation) -> bool {
-    info.statement_position().is_some()
+    let interruptions = [
+        "canceling statement",
+        "deadlock detected",
+        "terminating connection",
+    ];
+    let interrupts = |start: &str| info.message().starts_with(start);
+    info.statement_position().is_some() && !interruptions.into_iter().any(interrupts)
 }

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod contracts;
+mod crowded;
 mod migrations;
+mod outages;
 mod schema;
 mod stand_in;
 mod support;

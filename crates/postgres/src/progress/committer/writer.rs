@@ -1,0 +1,254 @@
+//! A writer: takes what waits, reads, decides, writes, answers.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parlance_domain::ids::UserId;
+use parlance_domain::progress::{Appended, Decision, Refusal, decide};
+use tokio::time::{sleep, timeout};
+
+use super::facts::{self, Known, Reading};
+use super::queue::{Queue, Turn};
+use super::write::{self, Pending};
+use crate::database::{Link, PgDatabase, StoreError, Verdict};
+
+/// How often a write is tried that the database refuses.
+const MOST_FAILURES: u32 = 3;
+/// How long a server that could not be reached is left alone, at first and in the end.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long a write waits that was overtaken, at most, at first and in the end.
+const FIRST_DETOUR: Duration = Duration::from_millis(2);
+const LONGEST_DETOUR: Duration = Duration::from_millis(16);
+
+// Plans that look up each row by itself are the right ones for a group of any size, whatever is known of the sizes of
+// tables; and a plan made anew costs more than its execution.
+const SETTINGS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
+
+/// A writer with a connection of its own.
+pub(super) struct Writer {
+    database: PgDatabase,
+    queue: Arc<Queue>,
+    link: Option<Link>,
+    /// How many attempts to connect failed in a row.
+    failures: u32,
+}
+
+impl Writer {
+    /// One that is not connected yet.
+    pub(super) fn new(database: PgDatabase, queue: Arc<Queue>) -> Self {
+        Self {
+            database,
+            queue,
+            link: None,
+            failures: 0,
+        }
+    }
+
+    /// Writes until nothing will come any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            let turns = self.queue.take().await;
+            if turns.is_empty() {
+                break;
+            }
+            self.commit(turns).await;
+        }
+        if let Some(link) = self.link {
+            link.close().await;
+        }
+    }
+
+    async fn commit(&mut self, turns: Vec<Turn>) {
+        if let Err(error) = self.connect().await {
+            return self.put_off(turns, error).await;
+        }
+        let reading = match self.read(&turns).await {
+            Ok(reading) => reading,
+            Err(error) => return self.fail(turns, error).await,
+        };
+        let group: Vec<Pending> = turns
+            .into_iter()
+            .zip(reading)
+            .filter_map(|(turn, known)| settle(turn, known))
+            .collect();
+        if group.is_empty() {
+            return;
+        }
+        match self.write(&group).await {
+            Ok(written) => self.answer(group, &written),
+            Err(error) => {
+                let is_over = self.is_over(&error).await;
+                let attempts = group.into_iter().map(|member| member.into_attempt(is_over));
+                self.fail_over(attempts.collect(), error, is_over);
+            }
+        }
+    }
+
+    /// Sees to it that there is a connection.
+    async fn connect(&mut self) -> Result<(), StoreError> {
+        if self.link.as_ref().is_some_and(|link| !link.has_ended()) {
+            return Ok(());
+        }
+        self.link = None;
+        self.queue.counters.connected();
+        self.link = Some(self.database.link(SETTINGS).await?);
+        self.failures = 0;
+        Ok(())
+    }
+
+    /// Gives the turns back, and the server some time.
+    async fn put_off(&mut self, turns: Vec<Turn>, error: StoreError) {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            waiting = turns.len(),
+            "no connection to write progress"
+        );
+        let error = Arc::new(error);
+        for mut turn in turns {
+            turn.entry.why = Some(Arc::clone(&error));
+            turn.again_after(Duration::ZERO);
+        }
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8));
+        self.failures = self.failures.saturating_add(1);
+        sleep(pause.min(LONGEST_PAUSE)).await;
+    }
+
+    async fn read(&self, turns: &[Turn]) -> Result<Reading, StoreError> {
+        let link = self.link.as_ref().ok_or(StoreError::Closed)?;
+        timeout(self.database.patience(), facts::read(&link.connection, turns))
+            .await
+            .unwrap_or(Err(StoreError::Timeout))
+    }
+
+    async fn write(&self, group: &[Pending]) -> Result<HashSet<UserId>, StoreError> {
+        let link = self.link.as_ref().ok_or(StoreError::Closed)?;
+        match timeout(self.database.patience(), write::write(&link.connection, group)).await {
+            Ok(written) => Ok(written?),
+            Err(_) => Err(StoreError::Timeout),
+        }
+    }
+
+    /// Tells those whose writes are committed; the others were overtaken.
+    fn answer(&self, group: Vec<Pending>, written: &HashSet<UserId>) {
+        if !written.is_empty() {
+            self.queue.counters.group_committed(written.len());
+        }
+        for member in group {
+            if written.contains(&member.user()) {
+                member.succeed();
+            } else {
+                self.queue.counters.overtaken();
+                let mut turn = member.turn;
+                turn.entry.why = Some(Arc::new(StoreError::Overtaken));
+                let pause = detour(turn.entry.overtaken);
+                turn.entry.overtaken = turn.entry.overtaken.saturating_add(1);
+                turn.again_after(pause);
+            }
+        }
+    }
+
+    async fn fail(&mut self, turns: Vec<Turn>, error: StoreError) {
+        let is_over = self.is_over(&error).await;
+        self.fail_over(turns, error, is_over);
+    }
+
+    /// Whether the connection is of no more use after this error.
+    async fn is_over(&mut self, error: &StoreError) -> bool {
+        let is_over = match (error.verdict(), &self.link) {
+            (Verdict::Broken, _) | (_, None) => true,
+            (Verdict::Unclear, Some(link)) => link.ends_now().await,
+            (Verdict::Final | Verdict::Lost, Some(_)) => false,
+        };
+        if is_over {
+            self.link = None;
+        }
+        is_over
+    }
+
+    /// What comes after a failure: with another connection together again, else each alone, a few times.
+    fn fail_over(&self, turns: Vec<Turn>, error: StoreError, is_over: bool) {
+        let together = turns.len() > 1;
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            members = turns.len(),
+            "a group of writes failed and is tried again"
+        );
+        if together && !is_over {
+            self.queue.counters.group_retried();
+        }
+        let error = Arc::new(error);
+        for mut turn in turns {
+            turn.entry.why = Some(Arc::clone(&error));
+            if is_over {
+                turn.again_after(Duration::ZERO);
+                continue;
+            }
+            turn.entry.alone = true;
+            turn.entry.failures += 1;
+            if turn.entry.failures < MOST_FAILURES {
+                turn.again_after(detour(turn.entry.failures));
+            } else {
+                turn.fail(Arc::clone(&error));
+            }
+        }
+    }
+}
+
+/// Decides; answers at once what needs no writing.
+fn settle(mut turn: Turn, known: Result<Known, StoreError>) -> Option<Pending> {
+    let known = match known {
+        Ok(known) => known,
+        Err(error) => {
+            turn.fail(Arc::new(error));
+            return None;
+        }
+    };
+    if let Some(attempt) = turn.entry.attempt.take_if(|attempt| attempt.behind != known.position)
+        && known.is_committed
+    {
+        turn.answer(Ok(attempt.appended));
+        return None;
+    }
+    let submission = &turn.entry.submission;
+    // What panics over one write is no reason to fail the others.
+    match catch_unwind(AssertUnwindSafe(|| decide(submission, &known.facts))) {
+        Ok(Ok(decision)) if is_to_be_written(&decision) && !submission.dry_run => {
+            Some(Pending::new(turn, &known, decision))
+        }
+        Ok(decided) => {
+            turn.answer(decided.map(appended).map_err(Refusal::into));
+            None
+        }
+        Err(_) => {
+            turn.fail(Arc::new(StoreError::Panicked));
+            None
+        }
+    }
+}
+
+fn is_to_be_written(decision: &Decision) -> bool {
+    !decision.events.is_empty() || !decision.rows.is_empty()
+}
+
+fn appended(decision: Decision) -> Appended {
+    Appended {
+        accepted: decision.accepted,
+        duplicates: decision.duplicates,
+        rows: decision.answer,
+        merged: decision.merged,
+        revision: decision.revision,
+    }
+}
+
+/// A while of a random length, longer after more attempts, so that two who are in each other's way part.
+fn detour(attempts: u32) -> Duration {
+    let longest = FIRST_DETOUR
+        .saturating_mul(1 << attempts.min(8))
+        .min(LONGEST_DETOUR);
+    let random = RandomState::new().hash_one(attempts);
+    longest.mul_f64(0.25 + 0.75 * f64::from(u8::try_from(random >> 56).unwrap_or(0)) / 256.0)
+}

@@ -1,0 +1,183 @@
+//! More is asked than the database can do at once, or faster than it can.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use parlance_domain::health::Probe;
+use parlance_domain::port::{PortError, PortErrorKind};
+use parlance_domain::words::WordStore;
+use parlance_postgres::{PgConfig, PgDatabase, PgWords};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Transaction};
+
+use crate::support::{backend_waiting_for_a_lock, config, eventually, home, session, told};
+
+const WAIT: Duration = Duration::from_millis(300);
+
+async fn open(config: PgConfig) -> PgDatabase {
+    PgDatabase::open(config).await.unwrap()
+}
+
+/// Holds back whoever reads the lists of words.
+async fn lock_lists(session: &mut Client) -> Transaction<'_> {
+    let transaction = session.transaction().await.unwrap();
+    let lock = "LOCK TABLE word_lists IN ACCESS EXCLUSIVE MODE";
+    transaction.batch_execute(lock).await.unwrap();
+    transaction
+}
+
+fn read_lists(words: &Arc<PgWords>) -> JoinHandle<Result<usize, PortError>> {
+    let words = Arc::clone(words);
+    tokio::spawn(async move { Ok(words.lists().await?.len()) })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threat_60_when_all_places_are_taken_the_next_are_refused_in_time_and_the_health_is_told() {
+    let home = home().await;
+    let database = open(PgConfig {
+        connections: 2,
+        depth: 2,
+        wait: WAIT,
+        ..config(&home.url())
+    })
+    .await;
+    let words = Arc::new(PgWords::new(database.clone()));
+    let (mut blocker, looker) = (session(&home.url()).await, session(&home.url()).await);
+    let lock = lock_lists(&mut blocker).await;
+    let held: Vec<_> = (0..4).map(|_| read_lists(&words)).collect();
+    eventually("all places were to be taken", async || {
+        (database.stats().busy == 4).then_some(())
+    })
+    .await;
+    backend_waiting_for_a_lock(&looker).await;
+    let begun = Instant::now();
+    let refused: Vec<_> = (0..20).map(|_| read_lists(&words)).collect();
+    eventually("the others were to wait", async || {
+        (database.stats().waiting == 20).then_some(())
+    })
+    .await;
+    for refused in join_all(refused).await {
+        let error = refused.unwrap().unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Unavailable);
+        assert!(told(&error).contains("too much work"), "{}", told(&error));
+    }
+    assert!(begun.elapsed() < WAIT * 10, "{:?}", begun.elapsed());
+    let stats = database.stats();
+    assert_eq!(
+        (stats.refused, stats.waiting, stats.busy, stats.places),
+        (20, 0, 4, 4)
+    );
+    lock.rollback().await.unwrap();
+    for held in join_all(held).await {
+        held.unwrap().unwrap();
+    }
+    database.check().await.unwrap();
+    read_lists(&words).await.unwrap().unwrap();
+    let stats = database.stats();
+    assert_eq!(
+        (stats.busy, stats.connected, stats.timeouts),
+        (0, 2, 0),
+        "{stats:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_who_go_away_give_their_places_back() {
+    let home = home().await;
+    let database = open(PgConfig {
+        connections: 1,
+        depth: 2,
+        ..config(&home.url())
+    })
+    .await;
+    let words = Arc::new(PgWords::new(database.clone()));
+    let mut blocker = session(&home.url()).await;
+    let lock = lock_lists(&mut blocker).await;
+    let held: Vec<_> = (0..5).map(|_| read_lists(&words)).collect();
+    eventually("some were to wait", async || {
+        let stats = database.stats();
+        (stats.busy == 2 && stats.waiting == 3).then_some(())
+    })
+    .await;
+    for held in held {
+        held.abort();
+        assert!(held.await.unwrap_err().is_cancelled());
+    }
+    let stats = database.stats();
+    assert_eq!((stats.busy, stats.waiting), (0, 0));
+    lock.rollback().await.unwrap();
+    read_lists(&words).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn threat_59_a_statement_that_takes_too_long_is_given_up_by_the_server() {
+    let home = home().await;
+    let database = open(PgConfig {
+        statement_timeout: Duration::from_millis(200),
+        ..config(&home.url())
+    })
+    .await;
+    let words = Arc::new(PgWords::new(database.clone()));
+    let mut blocker = session(&home.url()).await;
+    let lock = lock_lists(&mut blocker).await;
+    let error = read_lists(&words).await.unwrap().unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Unavailable);
+    assert!(told(&error).contains("statement timeout"), "{}", told(&error));
+    lock.rollback().await.unwrap();
+    read_lists(&words).await.unwrap().unwrap();
+    let stats = database.stats();
+    assert_eq!(
+        (stats.connects, stats.timeouts),
+        (1, 0),
+        "the connection is as good as before"
+    );
+}
+
+#[tokio::test]
+async fn threat_59_a_statement_does_not_wait_long_for_a_lock() {
+    let home = home().await;
+    let database = open(PgConfig {
+        lock_timeout: Duration::from_millis(200),
+        ..config(&home.url())
+    })
+    .await;
+    let words = Arc::new(PgWords::new(database.clone()));
+    let mut blocker = session(&home.url()).await;
+    let _lock = lock_lists(&mut blocker).await;
+    let error = read_lists(&words).await.unwrap().unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Unavailable);
+    assert!(told(&error).contains("lock timeout"), "{}", told(&error));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_closed_database_finishes_what_is_under_way_and_refuses_the_rest() {
+    let home = home().await;
+    let database = open(config(&home.url())).await;
+    let words = Arc::new(PgWords::new(database.clone()));
+    let (mut blocker, looker) = (session(&home.url()).await, session(&home.url()).await);
+    let lock = lock_lists(&mut blocker).await;
+    let held = read_lists(&words);
+    backend_waiting_for_a_lock(&looker).await;
+    let closing = tokio::spawn({
+        let database = database.clone();
+        async move { database.close().await }
+    });
+    lock.rollback().await.unwrap();
+    closing.await.unwrap();
+    held.await.unwrap().unwrap();
+    for error in [
+        read_lists(&words).await.unwrap().unwrap_err(),
+        database.check().await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind, PortErrorKind::Unavailable);
+        assert!(told(&error).contains("closed"), "{}", told(&error));
+    }
+    eventually("the connections were to be gone", async || {
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+            AND application_name = 'parlance'";
+        let left: i64 = looker.query_one(query, &[]).await.unwrap().get(0);
+        (left == 0).then_some(())
+    })
+    .await;
+}
