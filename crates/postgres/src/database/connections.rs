@@ -20,8 +20,8 @@ use super::error::{StoreError, Unreachable, Verdict};
 use super::slot::Slot;
 use crate::config::PgConfig;
 
-/// How often a statement is sent that loses against others.
-const TRIES: u32 = 3;
+/// How often a statement is sent again that lost against others.
+const AGAIN: u32 = 3;
 /// Within what time the end of a connection shows after the statement that it failed.
 const MOMENT: Duration = Duration::from_millis(50);
 
@@ -196,7 +196,7 @@ impl Connections {
                 _ if matches!(failure.error, StoreError::Timeout) => false,
                 Verdict::Lost => {
                     lost += 1;
-                    lost < TRIES
+                    lost <= AGAIN
                 }
                 Verdict::Broken => {
                     broken += 1;

@@ -7,6 +7,7 @@ mod crowded;
 mod migrations;
 mod outages;
 mod schema;
+mod sqlstates;
 mod stand_in;
 mod support;
 mod tls;
