@@ -4,10 +4,12 @@ mod accounts;
 mod config;
 mod convert;
 mod database;
+mod progress;
 mod statement;
 mod words;
 
 pub use accounts::{PgAccounts, PgSessions};
 pub use config::PgConfig;
 pub use database::{MigrateError, OpenError, PgDatabase, Stats, TlsError, Unreachable, UrlError};
+pub use progress::{PgProgress, WriteStats};
 pub use words::PgWords;

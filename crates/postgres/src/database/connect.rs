@@ -18,6 +18,8 @@ use crate::config::PgConfig;
 
 /// How long a connection that nobody needs any more has to take its leave of the server.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Within what time the end of a connection shows after the statement that it failed.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// How a session is set up: within which times its statements must end.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +40,9 @@ pub(super) struct Connector {
 }
 
 /// A connection, which ends when this is dropped.
-pub(super) struct Link {
+pub(crate) struct Link {
     /// The connection itself.
-    pub(super) connection: Arc<AsyncPgConnection>,
+    pub(crate) connection: Arc<AsyncPgConnection>,
     /// Closed when the connection has ended.
     ended: watch::Receiver<()>,
     /// Closed when nobody needs the connection any more.
@@ -49,13 +51,25 @@ pub(super) struct Link {
 
 impl Link {
     /// Whether the connection has ended, as far as is known by now.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.ended.has_changed().is_err()
     }
 
     /// Waits for the end of the connection.
     pub(super) async fn ended(&self) {
         let _ = self.ended.clone().changed().await;
+    }
+
+    /// Whether the connection has ended or does so in a moment, as it does after some errors.
+    pub(crate) async fn ends_now(&self) -> bool {
+        timeout(MOMENT, self.ended()).await.is_ok()
+    }
+
+    /// Takes leave of the server.
+    pub(crate) async fn close(self) {
+        let mut ended = self.ended.clone();
+        drop(self);
+        let _ = ended.changed().await;
     }
 }
 

@@ -22,8 +22,6 @@ use crate::config::PgConfig;
 
 /// How often a statement is sent again that lost against others.
 const AGAIN: u32 = 3;
-/// Within what time the end of a connection shows after the statement that it failed.
-const MOMENT: Duration = Duration::from_millis(50);
 
 /// How busy the connections are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -228,7 +226,7 @@ impl Connections {
                 StoreError::Timeout.into()
             }
         };
-        if failure.verdict == Verdict::Unclear && timeout(MOMENT, link.ended()).await.is_ok() {
+        if failure.verdict == Verdict::Unclear && link.ends_now().await {
             failure.verdict = Verdict::Broken;
         }
         if failure.verdict == Verdict::Broken {

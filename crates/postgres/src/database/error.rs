@@ -121,7 +121,7 @@ pub(crate) enum StoreError {
 
 /// What a failed statement says of what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing but to tell whoever asked.
     Final,
     /// It lost against others and was rolled back as a whole: the same again may succeed.
@@ -134,7 +134,7 @@ pub(super) enum Verdict {
 
 impl StoreError {
     /// What to do next.
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let Self::Statement(DieselError::DatabaseError(kind, info)) = self else {
             return if matches!(self, Self::Timeout) {
                 Verdict::Broken
@@ -168,14 +168,18 @@ impl StoreError {
 
     /// The error of the port on whose behalf the work was done.
     pub(crate) fn into_port(self, port: &'static str) -> PortError {
-        let kind = match &self {
+        PortError::new(port, self.kind(), self)
+    }
+
+    /// What kind of failure of a port it is.
+    pub(crate) fn kind(&self) -> PortErrorKind {
+        match self {
             Self::Timeout => PortErrorKind::Timeout,
             Self::Corrupt(_) => PortErrorKind::Corrupt,
             Self::OwnerGone => PortErrorKind::OwnerGone,
             passing if passing.may_pass() => PortErrorKind::Unavailable,
             _ => PortErrorKind::Unexpected,
-        };
-        PortError::new(port, kind, self)
+        }
     }
 }
 

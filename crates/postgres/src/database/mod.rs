@@ -16,16 +16,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::result::Error as DieselError;
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use parlance_domain::health::Probe;
 use parlance_domain::port::PortError;
 use tokio::time::timeout;
 
 pub(crate) use self::bulk::{Bulk, READS, WRITES};
 use self::connect::Connector;
+pub(crate) use self::connect::Link;
 use self::connections::Connections;
 pub use self::connections::Stats;
-pub(crate) use self::error::StoreError;
+pub(crate) use self::error::{StoreError, Verdict};
 pub use self::error::{MigrateError, OpenError, Unreachable};
 use self::migrations::Migrations;
 pub use self::tls::TlsError;
@@ -115,9 +116,29 @@ impl PgDatabase {
         Bulk::new(Arc::clone(&self.connector))
     }
 
+    /// A connection of one's own for statements one behind the other, with these settings besides the usual ones.
+    pub(crate) async fn link(&self, settings: &str) -> Result<Link, StoreError> {
+        let link = self.connector.connect().await?;
+        let mut connection = &*link.connection;
+        timeout(self.patience(), connection.batch_execute(settings))
+            .await
+            .map_err(|_| StoreError::Timeout)??;
+        Ok(link)
+    }
+
+    /// The settings.
+    pub(crate) fn config(&self) -> &PgConfig {
+        &self.config
+    }
+
+    /// How long a statement is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        self.config.patience()
+    }
+
     async fn migrations(&self) -> Result<Migrations, MigrateError> {
         let link = self.connector.connect().await?;
-        let applied = timeout(self.config.patience(), migrations::applied(&link.connection)).await;
+        let applied = timeout(self.patience(), migrations::applied(&link.connection)).await;
         migrations::compare(&applied.map_err(|_| Unreachable::TimedOut)??)
     }
 
