@@ -1,0 +1,19 @@
+//! The rules of the ports, over a real Redis.
+
+mod limits {
+    parlance_contract::rate_limiter_contract!(crate::support::limiter(crate::support::link()));
+}
+
+mod cache {
+    use std::sync::Arc;
+
+    use parlance_redis::RedisCache;
+
+    parlance_contract::cache_contract!(Arc::new(RedisCache::new(crate::support::link())));
+}
+
+mod pubsub {
+    use parlance_redis::RedisPubSub;
+
+    parlance_contract::pubsub_contract!(RedisPubSub::new(crate::support::link()));
+}
