@@ -167,7 +167,10 @@ impl ProgressStore for PgProgress {
             statement.get_result(&mut &*connection).await.optional()
         };
         let found: Option<(Row,)> = self.database.run(Repeat::Safe, read).await.map_err(failed)?;
-        found.map(|(row,)| row.try_into()).transpose().map_err(failed::<CorruptRow>)
+        found
+            .map(|(row,)| row.try_into())
+            .transpose()
+            .map_err(failed::<CorruptRow>)
     }
 
     async fn list(
@@ -177,10 +180,8 @@ impl ProgressStore for PgProgress {
         limit: Option<u32>,
     ) -> Result<Vec<ProgressRow>, PortError> {
         let (before, limit) = (before.map_or(i64::MAX, to_i64), limit_to_i64(limit));
-        self.rows(|connection| async move {
-            List::new(user.0, before, limit).load(&mut &*connection).await
-        })
-        .await
+        self.rows(|connection| async move { List::new(user.0, before, limit).load(&mut &*connection).await })
+            .await
     }
 
     async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<Vec<ProgressRow>, PortError> {
@@ -251,8 +252,7 @@ impl ProgressStore for PgProgress {
             let statement = SumUpList::new(MASTERED_CONFIDENCE, correct_count, list.as_str(), user.0);
             statement.get_result(&mut &*connection).await
         };
-        let (living, mastered): (i64, i64) =
-            self.database.run(Repeat::Safe, read).await.map_err(failed)?;
+        let (living, mastered): (i64, i64) = self.database.run(Repeat::Safe, read).await.map_err(failed)?;
         Ok(ListSummary {
             mastered: to_u32(mastered),
             learning: to_u32(living - mastered),
@@ -270,12 +270,14 @@ impl ProgressStore for PgProgress {
         };
         let found: Vec<(Timestamp, i64, i64, i64)> =
             self.database.run(Repeat::Safe, read).await.map_err(failed)?;
-        let buckets = found.into_iter().map(|(start, reviews, correct, new_words)| ActivityBucket {
-            start,
-            reviews: to_u32(reviews),
-            correct: to_u32(correct),
-            new_words: to_u32(new_words),
-        });
+        let buckets = found
+            .into_iter()
+            .map(|(start, reviews, correct, new_words)| ActivityBucket {
+                start,
+                reviews: to_u32(reviews),
+                correct: to_u32(correct),
+                new_words: to_u32(new_words),
+            });
         Ok(buckets.collect())
     }
 

@@ -100,6 +100,10 @@ impl Entry {
     pub(super) fn expire(mut self) {
         let why = self.why.take().unwrap_or(Arc::new(StoreError::Full));
         let uncertain = self.attempt.as_ref().is_some_and(|attempt| attempt.uncertain);
-        self.fail(if uncertain { Arc::new(StoreError::Timeout) } else { why });
+        self.fail(if uncertain {
+            Arc::new(StoreError::Timeout)
+        } else {
+            why
+        });
     }
 }

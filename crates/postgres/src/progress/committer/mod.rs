@@ -86,12 +86,10 @@ impl Committer {
         }
         let (database, queue) = (self.database.clone(), Arc::clone(&self.queue));
         let end = End(Arc::clone(&self.is_running));
-        let started = thread::Builder::new()
-            .name("progress".to_owned())
-            .spawn(move || {
-                let _end = end;
-                write_all(&database, &queue);
-            });
+        let started = thread::Builder::new().name("progress".to_owned()).spawn(move || {
+            let _end = end;
+            write_all(&database, &queue);
+        });
         if let Err(error) = started {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -124,9 +122,7 @@ fn refuse(error: StoreError) -> AppendError {
 
 /// Runs the writers until nothing will come any more.
 fn write_all(database: &PgDatabase, queue: &Arc<Queue>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -30,7 +30,7 @@ pub(super) struct Queue {
 /// A learner's line is there while something waits in it or is under way.
 #[derive(Default)]
 struct Lines {
-    lines: HashMap<UserId, VecDeque<Box<Entry>>>,
+    of: HashMap<UserId, VecDeque<Box<Entry>>>,
     /// The learners of whom something waits and nothing is under way.
     ready: VecDeque<UserId>,
     waiting: usize,
@@ -74,7 +74,7 @@ impl Queue {
         }
         let user = entry.user;
         lines.waiting += 1;
-        let is_ready = match lines.lines.entry(user) {
+        let is_ready = match lines.of.entry(user) {
             hash_map::Entry::Occupied(line) => {
                 line.into_mut().push_back(Box::new(entry));
                 false
@@ -157,8 +157,8 @@ impl Queue {
     /// Ends a learner's turn.
     fn finish(&self, user: UserId) {
         let mut lines = self.lines.lock();
-        if lines.lines.get(&user).is_none_or(VecDeque::is_empty) {
-            lines.lines.remove(&user);
+        if lines.of.get(&user).is_none_or(VecDeque::is_empty) {
+            lines.of.remove(&user);
             return;
         }
         lines.ready.push_back(user);
@@ -176,7 +176,7 @@ impl Lines {
         expired: &mut Vec<Entry>,
         counters: &Counters,
     ) -> Option<Box<Entry>> {
-        let line = self.lines.get_mut(&user)?;
+        let line = self.of.get_mut(&user)?;
         while let Some(entry) = line.pop_front() {
             self.waiting -= 1;
             if entry.is_abandoned() {
@@ -187,13 +187,13 @@ impl Lines {
                 return Some(entry);
             }
         }
-        self.lines.remove(&user);
+        self.of.remove(&user);
         None
     }
 
     fn put_back(&mut self, entry: Box<Entry>) {
         self.waiting += 1;
-        self.lines.entry(entry.user).or_default().push_front(entry);
+        self.of.entry(entry.user).or_default().push_front(entry);
     }
 }
 

@@ -120,10 +120,7 @@ struct Write<'a, const UNDO: bool> {
 
 /// Writes the group in one transaction; gives back the learners whose heads had not moved, for whom alone anything
 /// was written.
-pub(super) async fn write(
-    connection: &AsyncPgConnection,
-    group: &[Pending],
-) -> QueryResult<HashSet<UserId>> {
+pub(super) async fn write(connection: &AsyncPgConnection, group: &[Pending]) -> QueryResult<HashSet<UserId>> {
     let is_undo = |event: &Event| matches!(event.kind, EventKind::Undo { .. });
     let written: Vec<(Uuid,)> = if group.iter().any(|member| member.events.iter().any(is_undo)) {
         Write::<true>::of(group).load(&mut &*connection).await?

@@ -189,10 +189,9 @@ impl Writer {
             }
             turn.entry.alone = true;
             turn.entry.failures += 1;
-            if turn.entry.failures < MOST_FAILURES {
-                turn.again_after(detour(turn.entry.failures));
-            } else {
-                turn.fail(Arc::clone(&error));
+            match turn.entry.failures {
+                MOST_FAILURES.. => turn.fail(Arc::clone(&error)),
+                failures => turn.again_after(detour(failures)),
             }
         }
     }
@@ -207,7 +206,10 @@ fn settle(mut turn: Turn, known: Result<Known, StoreError>) -> Option<Pending> {
             return None;
         }
     };
-    if let Some(attempt) = turn.entry.attempt.take_if(|attempt| attempt.behind != known.position)
+    if let Some(attempt) = turn
+        .entry
+        .attempt
+        .take_if(|attempt| attempt.behind != known.position)
         && known.is_committed
     {
         turn.answer(Ok(attempt.appended));
