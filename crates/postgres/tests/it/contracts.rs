@@ -11,3 +11,7 @@ mod sessions {
 mod words {
     parlance_contract::word_store_contract!(crate::support::stores().await);
 }
+
+mod progress {
+    parlance_contract::progress_store_contract!(crate::support::stores().await);
+}

@@ -8,6 +8,5 @@ mod migrations;
 mod outages;
 mod schema;
 mod sqlstates;
-mod stand_in;
 mod support;
 mod tls;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parlance_contract::stores::Stores;
-use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgSessions, PgWords};
+use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgProgress, PgSessions, PgWords};
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
 
@@ -59,7 +59,7 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         accounts: Arc::new(PgAccounts::new(database.clone())),
         sessions: Arc::new(PgSessions::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
-        progress: Arc::new(crate::stand_in::NoProgress),
+        progress: Arc::new(PgProgress::new(database.clone())),
         guard: Box::new(()),
     }
 }
