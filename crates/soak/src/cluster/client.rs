@@ -1,5 +1,6 @@
 //! Asks one server, and tells apart what came of it.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -106,6 +107,12 @@ impl Request {
     }
 }
 
+impl fmt::Display for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)
+    }
+}
+
 impl Client {
     /// A client that waits so long for an answer.
     pub fn new(address: SocketAddr, patience: Duration) -> Result<Self> {
@@ -147,7 +154,7 @@ impl Client {
 
     /// Sends a request that must be answered with this status.
     pub async fn expect(&self, status: u16, request: Request) -> Result<Answer> {
-        let what = format!("{} {}", request.method, request.path);
+        let what = request.to_string();
         match self.send(request).await {
             Ok(answer) if answer.status == status => Ok(answer),
             Ok(answer) => bail!("{what} answered {}", answer.told()),

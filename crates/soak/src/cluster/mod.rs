@@ -56,6 +56,11 @@ impl Cluster {
         Client::new(self.copy(number).address(), Duration::from_secs(40))
     }
 
+    /// A client of each copy.
+    pub fn clients(&self) -> Result<Vec<Client>> {
+        (0..self.copies.len()).map(|number| self.client(number)).collect()
+    }
+
     /// The PostgreSQL.
     pub fn postgres(&self) -> &Arc<Postgres> {
         &self.postgres

@@ -99,8 +99,7 @@ async fn take(
         if count == 0 {
             return Ok(());
         }
-        let manner = *shared.manner.borrow();
-        let delay = match manner {
+        let delay = match *shared.manner.borrow() {
             Manner::LoseAnswers if answers => {
                 shared.lost.fetch_add(count as u64, Ordering::Relaxed);
                 continue;

@@ -16,7 +16,7 @@ async fn echo(name: u8) -> (TcpListener, u8) {
     (TcpListener::bind("127.0.0.1:0").await.unwrap(), name)
 }
 
-async fn serve((listener, name): (TcpListener, u8)) -> std::net::SocketAddr {
+fn serve((listener, name): (TcpListener, u8)) -> std::net::SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -33,7 +33,7 @@ async fn serve((listener, name): (TcpListener, u8)) -> std::net::SocketAddr {
 }
 
 async fn proxy() -> Proxy {
-    Proxy::start(vec![serve(echo(b'a').await).await]).await.unwrap()
+    Proxy::start(vec![serve(echo(b'a').await)]).await.unwrap()
 }
 
 async fn connect(proxy: &Proxy) -> TcpStream {
@@ -128,6 +128,17 @@ async fn answers_are_lost_and_counted() {
 }
 
 #[tokio::test]
+async fn answers_come_at_the_rate_wanted() {
+    let proxy = proxy().await;
+    proxy.set(Manner::Throttle(100));
+    let mut client = connect(&proxy).await;
+    let began = Instant::now();
+    client.write_all(&[b'x'; 5]).await.unwrap();
+    client.read_exact(&mut [0; 10]).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_millis(90));
+}
+
+#[tokio::test]
 async fn a_connection_is_cut_in_the_middle_of_an_answer() {
     let proxy = proxy().await;
     proxy.set(Manner::CutAfter(3));
@@ -150,7 +161,7 @@ async fn servers_take_turns_and_one_that_is_gone_is_passed_over() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let targets = vec![gone, serve(echo(b'a').await).await, serve(echo(b'b').await).await];
+    let targets = vec![gone, serve(echo(b'a').await), serve(echo(b'b').await)];
     let proxy = Proxy::start(targets).await.unwrap();
     let mut names = Vec::new();
     for _ in 0..6 {

@@ -1,0 +1,100 @@
+//! Faults 9, 10, 11: PostgreSQL cannot be reached, loses its answers, or is slow.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::outage;
+use super::scene::{Recovery, Scene};
+use super::{Mix, Outcome, Plan, Probe};
+use crate::cluster::{Before, Setup};
+use crate::proxy::Manner;
+use crate::report::Figures;
+
+/// How many connections a copy has to PostgreSQL, as it is set up here.
+const CONNECTIONS: u64 = 4;
+const WRITERS: u64 = 2;
+const COPIES: usize = 2;
+/// How many connections besides these, for what is not a request's, may be made per copy.
+const OTHERS: u64 = 3;
+/// A connection that does not come about is given up, and tried again, about so often.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// While each answer of PostgreSQL takes half a second, what is carried out takes no longer than this.
+const SLOW: Duration = Duration::from_secs(3);
+/// Whatever PostgreSQL does, a copy says that it is alive within this.
+const ALIVE: Duration = Duration::from_millis(100);
+
+fn setup() -> Setup {
+    Setup::copies(COPIES)
+        .proxy(Before::Postgres)
+        .setting("DATABASE_CONNECTIONS", CONNECTIONS.to_string())
+        .setting("DATABASE_WRITERS", WRITERS.to_string())
+}
+
+/// Fault 9: nothing reaches PostgreSQL or comes from it, and nobody is told.
+pub(super) async fn blackhole(plan: Plan) -> Result<Figures> {
+    let length = plan.time(7_000, 30);
+    let scene = Scene::set(&plan, setup(), Mix::usual(&plan)).await?;
+    let proxy = scene.cluster.to_postgres()?;
+    let dials = proxy.dials();
+    let fault = scene.mark();
+    proxy.set(Manner::Hold);
+    scene.load.go_on(length).await;
+    let dials_meanwhile = proxy.dials() - dials;
+    proxy.set(Manner::Pass);
+    ensure!(
+        scene.vitals.saw(Probe::Ready, 503, fault.until_now()),
+        "no copy said that it is not ready"
+    );
+    let act = outage::end(scene, fault).await?;
+    ensure!(act.during.count(&Outcome::Shed) > 0, "nothing was refused");
+    let rounds = u64::from(u32::try_from(length.as_secs() / ATTEMPT.as_secs())?) + 1;
+    let most = COPIES as u64 * (CONNECTIONS + WRITERS + OTHERS) * rounds;
+    ensure!(
+        dials_meanwhile <= most,
+        "{dials_meanwhile} connections were tried, {most} at most are right"
+    );
+    Ok(act.figures.with("dialsMeanwhile", dials_meanwhile))
+}
+
+/// Fault 10: writes reach PostgreSQL and are committed, and the answer is lost on its way.
+pub(super) async fn lost_answers(plan: Plan) -> Result<Figures> {
+    let scene = Scene::set(&plan, setup(), Mix::writing(&plan)).await?;
+    let proxy = scene.cluster.to_postgres()?;
+    let fault = scene.mark();
+    let mut rng = plan.rng();
+    for _ in 0..plan.pick(4, 40) {
+        proxy.set(Manner::LoseAnswers);
+        let while_lost = rand::Rng::random_range(&mut rng, 50..600);
+        scene.load.go_on(Duration::from_millis(while_lost)).await;
+        // Those whose answers were lost are of no use any more.
+        proxy.cut();
+        proxy.set(Manner::Pass);
+        scene.load.go_on(Duration::from_millis(500)).await;
+    }
+    let lost = proxy.lost();
+    ensure!(lost > 0, "no answer was lost");
+    let act = outage::end(scene, fault).await?;
+    Ok(act.figures.with("bytesOfAnswersLost", lost))
+}
+
+/// Fault 11: each answer of PostgreSQL takes half a second.
+pub(super) async fn slow(plan: Plan) -> Result<Figures> {
+    let scene = Scene::set(&plan, setup(), Mix::usual(&plan)).await?;
+    let proxy = scene.cluster.to_postgres()?;
+    let fault = scene.mark();
+    proxy.set(Manner::Delay(Duration::from_millis(500)));
+    scene.load.go_on(plan.time(5_000, 60)).await;
+    proxy.set(Manner::Pass);
+    let healed = scene.mark();
+    let times = fault.until_now();
+    scene.vitals.ensure_alive(times)?;
+    let alive = scene.vitals.quantile(Probe::Live, 0.99, times);
+    ensure!(alive <= plan.limit(ALIVE), "/livez took {alive:?}");
+    let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
+    act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;
+    let p99 = act.during.quantile(&Outcome::Done, 0.99);
+    ensure!(p99 <= plan.limit(SLOW), "what was carried out took {p99:?}");
+    ensure!(act.during.done() > 0, "nothing was carried out");
+    Ok(act.figures.with_millis("livezP99Ms", alive))
+}

@@ -1,0 +1,253 @@
+//! What came of the requests of a load.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use crate::cluster::{Answer, Lost, Request};
+use crate::report::{Figures, millis};
+
+/// How many examples of wrong answers are told.
+const EXAMPLES: usize = 3;
+
+/// What a request was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It reads.
+    Read,
+    /// It writes.
+    Write,
+    /// It signs in or exchanges a refresh token.
+    SignIn,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was carried out.
+    Done,
+    /// It was refused with 503 and a time to come back.
+    Shed,
+    /// It was refused for coming too often.
+    Limited,
+    /// There was no connection.
+    NotSent,
+    /// The connection broke off, and nobody knows.
+    Broken,
+    /// No answer came in the client's time.
+    TimedOut,
+    /// The answer must not be, whatever is broken.
+    Wrong(String),
+}
+
+/// A request of a load.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    /// When it was sent, since the load began.
+    pub(super) at: Duration,
+    pub(super) took: Duration,
+    pub(super) kind: Kind,
+    pub(super) outcome: Outcome,
+}
+
+/// What came of the requests of a time.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    samples: Vec<Sample>,
+}
+
+impl Outcome {
+    pub(super) fn of(request: &Request, answer: &Result<Answer, Lost>) -> Self {
+        match answer {
+            Ok(answer) if answer.is_ok() => Self::Done,
+            Ok(answer) if answer.is_shed() => Self::Shed,
+            Ok(answer) if answer.status == 429 => Self::Limited,
+            Ok(answer) => Self::Wrong(format!("{request} answered {}", answer.told())),
+            Err(Lost::NotSent) => Self::NotSent,
+            Err(Lost::Broken) => Self::Broken,
+            Err(Lost::TimedOut) => Self::TimedOut,
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn of(samples: &[Sample], from: Duration, to: Duration) -> Self {
+        let within = |sample: &&Sample| sample.at >= from && sample.at < to;
+        Self {
+            samples: samples.iter().filter(within).cloned().collect(),
+        }
+    }
+
+    /// Those of one kind.
+    pub fn only(&self, kind: Kind) -> Self {
+        let samples = self.samples.iter().filter(|sample| sample.kind == kind);
+        Self {
+            samples: samples.cloned().collect(),
+        }
+    }
+
+    /// How many requests there were.
+    pub fn total(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// How many had this outcome.
+    pub fn count(&self, outcome: &Outcome) -> usize {
+        self.samples
+            .iter()
+            .filter(|sample| sample.outcome == *outcome)
+            .count()
+    }
+
+    /// How many were carried out.
+    pub fn done(&self) -> usize {
+        self.count(&Outcome::Done)
+    }
+
+    /// The share that was carried out, 0 to 1; 1 when nothing was asked.
+    pub fn availability(&self) -> f64 {
+        match u32::try_from(self.total()) {
+            Ok(0) | Err(_) => 1.0,
+            Ok(total) => f64::from(u32::try_from(self.done()).unwrap_or(total)) / f64::from(total),
+        }
+    }
+
+    /// The time within which this share of those with an outcome was answered.
+    pub fn quantile(&self, outcome: &Outcome, share: f64) -> Duration {
+        let of_outcome = self.samples.iter().filter(|sample| sample.outcome == *outcome);
+        quantile(of_outcome.map(|sample| sample.took).collect(), share)
+    }
+
+    /// The longest time that any request took.
+    pub fn longest(&self) -> Duration {
+        self.samples
+            .iter()
+            .map(|sample| sample.took)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// When the first request was sent that was carried out.
+    pub fn first_done(&self) -> Option<Duration> {
+        let done = self
+            .samples
+            .iter()
+            .filter(|sample| sample.outcome == Outcome::Done);
+        done.map(|sample| sample.at).min()
+    }
+
+    /// Fails when there is an answer that must not be, whatever is broken: above all a 500.
+    pub fn ensure_nothing_wrong(&self) -> Result<()> {
+        let wrong = self.samples.iter().filter_map(|sample| match &sample.outcome {
+            Outcome::Wrong(what) => Some(what),
+            _ => None,
+        });
+        let wrong: Vec<&String> = wrong.collect();
+        ensure!(
+            wrong.is_empty(),
+            "{} answers are wrong: {:?}",
+            wrong.len(),
+            &wrong[..wrong.len().min(EXAMPLES)]
+        );
+        Ok(())
+    }
+
+    /// Fails when a request had another outcome than these.
+    pub fn ensure_only(&self, allowed: &[Outcome]) -> Result<()> {
+        self.ensure_nothing_wrong()?;
+        let others = self
+            .samples
+            .iter()
+            .filter(|sample| !allowed.contains(&sample.outcome));
+        let others: Vec<&Sample> = others.collect();
+        ensure!(
+            others.is_empty(),
+            "{} of {} requests came to something else: {:?}",
+            others.len(),
+            self.total(),
+            &others[..others.len().min(EXAMPLES)]
+        );
+        Ok(())
+    }
+
+    /// The figures under this name.
+    pub fn figures(&self, name: &str) -> Figures {
+        let quantile = |share| millis(self.quantile(&Outcome::Done, share));
+        let mut told = json!({
+            "requests": self.total(),
+            "done": self.done(),
+            "p50Ms": quantile(0.5),
+            "p95Ms": quantile(0.95),
+            "p99Ms": quantile(0.99),
+            "longestMs": millis(self.longest()),
+        });
+        let others = [
+            ("shed", Outcome::Shed),
+            ("limited", Outcome::Limited),
+            ("notSent", Outcome::NotSent),
+            ("broken", Outcome::Broken),
+            ("timedOut", Outcome::TimedOut),
+        ];
+        for (name, outcome) in others {
+            if self.count(&outcome) > 0 {
+                told[name] = self.count(&outcome).into();
+            }
+        }
+        Figures::default().with(name, told)
+    }
+}
+
+/// The time within which this share of all lies; zero when there is none.
+pub(super) fn quantile(mut times: Vec<Duration>, share: f64) -> Duration {
+    times.sort_unstable();
+    let last = u32::try_from(times.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a place in the list is a place in it"
+    )]
+    let place = (f64::from(last) * share).ceil() as usize;
+    times.get(place).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(at: u64, took: u64, outcome: Outcome) -> Sample {
+        Sample {
+            at: Duration::from_millis(at),
+            took: Duration::from_millis(took),
+            kind: Kind::Read,
+            outcome,
+        }
+    }
+
+    #[test]
+    fn a_time_is_cut_out_and_counted() {
+        let samples = [
+            sample(0, 5, Outcome::Done),
+            sample(10, 30, Outcome::Done),
+            sample(11, 10, Outcome::Done),
+            sample(12, 1, Outcome::Shed),
+            sample(20, 5, Outcome::Done),
+        ];
+        let tally = Tally::of(&samples, Duration::from_millis(10), Duration::from_millis(20));
+        assert_eq!((tally.total(), tally.done()), (3, 2));
+        assert_eq!(tally.quantile(&Outcome::Done, 0.5), Duration::from_millis(30));
+        assert_eq!(tally.quantile(&Outcome::Done, 0.0), Duration::from_millis(10));
+        assert_eq!(tally.first_done(), Some(Duration::from_millis(10)));
+        assert!((tally.availability() - 2.0 / 3.0).abs() < 1e-9);
+        assert!(tally.ensure_only(&[Outcome::Done]).is_err());
+        assert!(tally.ensure_only(&[Outcome::Done, Outcome::Shed]).is_ok());
+        assert_eq!(tally.only(Kind::Write).total(), 0);
+    }
+
+    #[test]
+    fn an_answer_that_must_not_be_is_told() {
+        let samples = [sample(0, 1, Outcome::Wrong("GET /x answered 500".to_owned()))];
+        let error = Tally::of(&samples, Duration::ZERO, Duration::MAX).ensure_nothing_wrong();
+        assert!(error.unwrap_err().to_string().contains("answered 500"));
+    }
+}
