@@ -23,10 +23,10 @@ macro_rules! event_columns {
          e.study_count, e.correct_count, e.confidence, e.raised_study_count, e.review_id"
     };
 }
-pub(super) use event_columns;
+pub(crate) use event_columns;
 
 /// The types of the columns.
-pub(super) type Columns = (
+pub(crate) type Columns = (
     SqlUuid,
     Text,
     Timestamptz,
@@ -44,7 +44,7 @@ pub(super) type Columns = (
 );
 
 #[derive(Queryable)]
-pub(super) struct EventRow {
+pub(crate) struct EventRow {
     id: Uuid,
     word_id: String,
     at: Timestamp,
@@ -159,7 +159,7 @@ impl TryFrom<ReviewRow> for LoggedReview {
 
 columns! {
     /// Events to be appended; those that take a review back are to mark it as well.
-    pub(super) struct NewEvents {
+    pub(crate) struct NewEvents {
         user_id: Uuid => SqlUuid,
         id: Uuid => SqlUuid,
         word_id: &'a str => Text,
@@ -240,7 +240,7 @@ fn particulars(kind: &EventKind) -> (i16, Particulars) {
 
 impl<'a> NewEvents<'a> {
     /// Adds an event of a learner's log at this place, written at this time.
-    pub(super) fn push(&mut self, user: UserId, position: u64, event: &'a Event, now: Timestamp) {
+    pub(crate) fn push(&mut self, user: UserId, position: u64, event: &'a Event, now: Timestamp) {
         let (kind, particulars) = particulars(&event.kind);
         self.user_id.push(user.0);
         self.id.push(event.id.0);

@@ -2,8 +2,8 @@
 
 mod columns;
 mod committer;
-mod event;
-mod row;
+pub(crate) mod event;
+pub(crate) mod row;
 mod store;
 
 pub use committer::WriteStats;

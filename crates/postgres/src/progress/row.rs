@@ -18,10 +18,10 @@ macro_rules! progress_columns {
          p.updated_at"
     };
 }
-pub(super) use progress_columns;
+pub(crate) use progress_columns;
 
 /// The types of the columns.
-pub(super) type Columns = (
+pub(crate) type Columns = (
     Text,
     SqlUuid,
     Integer,
@@ -42,7 +42,7 @@ pub(super) type Columns = (
 );
 
 #[derive(Queryable)]
-pub(super) struct Row {
+pub(crate) struct Row {
     word_id: String,
     id: Uuid,
     fold_version: i32,
@@ -116,7 +116,7 @@ fn memory(row: &Row, of: &RowOf<'_>, stability: f64) -> Result<Memory, CorruptRo
 
 columns! {
     /// Rows to be written, whether they are there or not.
-    pub(super) struct NewRows {
+    pub(crate) struct NewRows {
         user_id: Uuid => SqlUuid,
         word_id: &'a str => Text,
         id: Uuid => SqlUuid,
@@ -140,7 +140,7 @@ columns! {
 
 impl<'a> NewRows<'a> {
     /// Adds a learner's row.
-    pub(super) fn push(&mut self, user: UserId, row: &'a ProgressRow) {
+    pub(crate) fn push(&mut self, user: UserId, row: &'a ProgressRow) {
         let ProgressRow {
             id,
             word_id,
