@@ -1,0 +1,165 @@
+//! How a breaker opens, rests and closes.
+
+use std::io;
+use std::sync::Arc;
+
+use parlance_contract::fakes::TestElapsed;
+
+use super::*;
+
+const CONFIG: BreakerConfig = BreakerConfig::new("test");
+
+fn breaker() -> (Breaker, Arc<TestElapsed>) {
+    let time = Arc::new(TestElapsed::default());
+    let told = Arc::clone(&time);
+    (
+        Breaker::with_clock(CONFIG, Arc::new(move || told.elapsed())),
+        time,
+    )
+}
+
+fn failure(kind: PortErrorKind) -> Result<(), PortError> {
+    Err(PortError::new("Cache", kind, io::Error::other("gone")))
+}
+
+fn note(breaker: &Breaker, result: &Result<(), PortError>) {
+    breaker.enter().expect("the call may be made").note(result);
+}
+
+fn fail(breaker: &Breaker, times: u32) {
+    for _ in 0..times {
+        note(breaker, &failure(PortErrorKind::Timeout));
+    }
+}
+
+/// Longer than any rest of this length is.
+fn rested(rest: Duration) -> Duration {
+    rest * 13 / 10
+}
+
+#[test]
+fn it_opens_after_so_many_failures_in_a_row() {
+    let (breaker, _) = breaker();
+    fail(&breaker, 2);
+    note(&breaker, &Ok(()));
+    fail(&breaker, 2);
+    assert_eq!(breaker.state(), CircuitState::Closed);
+    fail(&breaker, 1);
+    assert_eq!(breaker.state(), CircuitState::Open);
+    assert!(breaker.enter().is_none());
+}
+
+#[test]
+fn threat_63_while_half_open_one_call_is_tried() {
+    let (breaker, time) = breaker();
+    fail(&breaker, 3);
+    time.advance(CONFIG.rest * 7 / 10);
+    assert!(breaker.enter().is_none());
+    time.advance(CONFIG.rest);
+    let trial = breaker.enter().unwrap();
+    assert_eq!(breaker.state(), CircuitState::HalfOpen);
+    assert!((0..100).all(|_| breaker.enter().is_none()));
+    trial.note(&Ok(()));
+    assert_eq!(breaker.state(), CircuitState::Closed);
+    // Failures are counted anew.
+    fail(&breaker, 2);
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+#[test]
+fn a_trial_that_fails_makes_the_rest_longer_up_to_a_bound() {
+    let (breaker, time) = breaker();
+    fail(&breaker, 3);
+    let mut rest = CONFIG.rest;
+    for _ in 0..6 {
+        time.advance(rested(rest));
+        fail(&breaker, 1);
+        rest = (rest * 2).min(CONFIG.longest_rest);
+        time.advance(rest * 7 / 10);
+        assert!(breaker.enter().is_none());
+    }
+    time.advance(CONFIG.longest_rest * 6 / 10);
+    assert!(breaker.enter().is_some());
+}
+
+#[test]
+fn threat_63_what_fails_as_soon_as_it_worked_is_left_alone_for_longer() {
+    let (breaker, time) = breaker();
+    let mut changes = 0;
+    let mut before = breaker.state();
+    // A minute in which every call but those tried fails.
+    for _ in 0..600 {
+        time.advance(Duration::from_millis(100));
+        if let Some(permit) = breaker.enter() {
+            let is_trial = permit.is_trial;
+            permit.note(&if is_trial {
+                Ok(())
+            } else {
+                failure(PortErrorKind::Unavailable)
+            });
+        }
+        changes += u32::from(breaker.state() != before);
+        before = breaker.state();
+    }
+    assert!(changes <= 2 * 60 / 4, "{changes}");
+}
+
+#[test]
+fn a_trial_that_is_given_up_leaves_room_for_the_next() {
+    let (breaker, time) = breaker();
+    fail(&breaker, 3);
+    time.advance(rested(CONFIG.rest));
+    drop(breaker.enter().unwrap());
+    assert_eq!(breaker.state(), CircuitState::Open);
+    note(&breaker, &Ok(()));
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+#[test]
+fn calls_from_before_it_opened_change_nothing() {
+    let (breaker, time) = breaker();
+    let (early, late) = (breaker.enter().unwrap(), breaker.enter().unwrap());
+    fail(&breaker, 3);
+    early.note(&Ok(()));
+    assert_eq!(breaker.state(), CircuitState::Open);
+    time.advance(rested(CONFIG.rest));
+    let _trial = breaker.enter().unwrap();
+    late.note(&failure(PortErrorKind::Timeout));
+    assert_eq!(breaker.state(), CircuitState::HalfOpen);
+}
+
+#[test]
+fn an_answer_about_its_owner_is_no_failure() {
+    let (breaker, _) = breaker();
+    for _ in 0..10 {
+        note(&breaker, &failure(PortErrorKind::OwnerGone));
+    }
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+#[test]
+fn each_change_is_logged_once() {
+    let lines = crate::tests::lines_of(|| {
+        let (breaker, time) = breaker();
+        fail(&breaker, 3);
+        for _ in 0..5 {
+            time.advance(rested(CONFIG.longest_rest));
+            fail(&breaker, 1);
+            assert!(breaker.enter().is_none());
+        }
+        time.advance(rested(CONFIG.longest_rest));
+        note(&breaker, &Ok(()));
+        note(&breaker, &Ok(()));
+    });
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("WARN") && lines[0].contains("left alone") && lines[0].contains("gone"));
+    assert!(lines[1].contains("INFO") && lines[1].contains("works again"));
+}
+
+#[test]
+fn threat_74_the_time_of_a_breaker_is_monotonic() {
+    // `Instant` cannot be set, unlike the wall clock; nothing else tells a breaker the time.
+    let breaker = Breaker::new(CONFIG);
+    let instants: Vec<_> = (0..1_000).map(|_| (breaker.elapsed)()).collect();
+    assert!(instants.is_sorted() && instants[0] < Duration::from_mins(1));
+}
