@@ -9,10 +9,16 @@ use tempfile::TempDir;
 
 /// Waits for the end of its input, which comes with the end of the process that holds the other end, however that
 /// process ends. (A death signal of the kernel would come with the end of the *thread* that started the server, and a
-/// test is a thread.)
+/// test is a thread.) A server is asked first, for PostgreSQL has shared memory to give back.
 const GUARDIAN: &str = r#"
 while read -r _; do :; done
-[ -s "$1/pid" ] && kill -KILL "$(cat "$1/pid")"
+if [ -s "$1/pid" ]; then
+    pid=$(cat "$1/pid")
+    kill -INT "$pid"
+    tries=0
+    while kill -0 "$pid" && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+    kill -KILL "$pid"
+fi
 rm -rf "$1" || { sleep 1; rm -rf "$1"; }
 "#;
 

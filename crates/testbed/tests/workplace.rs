@@ -33,7 +33,7 @@ fn servers_and_data_of_a_process_that_dies_are_gone() {
     assert!(!status.success());
     let text = std::fs::read_to_string(report).unwrap();
     let [redis, postgres, data] = text.lines().collect::<Vec<_>>().try_into().unwrap();
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_mins(2);
     let listens = |port: &str| std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok();
     while listens(redis) || listens(postgres) || Path::new(data).exists() {
         assert!(Instant::now() < deadline, "something is left: {text}");

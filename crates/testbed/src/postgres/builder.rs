@@ -26,6 +26,8 @@ pub(super) const LOG: &str = "data/log/postgresql.log";
 const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", "127.0.0.1"),
     ("max_connections", "200"),
+    // In files of the data directory, which go with it, also when the processes are killed.
+    ("dynamic_shared_memory_type", "mmap"),
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
     // One file, whose name stays the same when the server starts again.

@@ -164,7 +164,9 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // A server that is stopped already needs no killing.
-        let _ = self.kill();
+        // In order if possible, for the processes give shared memory back. One that is stopped already needs neither.
+        if self.stop(StopMode::Immediate).is_err() {
+            let _ = self.kill();
+        }
     }
 }

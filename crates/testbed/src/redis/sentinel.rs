@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::Redis;
 use crate::wait;
@@ -26,9 +26,10 @@ impl Sentinel {
         let replica = Redis::builder()
             .line(format!("replicaof 127.0.0.1 {}", master.port()))
             .start()?;
+        // The replica says so sooner than its master, which then still holds back what it is to send.
         wait::until("a replica was to follow its master", SETTLED, || {
-            let role = replica.command(&["INFO", "replication"])?;
-            Ok(role.contains("master_link_status:up").then_some(()))
+            let role = master.command(&["INFO", "replication"])?;
+            Ok(role.contains("state=online").then_some(()))
         })?;
         let watcher = Redis::builder()
             .sentinel()
@@ -80,20 +81,43 @@ impl Sentinel {
     }
 
     /// Kills the master and waits until the other one has its role; gives back the new master.
+    ///
+    /// What the master kept when this was called, the new one keeps as well.
     pub fn fail_over(&self) -> Result<&Redis> {
         let old = self.master()?;
+        self.catch_up(old)?;
         old.kill()?;
-        let new = wait::until("a replica was to become the master", SETTLED, || {
+        wait::until("a replica was to become the master", SETTLED, || {
             let master = self.master()?;
             let promoted = master.port() != old.port()
                 && master
                     .command(&["INFO", "replication"])
                     .is_ok_and(|role| role.contains("role:master"));
             Ok(promoted.then_some(master))
-        })?;
-        if new.port() == old.port() {
-            bail!("the master is still the one that was killed");
-        }
-        Ok(new)
+        })
     }
+
+    /// Waits until everything that the master has now is with the replica.
+    fn catch_up(&self, master: &Redis) -> Result<()> {
+        let written = offset(master, "master_repl_offset:")?;
+        for replica in self
+            .servers
+            .iter()
+            .filter(|server| server.port() != master.port())
+        {
+            wait::until("a replica was to catch up", SETTLED, || {
+                Ok((offset(replica, "slave_repl_offset:")? >= written).then_some(()))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// How much of the stream of changes a server has written or read, in bytes.
+fn offset(server: &Redis, field: &str) -> Result<u64> {
+    let info = server.command(&["INFO", "replication"])?;
+    let offset = info.lines().find_map(|line| line.strip_prefix(field));
+    Ok(offset
+        .context("a server tells nothing of its replication")?
+        .parse()?)
 }
