@@ -6,10 +6,12 @@ mod convert;
 mod database;
 mod progress;
 mod statement;
+mod transfer;
 mod words;
 
 pub use accounts::{PgAccounts, PgSessions};
 pub use config::PgConfig;
 pub use database::{MigrateError, OpenError, PgDatabase, Stats, TlsError, Unreachable, UrlError};
 pub use progress::{PgProgress, WriteStats};
+pub use transfer::PgTransfer;
 pub use words::PgWords;

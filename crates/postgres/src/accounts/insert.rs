@@ -1,4 +1,4 @@
-//! The statement that keeps a new account.
+//! The statement that keeps a new account with its sessions.
 
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use parlance_domain::accounts::{
@@ -13,7 +13,7 @@ use crate::statement::statement;
 
 statement!(
     #[expect(clippy::too_many_arguments, reason = "one for each column")]
-    pub(super) Insert(
+    pub(crate) Insert(
         id: Uuid => SqlUuid,
         email: &'a str => Text,
         email_key: &'a str => Text,
@@ -32,24 +32,27 @@ statement!(
         updated_at: Timestamp => Timestamptz,
         last_login_at: Option<Timestamp> => Nullable<Timestamptz>,
         revision: i64 => BigInt,
-        session_id: Uuid => SqlUuid,
-        counter: i64 => BigInt,
-        rotated_at: Timestamp => Timestamptz,
-        previous_rotated_at: Option<Timestamp> => Nullable<Timestamptz>,
-        session_created_at: Timestamp => Timestamptz,
-        expires_at: Timestamp => Timestamptz,
-        revoked_at: Option<Timestamp> => Nullable<Timestamptz>,
+        session_ids: Vec<Uuid> => Array<SqlUuid>,
+        counters: Vec<i64> => Array<BigInt>,
+        rotated_at: Vec<Timestamp> => Array<Timestamptz>,
+        previous_rotated_at: Vec<Option<Timestamp>> => Array<Nullable<Timestamptz>>,
+        sessions_created_at: Vec<Timestamp> => Array<Timestamptz>,
+        expires_at: Vec<Timestamp> => Array<Timestamptz>,
+        revoked_at: Vec<Option<Timestamp>> => Array<Nullable<Timestamptz>>,
     ) = "WITH account AS (INSERT INTO accounts (id, email, email_key, username, username_key, password_hash, \
             display_name, native_language, target_language, proficiency_level, time_zone, roles, is_premium, \
             email_verified, created_at, updated_at, last_login_at, revision) \
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id AS user_id), \
          head AS (INSERT INTO progress_heads (user_id, revision, position) SELECT user_id, 0, 0 FROM account) \
          INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
-            revoked_at) SELECT user_id, ?, ?, ?, ?, ?, ?, ? FROM account"
+            revoked_at) SELECT account.user_id, session.* FROM account CROSS JOIN unnest(?, ?, ?, ?, ?, ?, ?) AS session"
 );
 
-/// Keeps an account, the head of its progress and its first session.
-pub(super) fn insert<'a>(whole: &'a AccountWithPassword, session: &Session) -> Insert<'a> {
+/// Keeps an account, the head of its progress and its sessions.
+pub(crate) fn insert<'a>(whole: &'a AccountWithPassword, sessions: &[Session]) -> Insert<'a> {
+    fn column<T>(sessions: &[Session], of: impl Fn(&Session) -> T) -> Vec<T> {
+        sessions.iter().map(of).collect()
+    }
     let AccountWithPassword {
         account,
         password_hash,
@@ -73,12 +76,12 @@ pub(super) fn insert<'a>(whole: &'a AccountWithPassword, session: &Session) -> I
         account.updated_at,
         account.last_login_at,
         to_i64(account.revision),
-        session.id.0,
-        to_i64(session.counter),
-        session.rotated_at,
-        session.previous_rotated_at,
-        session.created_at,
-        session.expires_at,
-        session.revoked_at,
+        column(sessions, |session| session.id.0),
+        column(sessions, |session| to_i64(session.counter)),
+        column(sessions, |session| session.rotated_at),
+        column(sessions, |session| session.previous_rotated_at),
+        column(sessions, |session| session.created_at),
+        column(sessions, |session| session.expires_at),
+        column(sessions, |session| session.revoked_at),
     )
 }

@@ -1,7 +1,7 @@
 //! Accounts and their sessions.
 
-mod insert;
-mod row;
+pub(crate) mod insert;
+pub(crate) mod row;
 mod sessions;
 mod store;
 

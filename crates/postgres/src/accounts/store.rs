@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension};
+use diesel::result::OptionalExtension;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parlance_domain::accounts::{
@@ -103,11 +103,13 @@ impl AccountStore for PgAccounts {
         session: &Session,
     ) -> Result<(), InsertAccountError> {
         let send = |connection: Arc<AsyncPgConnection>| async move {
-            insert(account, session).execute(&mut &*connection).await
+            insert(account, std::slice::from_ref(session))
+                .execute(&mut &*connection)
+                .await
         };
         match self.database.run(Repeat::Safe, send).await {
             Ok(_) => Ok(()),
-            Err(error) if is_taken(&error) => self.refusal(&account.account, error).await,
+            Err(error) if error.is_taken() => self.refusal(&account.account, error).await,
             Err(error) => Err(error.into_port(PORT).into()),
         }
     }
@@ -163,13 +165,6 @@ impl AccountStore for PgAccounts {
         let replaced = self.database.run(Repeat::Safe, send).await;
         replaced.map(|_| ()).map_err(|error| error.into_port(PORT))
     }
-}
-
-fn is_taken(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Statement(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
-    )
 }
 
 fn account(

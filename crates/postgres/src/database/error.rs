@@ -171,6 +171,14 @@ impl StoreError {
         PortError::new(port, self.kind(), self)
     }
 
+    /// Whether a key is taken that may be there only once.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(
+            self,
+            Self::Statement(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
+        )
+    }
+
     /// What kind of failure of a port it is.
     pub(crate) fn kind(&self) -> PortErrorKind {
         match self {

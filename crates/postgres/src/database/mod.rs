@@ -19,6 +19,7 @@ use diesel::result::Error as DieselError;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use parlance_domain::health::Probe;
 use parlance_domain::port::PortError;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub(crate) use self::bulk::{Bulk, READS, WRITES};
@@ -51,6 +52,8 @@ pub struct PgDatabase {
     connector: Arc<Connector>,
     connections: Arc<Connections>,
     config: Arc<PgConfig>,
+    /// Whether it is closed; watched by those with connections of their own while they have any.
+    closing: Arc<watch::Sender<bool>>,
 }
 
 impl PgDatabase {
@@ -63,6 +66,7 @@ impl PgDatabase {
             connections: Arc::new(Connections::new(Arc::clone(&connector), &config)),
             connector,
             config: Arc::new(config),
+            closing: Arc::default(),
         };
         let Migrations { pending, unknown } = database.migrations().await?;
         if !unknown.is_empty() {
@@ -93,7 +97,10 @@ impl PgDatabase {
 
     /// Waits for what is under way and ends the connections; what is asked afterwards is refused as unavailable.
     pub async fn close(&self) {
+        self.closing.send_replace(true);
         self.connections.close().await;
+        // Those that do not come to an end are left to the process's.
+        let _ = timeout(self.patience(), self.closing.closed()).await;
     }
 
     /// Runs one statement on a connection that others use at the same time.
@@ -109,6 +116,16 @@ impl PgDatabase {
         F: Future<Output = Result<T, DieselError>> + Send,
     {
         self.connections.run(repeat, statement).await
+    }
+
+    /// Whether it is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// Tells when the database is closed, which waits until this is dropped.
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
     }
 
     /// A connection of one's own for transactions, not made yet.

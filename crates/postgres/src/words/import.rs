@@ -94,6 +94,13 @@ pub(super) async fn import(
     Ok(keep(connection, vocabulary).await?)
 }
 
+/// Keeps words without putting them on a list, within a transaction.
+pub(crate) async fn import_words(connection: &AsyncPgConnection, words: &[Word]) -> Result<(), StoreError> {
+    lock(connection).await?;
+    upsert(connection, words).await?;
+    Ok(())
+}
+
 /// Keeps the lists of a release and notes its digest, within a transaction; whether it was not there before.
 pub(super) async fn install(
     mut connection: &AsyncPgConnection,
@@ -129,11 +136,7 @@ async fn keep(
 ) -> Result<ImportSummary, DieselError> {
     let Vocabulary { list, words } = vocabulary;
     upsert_list(list, words.len()).execute(&mut connection).await?;
-    let mut added = 0;
-    for chunk in words.chunks(CHUNK) {
-        let (new,): (i64,) = upsert_words(chunk).get_result(&mut connection).await?;
-        added += u32::try_from(new).unwrap_or_default();
-    }
+    let added = upsert(connection, words).await?;
     EmptyList::new(list.id.as_str()).execute(&mut connection).await?;
     let ids = words.iter().map(|word| word.id.as_str()).collect();
     FillList::new(list.id.as_str(), ids)
@@ -144,6 +147,16 @@ async fn keep(
         added,
         updated: count - added,
     })
+}
+
+/// Keeps words; says how many were not there before.
+async fn upsert(mut connection: &AsyncPgConnection, words: &[Word]) -> Result<u32, DieselError> {
+    let mut added = 0;
+    for chunk in words.chunks(CHUNK) {
+        let (new,): (i64,) = upsert_words(chunk).get_result(&mut connection).await?;
+        added += u32::try_from(new).unwrap_or_default();
+    }
+    Ok(added)
 }
 
 fn upsert_list(list: &WordList, words: usize) -> UpsertList<'_> {

@@ -1,7 +1,7 @@
 //! Words and the lists that teach them.
 
-mod import;
-mod row;
+pub(crate) mod import;
+pub(crate) mod row;
 mod search;
 mod store;
 

@@ -14,10 +14,10 @@ macro_rules! word_columns {
                WHERE on_list.word_id = w.id ORDER BY list.position)"
     };
 }
-pub(super) use word_columns;
+pub(crate) use word_columns;
 
 /// The types of the columns of a word.
-pub(super) type WordColumns = (
+pub(crate) type WordColumns = (
     sql::Text,
     sql::Text,
     sql::Text,
@@ -30,7 +30,7 @@ pub(super) type WordColumns = (
 );
 
 #[derive(Queryable)]
-pub(super) struct WordRow {
+pub(crate) struct WordRow {
     id: String,
     language: String,
     term: String,

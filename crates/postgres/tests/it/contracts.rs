@@ -15,3 +15,7 @@ mod words {
 mod progress {
     parlance_contract::progress_store_contract!(crate::support::stores().await);
 }
+
+mod transfer {
+    parlance_contract::transfer_contract!(crate::support::installation().await);
+}

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parlance_contract::stores::Stores;
-use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgProgress, PgSessions, PgWords};
+use parlance_contract::transfer::Installation;
+use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgProgress, PgSessions, PgTransfer, PgWords};
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
 
@@ -61,6 +62,16 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(PgProgress::new(database.clone())),
         guard: Box::new(()),
+    }
+}
+
+/// An installation in a database of its own.
+pub(crate) async fn installation() -> Installation {
+    let Fresh { database, home } = fresh().await;
+    Installation {
+        stores: stores_of(&database),
+        transfer: Arc::new(PgTransfer::new(database.clone())),
+        guard: Box::new((database, home)),
     }
 }
 
