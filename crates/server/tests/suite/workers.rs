@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use parlance_contract::fakes::TestClock;
-use parlance_domain::accounts::{RotationTerms, SESSION_REVOKED, SessionStore};
+use parlance_domain::accounts::{RotationTerms, SESSION_REVOKED};
 use parlance_domain::ids::SessionId;
 use parlance_domain::time::Clock;
 use serde_json::Value;

@@ -13,6 +13,9 @@ use crate::workspace;
 /// How many clients it has.
 const CLIENTS: u32 = 32;
 
+/// What the store sets on the connections that write.
+const OPTIONS: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
+
 /// Runs scripts of `xtask/bench/pgbench`.
 pub(super) struct Pgbench<'a> {
     postgres: &'a Postgres,
@@ -46,7 +49,8 @@ impl<'a> Pgbench<'a> {
             .arg(format!("--client={CLIENTS}"))
             .arg(format!("--time={}", self.seconds))
             .arg(format!("--file={}", script.display()))
-            .arg(self.postgres.url("bench"));
+            .arg(self.postgres.url("bench"))
+            .env("PGOPTIONS", OPTIONS);
         let said = String::from_utf8_lossy(&process::output(&mut command)?).into_owned();
         read(&said).with_context(|| format!("cannot read what pgbench said:\n{said}"))
     }
