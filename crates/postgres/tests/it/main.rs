@@ -6,6 +6,7 @@ mod contracts;
 mod crowded;
 mod migrations;
 mod outages;
+mod progress;
 mod schema;
 mod sqlstates;
 mod support;

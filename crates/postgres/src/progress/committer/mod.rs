@@ -19,13 +19,17 @@ mod stats;
 mod write;
 mod writer;
 
+use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use futures_util::future::select;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::{AppendError, Submission};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -67,6 +71,9 @@ impl Committer {
 
     /// Appends in a group with others; goes on to its end, once it is begun, even if the caller goes away.
     pub(super) async fn append(&self, user: UserId, submission: &Submission) -> Answer {
+        if self.database.is_closed() {
+            return Err(refuse(StoreError::Closed));
+        }
         self.run().map_err(refuse)?;
         let deadline = Instant::now() + self.database.config().statement_timeout;
         let (reply, answer) = oneshot::channel();
@@ -122,8 +129,7 @@ fn refuse(error: StoreError) -> AppendError {
 
 /// Runs the writers until nothing will come any more.
 fn write_all(database: &PgDatabase, queue: &Arc<Queue>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(
@@ -133,20 +139,32 @@ fn write_all(database: &PgDatabase, queue: &Arc<Queue>) {
             return;
         }
     };
+    // Dropped at the end: the database is closed when nobody watches this any more.
+    let mut closing = database.closing();
     runtime.block_on(async {
-        let writer = || Writer::new(database.clone(), Arc::clone(queue)).run();
-        let mut writers = JoinSet::new();
-        for _ in 0..database.config().writers.max(1) {
+        let closed = async {
+            if closing.wait_for(|is_closed| *is_closed).await.is_ok() {
+                queue.close();
+            }
+            pending::<()>().await;
+        };
+        select(pin!(closed), pin!(keep_writing(database, queue))).await;
+    });
+}
+
+async fn keep_writing(database: &PgDatabase, queue: &Arc<Queue>) {
+    let writer = || Writer::new(database.clone(), Arc::clone(queue)).run();
+    let mut writers = JoinSet::new();
+    for _ in 0..database.config().writers.max(1) {
+        writers.spawn(writer());
+    }
+    while let Some(ended) = writers.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a writer panicked and is replaced"
+            );
             writers.spawn(writer());
         }
-        while let Some(ended) = writers.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a writer panicked and is replaced"
-                );
-                writers.spawn(writer());
-            }
-        }
-    });
+    }
 }

@@ -67,6 +67,9 @@ impl Queue {
     /// Puts a write in its learner's line, unless there is no room.
     pub(super) fn push(&self, entry: Entry) -> Result<(), StoreError> {
         let mut lines = self.lines.lock();
+        if lines.closed {
+            return Err(StoreError::Closed);
+        }
         if lines.waiting >= self.bound {
             drop(lines);
             self.counters.refused();
@@ -105,7 +108,7 @@ impl Queue {
             if !turns.is_empty() {
                 return turns;
             }
-            if self.lines.lock().closed {
+            if self.lines.lock().has_ended() {
                 // The others are told as well.
                 self.bell.notify_one();
                 return Vec::new();
@@ -157,17 +160,25 @@ impl Queue {
     /// Ends a learner's turn.
     fn finish(&self, user: UserId) {
         let mut lines = self.lines.lock();
-        if lines.of.get(&user).is_none_or(VecDeque::is_empty) {
+        if lines.of.get(&user).is_some_and(|line| !line.is_empty()) {
+            lines.ready.push_back(user);
+        } else {
             lines.of.remove(&user);
-            return;
         }
-        lines.ready.push_back(user);
+        let is_news = !lines.ready.is_empty() || lines.has_ended();
         drop(lines);
-        self.bell.notify_one();
+        if is_news {
+            self.bell.notify_one();
+        }
     }
 }
 
 impl Lines {
+    /// Whether nothing will come any more.
+    fn has_ended(&self) -> bool {
+        self.closed && self.of.is_empty()
+    }
+
     /// The first in a learner's line for which somebody waits and whose time is not over; without one, the line ends.
     fn next(
         &mut self,
