@@ -31,26 +31,28 @@ static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("take.
 /// Counts requests per key in Redis: one script, one round trip.
 pub struct RedisLimiter {
     link: RedisLink,
-    ahead: Arc<AtomicU64>,
+    time: Option<Arc<AtomicU64>>,
 }
 
 impl RedisLimiter {
     /// A limiter over a link.
     pub fn new(link: RedisLink) -> Self {
-        Self::ahead_of_time(link, Arc::default())
+        Self { link, time: None }
     }
 
-    /// A limiter for tests: its time is ahead of the server's by so many microseconds.
+    /// A limiter for tests: it goes by this time, in microseconds, and not by the server's.
     #[doc(hidden)]
-    pub fn ahead_of_time(link: RedisLink, microseconds: Arc<AtomicU64>) -> Self {
+    pub fn with_time(link: RedisLink, microseconds: Arc<AtomicU64>) -> Self {
         Self {
             link,
-            ahead: microseconds,
+            time: Some(microseconds),
         }
     }
 
     async fn ask(&self, key: &str, limit: &Limit, wanted: u32) -> Result<(u32, u32, u64), Failure> {
         let window = micros(limit.window);
+        let time = self.time.as_ref();
+        let time = time.map_or_else(String::new, |time| time.load(Ordering::Relaxed).to_string());
         let mut take = TAKE.prepare_invoke();
         // No limit's name holds a colon, so no two pairs make the same text.
         take.key(format!("{}limit:{}:{key}", self.link.prefix(), limit.name))
@@ -58,7 +60,7 @@ impl RedisLimiter {
             .arg(window)
             .arg(wanted)
             .arg(grain(limit.quota, window))
-            .arg(self.ahead.load(Ordering::Relaxed));
+            .arg(time);
         self.link
             .call(|mut wire| async move { take.invoke_async(&mut *wire).await })
             .await

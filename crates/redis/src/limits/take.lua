@@ -2,14 +2,18 @@
 --
 -- KEYS[1]  the log: a list of "time:count:total", oldest first. `count` were let through at `time` (microseconds);
 --          `total` is how many there had been in all by then, so that the sum over the log is a difference
--- ARGV     quota, window, wanted, grain, and what is added to the time; all but the first and third in microseconds
+-- ARGV     quota, window, wanted, grain, and the time to go by in the place of the server's, if it is not empty; all
+--          but the first and third in microseconds
 --
 -- Gives how many are granted, how many more would be, and how long it takes until the oldest leaves the window.
 local log = KEYS[1]
 local quota, window, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local grain = tonumber(ARGV[4])
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2] + ARGV[5]
+local now = tonumber(ARGV[5])
+if not now then
+  local clock = redis.call('TIME')
+  now = clock[1] * 1000000 + clock[2]
+end
 -- The clock may be set back by so much without anything being done about it.
 local slack = 1000000
 

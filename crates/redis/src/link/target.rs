@@ -10,8 +10,9 @@ use deadpool_redis::redis::io::tcp::TcpSettings;
 use deadpool_redis::redis::io::tcp::socket2::TcpKeepalive;
 use deadpool_redis::redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
-    PushInfo, PushKind, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
+    ProtocolVersion, PushInfo, PushKind, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates,
+    TlsMode,
 };
 use futures_util::future::select_ok;
 use rustls::pki_types::CertificateDer;
@@ -103,7 +104,7 @@ impl Target {
 /// The text of the library, which holds nothing of the settings.
 fn reason(error: &RedisError) -> &'static str {
     match error.kind() {
-        deadpool_redis::redis::ErrorKind::InvalidClientConfig => "the client cannot be set up so",
+        ErrorKind::InvalidClientConfig => "the client cannot be set up so",
         _ => "the certificates cannot be used",
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parlance_contract::limits::PassTime;
 use parlance_domain::limits::{Limit, RateLimiter};
 use parlance_redis::{RedisConfig, RedisLimiter, RedisLink};
 use parlance_testbed::Redis;
 
-use crate::support::{PATIENCE, limiter, link, patient_link_to, prefix};
+use crate::support::{PATIENCE, limiter, link, patient_link_to, prefix, until};
 
 const LIMIT: Limit = Limit::per_minute("login", 5);
 
@@ -48,23 +48,25 @@ fn numbers(mut seed: u64) -> impl FnMut(u64) -> u64 {
 }
 
 #[tokio::test]
-async fn every_window_is_exact() {
-    // Steps of ten seconds and a window of 65: the time that the test itself takes decides nothing.
+async fn every_window_is_exact_to_the_microsecond() {
+    // Of no round number; the window is longer than the test.
+    const UNIT: u64 = 1_234_567;
+    const WINDOW: u64 = 50 * UNIT;
     let limit = Limit {
         name: "exact",
         quota: 7,
-        window: Duration::from_secs(65),
+        window: Duration::from_micros(WINDOW),
     };
     let mut number = numbers(1);
     let (limiter, time) = limiter(link());
     let mut passed: Vec<(u64, u32)> = Vec::new();
     let mut now = 0;
-    for step in 0..300 {
-        let seconds = 10 * number(4);
-        now += seconds;
-        time.pass(Duration::from_secs(seconds)).await;
+    for step in 0..1_000 {
+        let micros = number(20) * UNIT;
+        now += micros;
+        time.pass(Duration::from_micros(micros)).await;
         let wanted = u32::try_from(number(5)).unwrap();
-        passed.retain(|(then, _)| then + 65 > now);
+        passed.retain(|(then, _)| then + WINDOW > now);
         let counted: u32 = passed.iter().map(|(_, count)| count).sum();
         let taken = limiter.take_up_to("key", &limit, wanted).await.unwrap();
         assert_eq!(taken.granted, wanted.min(limit.quota - counted), "step {step}");
@@ -74,36 +76,50 @@ async fn every_window_is_exact() {
             "step {step}"
         );
         passed.push((now, taken.granted));
-        if let Some((oldest, _)) = passed.iter().find(|(_, count)| *count > 0) {
-            let left = Duration::from_secs(oldest + 65 - now);
-            assert!(taken.reset_after <= left && taken.reset_after + Duration::from_secs(5) > left);
-        }
+        let oldest = passed.iter().find(|(_, count)| *count > 0);
+        let left = oldest.map_or(WINDOW, |(then, _)| then + WINDOW - now);
+        assert_eq!(taken.reset_after, Duration::from_micros(left), "step {step}");
     }
 }
 
 #[tokio::test]
+async fn the_time_is_that_of_the_server() {
+    let limit = Limit {
+        window: Duration::from_millis(200),
+        ..LIMIT
+    };
+    let limiter = RedisLimiter::new(link());
+    assert_eq!(granted(&limiter, &limit, 5).await, 5);
+    until("the window was to pass", async || {
+        granted(&limiter, &limit, 1).await == 1
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_large_quota_takes_little_room_and_is_never_exceeded() {
+    const WINDOW: u64 = 60_000;
     let redis = Redis::start().unwrap();
     let limit = Limit::per_minute("large", 1_000_000);
     let mut number = numbers(2);
     let (limiter, time) = limiter(patient_link_to(&redis.url()));
-    // Between these two instants so many were let through.
-    let mut passed: Vec<(Duration, Duration, u64)> = Vec::new();
-    let mut ahead = Duration::ZERO;
-    let begun = Instant::now();
+    let mut passed: Vec<(u64, u64)> = Vec::new();
+    let mut now = 0;
     for _ in 0..5_000 {
-        let step = Duration::from_millis(number(40));
-        ahead += step;
-        time.pass(step).await;
+        let millis = number(40);
+        now += millis;
+        time.pass(Duration::from_millis(millis)).await;
         let wanted = u32::try_from(number(1_000)).unwrap();
-        let before = ahead + begun.elapsed();
-        let count = granted(&limiter, &limit, wanted).await.into();
-        let now = ahead + begun.elapsed();
-        passed.push((before, now, count));
-        let window = passed.iter().rev();
-        let window = window.take_while(|(before, ..)| *before + limit.window > now);
-        let counted: u64 = window.map(|(.., count)| count).sum();
-        assert!(counted <= limit.quota.into());
+        passed.push((now, granted(&limiter, &limit, wanted).await.into()));
+        let within = |span: u64| {
+            let window = passed.iter().rev().take_while(move |(then, _)| then + span > now);
+            window.map(|(_, count)| count).sum::<u64>()
+        };
+        assert!(within(WINDOW) <= limit.quota.into());
+        // Nothing is counted for longer than a thousandth of the window besides.
+        let taken = limiter.take_up_to("key", &limit, 0).await.unwrap();
+        let longest = WINDOW + WINDOW / 1_000;
+        assert!(u64::from(taken.remaining) + within(longest) >= limit.quota.into());
     }
     let keys = redis.command(&["KEYS", "*limit:large:key"]).unwrap();
     let entries: u32 = redis.command(&["LLEN", &keys]).unwrap().parse().unwrap();
@@ -138,9 +154,10 @@ async fn what_nobody_asks_for_is_gone_after_the_window() {
 async fn threat_74_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_a_window() {
     let (limiter, time) = limiter(link());
     let hour = Duration::from_hours(1);
+    let before = time.0.load(Ordering::Relaxed);
     time.pass(hour).await;
     assert_eq!(granted(&limiter, &LIMIT, 4).await, 4);
-    time.0.store(0, Ordering::Relaxed);
+    time.0.store(before, Ordering::Relaxed);
     // What was counted still is.
     assert_eq!(granted(&limiter, &LIMIT, 10).await, 1);
     let refused = limiter.take("key", &LIMIT).await.unwrap();

@@ -48,12 +48,18 @@ pub(crate) fn link() -> RedisLink {
     patient_link_to(&parlance_testbed::redis_url())
 }
 
-/// By how much a limiter's time is ahead of its server's.
-#[derive(Default)]
-pub(crate) struct Ahead(pub(crate) Arc<AtomicU64>);
+/// The time that a limiter goes by, in microseconds.
+pub(crate) struct Moved(pub(crate) Arc<AtomicU64>);
+
+impl Default for Moved {
+    /// As many digits as the time has.
+    fn default() -> Self {
+        Self(Arc::new(AtomicU64::new(1_772_366_400_123_456)))
+    }
+}
 
 #[async_trait]
-impl PassTime for Ahead {
+impl PassTime for Moved {
     async fn pass(&self, by: Duration) {
         let micros = u64::try_from(by.as_micros()).unwrap();
         self.0.fetch_add(micros, Ordering::Relaxed);
@@ -61,10 +67,10 @@ impl PassTime for Ahead {
 }
 
 /// A limiter, and the time it goes by.
-pub(crate) fn limiter(link: RedisLink) -> (Arc<RedisLimiter>, Arc<Ahead>) {
-    let ahead = Ahead::default();
-    let limiter = RedisLimiter::ahead_of_time(link, Arc::clone(&ahead.0));
-    (Arc::new(limiter), Arc::new(ahead))
+pub(crate) fn limiter(link: RedisLink) -> (Arc<RedisLimiter>, Arc<Moved>) {
+    let time = Moved::default();
+    let limiter = RedisLimiter::with_time(link, Arc::clone(&time.0));
+    (Arc::new(limiter), Arc::new(time))
 }
 
 /// Waits until something is so.

@@ -358,6 +358,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn no_window_holds_more_than_the_quota_and_one_lease_for_each_copy(steps in steps(3)) {
             let subject = installation(3);
