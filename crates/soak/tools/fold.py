@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "vendor"))
 # Named in annotations only, which are never evaluated.
 sys.modules.setdefault("typing_extensions", types.SimpleNamespace(Self=None))
 
-from fsrs import Card, Rating, Scheduler  # noqa: E402
+from fsrs import Card, Rating, Scheduler, State  # noqa: E402
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 DAY = 86_400_000
@@ -60,7 +60,7 @@ def round4(value):
 
 
 def is_close(one, two):
-    """The server computes in single precision; each step is rounded to the fourth decimal."""
+    """Whether two numbers are the same, but for the last place that is kept."""
     return abs(one - two) <= max(2e-4, 1e-4 * abs(two))
 
 
@@ -76,48 +76,84 @@ class Memory:
     """What a run of reviews leaves behind."""
 
     def __init__(self, reviews):
-        card, self.lapses, last = None, 0, None
-        for review in reviews:
-            rating = Rating(review["rating"])
-            if card is None:
-                card = Card(card_id=0, due=instant(review["at"]))
-            elif rating == Rating.Again:
-                self.lapses += 1
-            model = scheduler(review.get("retention", 0.9))
-            card, _ = model.review_card(card, rating, instant(review["at"]))
-            card.stability = round4(min(card.stability, STABILITY_MAX))
-            card.difficulty = round4(card.difficulty)
-            last = review
-        self.stability, self.difficulty = card.stability, card.difficulty
-        self.last = last["at"]
-        model = scheduler(last.get("retention", 0.9))
-        growth = last.get("retention", 0.9) ** (1 / model._DECAY) - 1
-        self.interval = self.stability / model._FACTOR * growth
+        self.reviews = reviews
+        self.last = reviews[-1]
+        self.lapses = sum(review["rating"] == 1 for review in reviews[1:])
+        self.stability, self.difficulty = self.run(exact=True)[0]
 
-    def confidence(self):
-        return min(1.0, 0.8 * self.stability / MATURE)
+    def run(self, exact):
+        """The corners of the region that stability and difficulty may lie in.
 
-    def is_due_at(self, due):
-        days, rest = divmod(due - self.last, DAY)
-        if rest != 0:
-            return False
-        interval = min(max(self.interval, 1), INTERVAL_MAX)
-        return abs(interval - days) <= 0.5 + max(2e-4, 1e-4 * interval)
+        The server computes in single precision and rounds at each step, so that a number beside the edge of
+        the fourth decimal falls to either side of it, and long histories widen the gap. Exactly computed,
+        the region is a point.
+        """
+        corners, before = [(None, None)], None
+        for review in self.reviews:
+            after = {step(review, before, *corner) for corner in corners}
+            blur = (0, 0) if exact else (5e-6, 2e-6)
+            corners = [
+                (round4(min(max(stability, 0.001), STABILITY_MAX)), round4(min(max(difficulty, 1), 10)))
+                for stability in ends({one for one, _ in after}, blur[0])
+                for difficulty in ends({two for _, two in after}, blur[1])
+            ]
+            before = review
+        return corners
 
     def matches(self, seen):
-        return (
-            seen is not None
-            and is_close(seen["stability"], self.stability)
-            and is_close(seen["difficulty"], self.difficulty)
-            and seen["last"] == self.last
-            and seen["lapses"] == self.lapses
+        if seen is None or seen["last"] != self.last["at"] or seen["lapses"] != self.lapses:
+            return False
+        if is_close(seen["stability"], self.stability) and is_close(seen["difficulty"], self.difficulty):
+            return True
+        corners = self.run(exact=False)
+        return lies_within(seen["stability"], [one for one, _ in corners]) and lies_within(
+            seen["difficulty"], [two for _, two in corners]
         )
 
     def __str__(self):
         return (
             f"stability {self.stability}, difficulty {self.difficulty}, lapses {self.lapses}, "
-            f"interval {self.interval:.4f} days from {self.last}"
+            f"last at {self.last['at']}"
         )
+
+
+def step(review, before, stability, difficulty):
+    """One review, by py-fsrs."""
+    at, card = instant(review["at"]), Card(card_id=0, due=EPOCH)
+    if before is not None:
+        card.state, card.step = State.Review, None
+        card.stability, card.difficulty = stability, difficulty
+        card.last_review = instant(before["at"])
+    card, _ = scheduler(retention_of(review)).review_card(card, Rating(review["rating"]), at)
+    return card.stability, card.difficulty
+
+
+def ends(values, blur):
+    """The least and the greatest of some values, a little apart."""
+    low, high = min(values), max(values)
+    return {low - blur * low, high + blur * high}
+
+
+def lies_within(value, values):
+    return min(values) - 2e-4 <= value <= max(values) + 2e-4
+
+
+def retention_of(review):
+    return review.get("retention", 0.9)
+
+
+def confidence_by(stability):
+    return min(1.0, 0.8 * stability / MATURE)
+
+
+def is_due_after(stability, review, due):
+    """Whether this is when a review leaves a word due; either day is right where the interval lies between two."""
+    days, rest = divmod(due - review["at"], DAY)
+    retention = retention_of(review)
+    model = scheduler(retention)
+    interval = stability / model._FACTOR * (retention ** (1 / model._DECAY) - 1)
+    interval = min(max(interval, 1), INTERVAL_MAX)
+    return rest == 0 and abs(interval - days) <= 0.5 + 1e-5 * interval
 
 
 class Word:
@@ -210,9 +246,10 @@ class Word:
                 if seen["confidence"] == last["confidence"] and fixed:
                     return True
             if memory is not None and (last is None or last["first"] <= final):
-                options.append(f"{memory.confidence()} by {memory}")
-                close = is_close(seen["confidence"], memory.confidence())
-                if close and memory.is_due_at(seen["next"]):
+                stability = seen["memory"]["stability"]
+                options.append(f"{confidence_by(stability)} by stability {stability}")
+                close = abs(seen["confidence"] - confidence_by(stability)) <= 1e-9
+                if close and is_due_after(stability, memory.last, seen["next"]):
                     return True
             if memory is None and last is None:
                 options.append("0 from the beginning")

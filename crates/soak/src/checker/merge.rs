@@ -15,15 +15,19 @@ const AHEAD: i64 = 5 * 60_000;
 /// The retention of learners who chose none.
 const RETENTION: f64 = 0.9;
 
-/// States that differ from their folds, and reads that differ from each other.
-pub(super) fn check(evidence: &Evidence) -> Result<Vec<Violation>> {
-    let mut found: Vec<Violation> = evidence.finals.iter().flat_map(diverging).collect();
-    let mismatches = disagreements(&cases(evidence))?;
-    found.extend(mismatches.into_iter().map(|mismatch| {
+/// States that differ from their folds.
+pub(super) fn check_folds(evidence: &Evidence) -> Result<Vec<Violation>> {
+    let mismatches = disagreements(&cases(evidence))?.into_iter();
+    let found = mismatches.map(|mismatch| {
         let what = format!("read {}, its log gives {:?}", mismatch.seen, mismatch.expected);
         Violation::new(Kind::Merge, mismatch.key, what)
-    }));
-    Ok(found)
+    });
+    Ok(found.collect())
+}
+
+/// Reads that differ from each other.
+pub(super) fn check_reads(evidence: &Evidence) -> Vec<Violation> {
+    evidence.finals.iter().flat_map(diverging).collect()
 }
 
 /// What the devices of a learner read differently.

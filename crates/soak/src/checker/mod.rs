@@ -27,7 +27,7 @@ use crate::history::Evidence;
 /// Fails only when the oracle cannot be asked.
 pub fn check(evidence: &Evidence) -> Result<Vec<Violation>> {
     let mut found = check_history(evidence);
-    found.extend(merge::check(evidence)?);
+    found.extend(merge::check_folds(evidence)?);
     Ok(found)
 }
 
@@ -36,6 +36,7 @@ pub fn check_history(evidence: &Evidence) -> Vec<Violation> {
     let writes = Writes::of(evidence);
     [
         set::check(evidence),
+        merge::check_reads(evidence),
         cursor::check(evidence, &writes),
         feed::check(evidence),
         revisions::check(evidence),

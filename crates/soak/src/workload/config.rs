@@ -70,11 +70,12 @@ impl Config {
         }
     }
 
-    /// A thousand learners with two devices each.
+    /// A thousand learners with two devices each, at a rate that one small machine bears.
     pub fn volume(seed: u64, bases: Vec<String>, requests: usize) -> Self {
         Self {
             users: 1000,
             devices: 2,
+            rate: Some(400.0),
             ..Self::small(seed, bases, requests)
         }
     }

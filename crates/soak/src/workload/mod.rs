@@ -11,7 +11,7 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -32,8 +32,10 @@ use crate::history::{Evidence, Outcome, Recorder, Setup, Timeline, UserFinal};
 
 /// Time zones without summer time, so that the checker needs no table: names and minutes from UTC.
 const ZONES: [(&str, i32); 3] = [("UTC", 0), ("Asia/Kathmandu", 345), ("America/Phoenix", -420)];
-/// How many learners are signed up, or read, at the same time.
+/// How many requests are under way at the same time before and after the load.
 const AT_ONCE: usize = 16;
+/// The most words that are read alone at the end, by all devices together.
+const READ_ALONE: u32 = 1_000;
 
 /// A learner's devices.
 type Learner = Vec<Player>;
@@ -172,26 +174,29 @@ async fn load(
 /// Has everything acknowledged, then reads what the server kept.
 async fn come_to_rest(config: &Config, wire: &Arc<Wire>, learners: &mut [Learner]) -> Result<Vec<UserFinal>> {
     let until = Instant::now() + config.settle;
-    try_join_all(
-        learners
-            .iter_mut()
-            .flatten()
-            .map(|player| settle::drain(player, until)),
-    )
-    .await?;
+    let drains = learners
+        .iter_mut()
+        .flatten()
+        .map(|player| settle::drain(player, until));
+    stream::iter(drains)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
     if wire.recorder().count_of(Outcome::Info) > 0 {
         sleep(config.quiet).await;
     }
-    try_join_all(
-        learners
-            .iter_mut()
-            .flatten()
-            .map(|player| settle::catch_up(player, until)),
-    )
-    .await?;
+    let looks = learners
+        .iter_mut()
+        .flatten()
+        .map(|player| settle::catch_up(player, until));
+    stream::iter(looks)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<()>()
+        .await?;
+    let alone = READ_ALONE / (config.users * config.devices).max(1);
     let reads = (0..).zip(learners).map(|(user, learner)| {
         let reading = Reading {
-            words: config.words,
+            words: config.words.min(alone),
             zone_minutes: zone_of(user).1,
             until,
         };

@@ -17,12 +17,11 @@ use crate::history::{
 
 /// The most entries of a page.
 const LIMIT: u32 = 1000;
-/// More words than this are read in lists only.
-const WORDS_READ_ALONE: u32 = 20;
 
 /// What is read of a learner at the end, and by when.
 #[derive(Clone, Copy)]
 pub(super) struct Reading {
+    /// How many words are read alone, besides the list.
     pub(super) words: u32,
     pub(super) zone_minutes: i32,
     pub(super) until: Instant,
@@ -50,10 +49,8 @@ pub(super) async fn read(players: &mut [Player], reading: Reading) -> Result<Use
     for player in &mut *players {
         let device = &mut player.device;
         lists.push(list(device, reading).await?);
-        if reading.words <= WORDS_READ_ALONE {
-            for number in 0..reading.words {
-                words.push(word(device, &word_of(device.user, number), reading).await?);
-            }
+        for number in 0..reading.words {
+            words.push(word(device, &word_of(device.user, number), reading).await?);
         }
     }
     let first = players.first_mut().context("a learner has no device")?;
