@@ -14,8 +14,10 @@ use crate::settings::{RedisSettings, Settings};
 
 /// The limit of everything, the only one that is not exact to the request when copies share it.
 pub(crate) const DEFAULT_LIMIT: &str = "default";
-/// The circuit between the requests and Redis, as `/health` names it.
-const REDIS: &str = "redis";
+/// The circuits between the requests and Redis, as `/health` names them. A Redis may refuse the one and do the other:
+/// one that only reads still carries announcements.
+const REDIS_LIMITS: &str = "redisLimits";
+const REDIS_ANNOUNCEMENTS: &str = "redisAnnouncements";
 /// How many keys the limiter in the process remembers.
 const LIMITER_KEYS: usize = 50_000;
 
@@ -51,18 +53,22 @@ impl Shared {
 
     fn through_redis(settings: &RedisSettings, local: Arc<dyn RateLimiter>) -> anyhow::Result<Self> {
         let link = RedisLink::new(config(settings)).context("REDIS_URL")?;
-        let breaker = Arc::new(Breaker::new(BreakerConfig::new(REDIS)));
+        let limits = Arc::new(Breaker::new(BreakerConfig::new(REDIS_LIMITS)));
+        let announcements = Arc::new(Breaker::new(BreakerConfig::new(REDIS_ANNOUNCEMENTS)));
         let limiter = FallbackLimiter::new(
             Arc::new(RedisLimiter::new(link.clone())),
             local,
-            Arc::clone(&breaker),
+            Arc::clone(&limits),
         );
-        let pubsub = GuardedPubSub::new(Arc::new(RedisPubSub::new(link.clone())), Arc::clone(&breaker));
+        let pubsub = GuardedPubSub::new(
+            Arc::new(RedisPubSub::new(link.clone())),
+            Arc::clone(&announcements),
+        );
         Ok(Self {
             limiter: Arc::new(LeasedLimiter::new(Arc::new(limiter), [DEFAULT_LIMIT])),
             pubsub: Arc::new(pubsub),
             probe: Some(Arc::new(link)),
-            circuits: vec![(REDIS, breaker)],
+            circuits: vec![(REDIS_LIMITS, limits), (REDIS_ANNOUNCEMENTS, announcements)],
         })
     }
 }

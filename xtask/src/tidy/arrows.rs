@@ -143,7 +143,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("dotenvy", &["parlance-server"]),
     ("jsonwebtoken", &["parlance-platform"]),
     ("libsqlite3-sys", &["parlance-sqlite"]),
-    ("rand", &["parlance-platform", "parlance-server"]),
+    ("rand", &["parlance-platform", "parlance-server", "parlance-soak"]),
     ("tracing-subscriber", &["parlance-server"]),
 ];
 

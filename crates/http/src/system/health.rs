@@ -132,21 +132,30 @@ struct Findings {
     database: bool,
     /// What copies share beside it; `None` where nothing is shared.
     shared: Option<bool>,
+    /// Whether all circuits are closed.
+    circuits: bool,
 }
 
 impl Findings {
     fn status(self) -> Status {
-        match (self.database, self.shared) {
-            (false, _) => Status::Down,
-            (true, Some(false)) => Status::Degraded,
-            (true, _) => Status::Ok,
+        match (self.database, self.shared, self.circuits) {
+            (false, ..) => Status::Down,
+            (true, Some(false), _) | (true, _, false) => Status::Degraded,
+            (true, ..) => Status::Ok,
         }
     }
 }
 
 async fn answer(state: &AppState) -> Result<Reply<Body>, ApiError> {
     let (database, shared) = tokio::join!(database_works(state), shared_works(state));
-    let findings = Findings { database, shared };
+    let circuits = state.services.circuits.iter();
+    let findings = Findings {
+        database,
+        shared,
+        circuits: circuits
+            .map(|(_, circuit)| circuit.state())
+            .all(|state| state == CircuitState::Closed),
+    };
     let status = if database {
         StatusCode::OK
     } else {
