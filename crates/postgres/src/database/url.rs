@@ -104,13 +104,12 @@ fn syntax(error: &tokio_postgres::Error) -> UrlError {
 
 fn tls_mode(mode: Option<&str>, roots: Option<&Roots>) -> Result<TlsMode, UrlError> {
     let mode = match (mode, roots) {
-        (None, Some(Roots::System)) => TlsMode::VerifyFull,
+        (None, Some(Roots::System)) | (Some("verify-full"), _) => TlsMode::VerifyFull,
         (None | Some("prefer"), _) => TlsMode::Prefer,
         (Some("disable"), _) => TlsMode::Disable,
         // libpq verifies whenever it is told by whom a certificate must be signed.
         (Some("require"), None) => TlsMode::Require,
         (Some("require" | "verify-ca"), _) => TlsMode::VerifyCa,
-        (Some("verify-full"), _) => TlsMode::VerifyFull,
         (Some(_), _) => return Err(UrlError::TlsMode),
     };
     // Without a file, only the host's name tells one customer of a public authority from another.

@@ -4,10 +4,12 @@
 
 mod contracts;
 mod crowded;
+mod isolation;
 mod migrations;
 mod outages;
 mod progress;
 mod schema;
 mod sqlstates;
+mod statements;
 mod support;
 mod tls;

@@ -33,6 +33,7 @@ pub(crate) async fn home() -> TestDatabase {
 
 /// Settings with which tests beside each other, on a busy machine, do not time out.
 pub(crate) fn config(url: &str) -> PgConfig {
+    crate::isolation::watch();
     PgConfig {
         wait: Duration::from_secs(30),
         statement_timeout: Duration::from_secs(30),

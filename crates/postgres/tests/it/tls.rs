@@ -1,7 +1,7 @@
 //! What a server must prove before it is told anything, as the URL says.
 
 use parlance_domain::health::Probe;
-use parlance_postgres::{OpenError, PgDatabase, TlsError};
+use parlance_postgres::{OpenError, PgConfig, PgDatabase, TlsError};
 use parlance_testbed::{Postgres, TlsFiles};
 use tokio::task::spawn_blocking;
 
@@ -36,10 +36,12 @@ fn with_root(options: &str, files: &TlsFiles) -> String {
 
 /// Whether what is said to the server is encrypted; or why nothing is said at all.
 async fn is_encrypted(server: &Postgres, url: &str) -> Result<bool, String> {
-    let mut config = config(url);
-    config.connections = 1;
-    config.application_name = "asked about".to_owned();
-    let opened = PgDatabase::open(config).await;
+    let opened = PgDatabase::open(PgConfig {
+        connections: 1,
+        application_name: "asked about".to_owned(),
+        ..config(url)
+    })
+    .await;
     let database = opened.map_err(|error| told(&error))?;
     database.check().await.unwrap();
     let query = "SELECT count(*) FILTER (WHERE ssl), count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \

@@ -1,0 +1,171 @@
+//! The rule that every statement on a learner's data names the learner, held over whatever any test here sends.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, Once, PoisonError};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+
+/// The tables of a learner's data, by the columns that name the learner.
+const TABLES: [(&str, &[&str]); 5] = [
+    ("accounts", &["id", "email_key", "username_key"]),
+    ("progress", &["user_id"]),
+    ("progress_events", &["user_id"]),
+    ("progress_heads", &["user_id"]),
+    ("sessions", &["user_id"]),
+];
+
+/// The statements that name no learner, by how they begin or what they say of themselves.
+const EXCEPTIONS: [&str; 6] = [
+    // A refresh token names its session, not its user.
+    "revoked_at FROM sessions WHERE id = $1",
+    "UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND",
+    // Every copy of the program refuses the sessions of all users that were ended.
+    "SELECT id, revoked_at FROM sessions WHERE revoked_at >= $1",
+    "DELETE FROM sessions WHERE (user_id, id) IN (SELECT user_id, id FROM sessions WHERE expires_at < $1",
+    // Whoever moves an installation moves all learners.
+    "SELECT id FROM accounts ORDER BY id LIMIT $1",
+    "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",
+];
+
+/// From now on, whoever sends a statement that breaks the rule panics.
+pub(crate) fn watch() {
+    static BEGIN: Once = Once::new();
+    BEGIN.call_once(|| set_default_instrumentation(watcher).unwrap());
+}
+
+fn watcher() -> Option<Box<dyn Instrumentation>> {
+    static KNOWN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    Some(Box::new(|event: InstrumentationEvent<'_>| {
+        let InstrumentationEvent::FinishQuery { query, .. } = event else {
+            return;
+        };
+        let sql = query.to_string();
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get_or_insert_default().insert(sql.clone())
+            && let Some(fault) = fault(&sql)
+        {
+            drop(known);
+            panic!("{fault}: {sql}");
+        }
+    }))
+}
+
+/// Whether a statement is on data of learners at all, and not one of the exceptions.
+pub(crate) fn is_on_a_learners_data(sql: &str) -> bool {
+    !is_exempt(sql) && !uses(&words(sql)).is_empty()
+}
+
+/// What is wrong with a statement, if something is.
+pub(crate) fn fault(sql: &str) -> Option<String> {
+    if is_exempt(sql) {
+        return None;
+    }
+    let words = words(sql);
+    let equations = words.windows(3).filter(|window| window[1] == "=");
+    let equations: Vec<_> = equations.map(|window| (window[0], window[2])).collect();
+    let mut nameless = uses(&words);
+    // Whoever is named for one table can name another, until nothing more comes of it.
+    while let Some(found) = nameless
+        .iter()
+        .position(|one| is_named(one, &nameless, &equations))
+    {
+        nameless.remove(found);
+    }
+    Some(format!("no learner is named for {}", nameless.first()?.table))
+}
+
+/// Migrations make the tables and fill them with nothing.
+fn is_exempt(sql: &str) -> bool {
+    let of_the_schema = ["CREATE ", "DROP ", "ALTER ", "-- "];
+    of_the_schema.iter().any(|start| sql.starts_with(start))
+        || EXCEPTIONS.iter().any(|part| sql.contains(part))
+}
+
+fn words(sql: &str) -> Vec<&str> {
+    sql.split(|sign: char| sign.is_whitespace() || "(),;".contains(sign))
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// A place in a statement where a table is read, changed or added to.
+struct Use<'a> {
+    table: &'a str,
+    /// The columns that name the learner.
+    columns: &'static [&'static str],
+    /// What they are qualified by; nothing, where the table has no other name in the statement.
+    alias: &'a str,
+    /// What rows are added with.
+    first_column: Option<&'a str>,
+}
+
+fn uses<'a>(words: &[&'a str]) -> Vec<Use<'a>> {
+    let entries = ["FROM", "JOIN", "UPDATE", "INTO"];
+    let at = |place: usize| words.get(place).copied().unwrap_or_default();
+    let is_alias = |word: &str| word.chars().all(|sign| sign.is_ascii_lowercase() || sign == '_');
+    let found = (1..words.len()).filter_map(|place| {
+        let (table, columns) = *TABLES.iter().find(|(table, _)| *table == words[place])?;
+        let entry = entries
+            .iter()
+            .find(|entry| at(place - 1).eq_ignore_ascii_case(entry))?;
+        let next = at(place + 1);
+        Some(Use {
+            table,
+            columns,
+            alias: if is_alias(next) { next } else { "" },
+            first_column: (*entry == "INTO").then_some(next),
+        })
+    });
+    found.collect()
+}
+
+/// Whether a learner is named by a parameter, or by something that is not itself without a name.
+fn is_named(one: &Use<'_>, nameless: &[Use<'_>], equations: &[(&str, &str)]) -> bool {
+    if let Some(column) = one.first_column {
+        return one.columns.contains(&column);
+    }
+    let is_own = |side: &str| match side.split_once('.') {
+        Some((alias, column)) => (alias == one.alias || alias == one.table) && one.columns.contains(&column),
+        None => one.alias.is_empty() && one.columns.contains(&side),
+    };
+    let is_given = |side: &str| match side.split_once('.') {
+        Some((alias, column)) => {
+            one.columns.contains(&column)
+                && !nameless
+                    .iter()
+                    .any(|other| [other.alias, other.table].contains(&alias))
+        }
+        None => side.starts_with('$'),
+    };
+    equations
+        .iter()
+        .any(|(left, right)| is_own(left) && is_given(right) || is_own(right) && is_given(left))
+}
+
+#[test]
+fn a_statement_that_names_no_learner_is_found() {
+    for sql in [
+        "SELECT * FROM progress p WHERE p.word_id = $1",
+        "SELECT * FROM progress p JOIN progress_heads h ON h.user_id = p.user_id WHERE p.word_id = $1 AND h.x = $2",
+        "SELECT * FROM progress_events",
+        "UPDATE progress_heads SET revision = $1",
+        "UPDATE sessions SET counter = $1 WHERE id = $2",
+        "DELETE FROM progress_events e WHERE e.id = $1",
+        "UPDATE accounts SET is_premium = $1",
+        "SELECT * FROM unnest($1) AS w (id) JOIN progress_events e ON e.id = w.id",
+        "WITH x AS (SELECT $1) SELECT * FROM x JOIN progress USING (word_id)",
+    ] {
+        assert!(fault(sql).is_some(), "{sql}");
+    }
+    for sql in [
+        "SELECT * FROM progress p WHERE p.user_id = $1 AND p.word_id = $2",
+        "SELECT count(*) FROM progress WHERE user_id = $1",
+        "SELECT * FROM unnest($1, $2) AS w (user_id, id) JOIN progress_events e ON e.user_id = w.user_id",
+        "INSERT INTO progress_heads (user_id, revision) SELECT user_id, 0 FROM account",
+        "UPDATE accounts SET is_premium = $1 WHERE id = $2",
+        "SELECT * FROM progress p JOIN progress_heads h ON h.user_id = p.user_id WHERE h.user_id = $1",
+        "SELECT * FROM words w WHERE w.id = $1",
+        "CREATE TABLE progress (user_id UUID)",
+    ] {
+        assert_eq!(fault(sql), None);
+    }
+}

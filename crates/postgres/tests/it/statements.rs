@@ -1,0 +1,336 @@
+//! What the stores send, read out of the server's own log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parlance_contract::stores::{Stores, account, at, list_id, session as new_session, terms, user, word_id};
+use parlance_contract::transfer::Installation;
+use parlance_domain::accounts::{Account, AccountWithPassword, Patch, ProfilePatch};
+use parlance_domain::ids::{EventId, ProgressId};
+use parlance_domain::progress::{Change, Changes, MergeItem, NewReview, NewSet, Rating, Submission};
+use parlance_domain::words::WordQuery;
+use parlance_postgres::{PgConfig, PgDatabase, PgTransfer};
+use parlance_testbed::Postgres;
+use tokio::task::spawn_blocking;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::isolation::{fault, is_on_a_learners_data};
+use crate::support::{config, eventually, session, stores_of};
+
+/// A statement as the server got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Logged {
+    /// Whose process it was.
+    process: String,
+    /// `parse`, `bind` or `execute`; `statement` for one that came as text, `failure` for one that was refused.
+    step: String,
+    sql: String,
+    /// What it was given.
+    parameters: String,
+}
+
+/// A server that logs all that it gets, and what is sent to it.
+struct Scene {
+    server: Arc<Postgres>,
+    installation: Installation,
+    marker: Client,
+}
+
+async fn scene() -> Scene {
+    let start = || {
+        Postgres::builder()
+            .setting("log_min_duration_statement", "0")
+            .start()
+    };
+    let server = spawn_blocking(start).await.unwrap().unwrap();
+    let url = server.url("postgres");
+    // One connection for each kind of work, so that the second of anything meets a statement that is known.
+    let config = PgConfig {
+        connections: 1,
+        writers: 1,
+        ..config(&url)
+    };
+    let database = PgDatabase::open(config).await.unwrap();
+    Scene {
+        server: Arc::new(server),
+        installation: Installation {
+            stores: stores_of(&database),
+            transfer: Arc::new(PgTransfer::new(database.clone())),
+            guard: Box::new(database),
+        },
+        marker: session(&url).await,
+    }
+}
+
+impl Scene {
+    /// What the stores sent since the last mark of this name.
+    async fn since(&self, mark: &str) -> Vec<Logged> {
+        let until = format!("{mark} is over");
+        self.mark(&until).await;
+        let log = self.server.log().unwrap();
+        let begun = log.find(&format!("SELECT '{mark}'")).unwrap();
+        let over = log.find(&format!("SELECT '{until}'")).unwrap();
+        read(&log[begun..over])
+    }
+
+    /// Leaves a mark in the log and waits for it to get there.
+    async fn mark(&self, mark: &str) {
+        let text = format!("SELECT '{mark}'");
+        self.marker.batch_execute(&text).await.unwrap();
+        eventually("the mark was to be in the log", async || {
+            self.server.log().unwrap().contains(&text).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Reads the log; each entry begins with the time, what belongs to it is on lines of its own.
+fn read(log: &str) -> Vec<Logged> {
+    let mut statements: Vec<Logged> = Vec::new();
+    for line in log.lines() {
+        let Some((head, rest)) = line.split_once(" parlance: ") else {
+            continue;
+        };
+        let process = head.split(['[', ']']).nth(1).unwrap();
+        let mut add = |step: &str, sql: &str| {
+            statements.push(Logged {
+                process: process.to_owned(),
+                step: step.to_owned(),
+                sql: sql.to_owned(),
+                parameters: String::new(),
+            });
+        };
+        if let Some((_, done)) = rest.split_once(" ms  ") {
+            let (step, sql) = done.split_once(": ").unwrap();
+            add(step.split(' ').next().unwrap(), sql);
+        } else if let Some(sql) = rest.strip_prefix("STATEMENT:  ") {
+            add("failure", sql);
+        } else if let Some(parameters) = rest.to_ascii_lowercase().strip_prefix("detail:  parameters: ") {
+            parameters.clone_into(&mut statements.last_mut().unwrap().parameters);
+        }
+    }
+    statements
+}
+
+/// The learner who does all this.
+const ANN: u128 = 1;
+
+/// Calls every method of the stores that requests call; each round does the same again with other events.
+async fn use_all(stores: &Stores, round: u128) {
+    use_accounts(stores, round).await;
+    use_sessions(stores, round).await;
+    use_words(stores).await;
+    append_to_log(stores, 1_000 * round).await;
+    read_progress(stores).await;
+}
+
+async fn use_accounts(stores: &Stores, round: u128) {
+    let accounts = &stores.accounts;
+    let ann = accounts.by_id(user(ANN)).await.unwrap().unwrap();
+    let found = accounts.by_email(&ann.email).await.unwrap().unwrap();
+    accounts.by_username(&"ann".parse().unwrap()).await.unwrap();
+    let patch = ProfilePatch {
+        display_name: Patch::Set(format!("Ann the {round}th").parse().unwrap()),
+        ..ProfilePatch::default()
+    };
+    accounts
+        .save(&ann.patched(patch, at(60)), ann.revision)
+        .await
+        .unwrap();
+    let hash = &found.password_hash;
+    accounts.replace_password_hash(ann.id, hash, hash).await.unwrap();
+    let taken = account(ANN, "ann@example.com", Some("ann"));
+    let taken = AccountWithPassword {
+        account: Account {
+            email: "bob@example.com".parse().unwrap(),
+            ..taken.account
+        },
+        ..taken
+    };
+    let refused = accounts.insert(&taken, &new_session(round, ann.id, 0)).await;
+    assert!(refused.is_err());
+}
+
+async fn use_sessions(stores: &Stores, round: u128) {
+    let sessions = &stores.sessions;
+    let session = new_session(100 + round, user(ANN), 5);
+    sessions.insert(&session).await.unwrap();
+    sessions.rotate(session.id, 0, terms(60)).await.unwrap();
+    sessions.rotate(session.id, 0, terms(61)).await.unwrap();
+    assert!(sessions.revoke(session.id, at(62)).await.unwrap());
+    sessions.revoked_since(at(0)).await.unwrap();
+    sessions.purge_expired(at(0), 10).await.unwrap();
+}
+
+async fn use_words(stores: &Stores) {
+    let words = &stores.words;
+    words.lists().await.unwrap();
+    words.list(&list_id("lesson")).await.unwrap();
+    words.words_of(&list_id("lesson"), None, Some(2)).await.unwrap();
+    words.words(&[word_id("w1"), word_id("w2")]).await.unwrap();
+    words.release().await.unwrap();
+    let query = WordQuery {
+        text: "w".to_owned(),
+        language: None,
+    };
+    words.search(&query, None, 10).await.unwrap();
+}
+
+/// The change of this number to a word.
+fn change<T>(number: u128, word: &str, what: T) -> Change<T> {
+    Change {
+        word_id: word_id(word),
+        event_id: EventId(Uuid::from_u128(number)),
+        progress_id: ProgressId(Uuid::from_u128(number << 32)),
+        what,
+    }
+}
+
+fn review(number: u128, word: &str, seconds: i64) -> Change<NewReview> {
+    let what = NewReview {
+        rating: Rating::Good,
+        at: at(seconds),
+        clamped: false,
+        duration_ms: None,
+        device_id: None,
+    };
+    change(number, word, what)
+}
+
+async fn append_to_log(stores: &Stores, first: u128) {
+    let later = i64::try_from(first).unwrap() * 1_000;
+    let set = NewSet {
+        confidence: Some(0.25),
+        ..NewSet::default()
+    };
+    let item = MergeItem {
+        study_count: Some(90 + u32::try_from(first).unwrap()),
+        ..MergeItem::default()
+    };
+    for changes in [
+        Changes::Reviews(vec![
+            review(first + 1, "w1", later + 10),
+            review(first + 2, "w2", later + 20),
+        ]),
+        Changes::Reviews(vec![review(first + 3, "w1", later + 30)]),
+        // Late, so that the log of the word is read.
+        Changes::Reviews(vec![
+            review(first + 4, "w1", later + 5),
+            review(first + 4, "w1", later + 5),
+        ]),
+        Changes::Sets(vec![change(first + 5, "w3", set)]),
+        Changes::Merge(vec![change(first + 6, "w2", item)]),
+        Changes::Forget(change(first + 7, "w3", ())),
+        Changes::Undo {
+            review: EventId(Uuid::from_u128(first + 2)),
+            event_id: EventId(Uuid::from_u128(first + 8)),
+        },
+    ] {
+        let submission = Submission {
+            changes,
+            now: at(later + 100),
+            dry_run: false,
+        };
+        stores.progress.append(user(ANN), &submission).await.unwrap();
+    }
+}
+
+async fn read_progress(stores: &Stores) {
+    let (progress, ann, list) = (&stores.progress, user(ANN), list_id("lesson"));
+    let word = word_id("w1");
+    progress.by_word(ann, &word).await.unwrap().unwrap();
+    progress.list(ann, None, Some(10)).await.unwrap();
+    progress.list(ann, Some(3), Some(10)).await.unwrap();
+    progress.changes(ann, 0, 10).await.unwrap();
+    for list in [None, Some(&list)] {
+        progress.due(ann, at(1_000_000), list, Some(10)).await.unwrap();
+    }
+    progress.unseen(ann, &list, 10).await.unwrap();
+    progress.totals(ann, at(0)).await.unwrap();
+    progress.list_summary(ann, &list).await.unwrap();
+    progress.activity(ann, at(-86_400), at(86_400)).await.unwrap();
+    for word in [None, Some(&word)] {
+        progress.reviews(ann, word, 0, 10).await.unwrap();
+    }
+}
+
+/// Ann, somebody else, and a list of words.
+async fn prepare(stores: &Stores) {
+    let ann = account(ANN, "ann@example.com", Some("ann"));
+    let first = new_session(ANN, ann.account.id, 0);
+    stores.accounts.insert(&ann, &first).await.unwrap();
+    stores.learner(2).await;
+    stores.list_of("lesson", &["w1", "w2", "w3", "w4"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_statement_on_user_data_names_the_user() {
+    let scene = scene().await;
+    let (stores, transfer) = (&scene.installation.stores, &scene.installation.transfer);
+    scene.mark("the use of everything").await;
+    prepare(stores).await;
+    use_all(stores, 0).await;
+    let mut record = transfer.export(user(ANN)).await.unwrap().unwrap();
+    assert!(!transfer.import(&record).await.unwrap());
+    record.account.account.id = user(3);
+    record.account.account.email = "carol@example.com".parse().unwrap();
+    record.account.account.username = None;
+    for (number, session) in (900..).zip(&mut record.sessions) {
+        *session = new_session(number, user(3), 0);
+    }
+    assert!(transfer.import(&record).await.unwrap());
+    transfer.learners(None, 10).await.unwrap();
+    transfer.learners(Some(user(1)), 10).await.unwrap();
+    let sent = scene.since("the use of everything").await;
+
+    // By their ids, or by what they sign in with.
+    let names: Vec<String> = [1, 2, 3].map(|number| user(number).to_string()).into();
+    let names = [names, vec!["'ann@example.com'".to_owned(), "'ann'".to_owned()]].concat();
+    let on_learners: Vec<&Logged> = sent
+        .iter()
+        .filter(|sent| is_on_a_learners_data(&sent.sql))
+        .collect();
+    for sent in &on_learners {
+        assert_eq!(fault(&sent.sql), None, "{sent:?}");
+        let is_named = names.iter().any(|name| sent.parameters.contains(name));
+        assert!(is_named || sent.step != "execute", "{sent:?}");
+    }
+    let mut executed: Vec<&str> = on_learners.iter().map(|sent| &*sent.sql).collect();
+    executed.sort_unstable();
+    executed.dedup();
+    assert!(executed.len() > 25, "not everything was used: {executed:#?}");
+    for sent in &sent {
+        assert_eq!(fault(&sent.sql), None, "{sent:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn hot_statements_are_parsed_once() {
+    let scene = scene().await;
+    let stores = &scene.installation.stores;
+    prepare(stores).await;
+    scene.mark("the first time").await;
+    use_all(stores, 0).await;
+    let first = scene.since("the first time").await;
+    let mut parsed = BTreeMap::<(&str, &str), u32>::new();
+    for sent in first.iter().filter(|sent| sent.step == "parse") {
+        *parsed.entry((&sent.process, &sent.sql)).or_default() += 1;
+    }
+    assert!(parsed.len() > 25, "{parsed:#?}");
+    let twice: Vec<_> = parsed.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(twice.is_empty(), "{twice:#?}");
+    for round in 1..4 {
+        let mark = format!("time {round}");
+        scene.mark(&mark).await;
+        use_all(stores, round).await;
+        let again = scene.since(&mark).await;
+        let executed = again.iter().filter(|sent| sent.step == "execute").count();
+        assert!(executed > 25, "{again:#?}");
+        let others: Vec<&Logged> = again
+            .iter()
+            .filter(|sent| !["bind", "execute", "failure"].contains(&&*sent.step))
+            .collect();
+        assert!(others.is_empty(), "{others:#?}");
+    }
+}
