@@ -192,10 +192,14 @@ pub(super) async fn assert_all_is_quiet(scene: &Scene) {
     }
 }
 
-/// Holds back whoever would append to a log; what is there can be read.
+/// Holds back whoever is about to append to a log, in the middle of their statement.
 pub(super) async fn hold_events(session: &mut Client) -> Transaction<'_> {
+    let set_up = "CREATE OR REPLACE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+           PERFORM pg_advisory_xact_lock_shared(1); RETURN new; END $$; \
+         CREATE OR REPLACE TRIGGER wait BEFORE INSERT ON progress_events FOR EACH ROW EXECUTE FUNCTION wait()";
+    session.batch_execute(set_up).await.unwrap();
     let transaction = session.transaction().await.unwrap();
-    let lock = "LOCK TABLE progress_events IN EXCLUSIVE MODE";
+    let lock = "SELECT pg_advisory_xact_lock(1)";
     transaction.batch_execute(lock).await.unwrap();
     transaction
 }
