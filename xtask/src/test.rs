@@ -44,6 +44,21 @@ const TARGETS: [&str; 10] = [
     "--doc",
 ];
 
+/// Says which store the suite of the HTTP face runs over.
+const STORE: &str = "PARLANCE_TEST_STORE";
+/// What of the suite depends on the store; it runs over SQLite with everything else.
+const SUITE: [&str; 9] = [
+    "test",
+    "-p",
+    "parlance-server",
+    "--test",
+    "suite",
+    "--",
+    "api::",
+    "cancellation::",
+    "workers::",
+];
+
 /// What to hand on to `cargo test`.
 #[derive(clap::Args)]
 #[command(
@@ -67,6 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     run_command(&mut tell(cargo(tests(&arguments.rest))))?;
     if arguments.rest.is_empty() {
+        run_command(tell(cargo(SUITE)).env(STORE, "postgres"))?;
         run_command(&mut tell(cargo(["test", "--workspace", "--doc"])))?;
     }
     Ok(())

@@ -15,13 +15,7 @@ struct Version(u32, u32);
 
 /// The folder with `postgres` and `initdb`.
 pub(crate) fn postgres_programs() -> Result<PathBuf> {
-    let mut folders = search_path();
-    folders.extend(pg_config());
-    folders.extend(debian_versions());
-    folders.extend(matching("/opt/homebrew/opt", "postgresql"));
-    folders.extend(matching("/usr/local/opt", "postgresql"));
-    folders.extend(["/opt/homebrew/bin", "/usr/local/bin", "/usr/local/pgsql/bin"].map(PathBuf::from));
-    let found = folders.into_iter().find(|folder| {
+    let found = postgres_folders().into_iter().find(|folder| {
         folder.join("initdb").is_file() && version(&folder.join("postgres")) >= Some(OLDEST_POSTGRES)
     });
     found.context(
@@ -32,14 +26,22 @@ pub(crate) fn postgres_programs() -> Result<PathBuf> {
 
 /// A program that comes with PostgreSQL, such as `pgbench`.
 pub fn postgres_program(name: &str) -> Result<PathBuf> {
-    let program = postgres_programs()?.join(name);
-    if !program.is_file() {
-        bail!(
-            "{} is missing: install what belongs to PostgreSQL beside the server",
-            program.display()
-        );
-    }
-    Ok(program)
+    let programs = postgres_folders().into_iter().map(|folder| folder.join(name));
+    programs
+        .into_iter()
+        .find(|program| program.is_file())
+        .with_context(|| format!("{name} is missing: install what belongs to PostgreSQL beside the server"))
+}
+
+/// Where the programs of PostgreSQL may be, the likeliest first.
+fn postgres_folders() -> Vec<PathBuf> {
+    let mut folders = search_path();
+    folders.extend(pg_config());
+    folders.extend(debian_versions());
+    folders.extend(matching("/opt/homebrew/opt", "postgresql"));
+    folders.extend(matching("/usr/local/opt", "postgresql"));
+    folders.extend(["/opt/homebrew/bin", "/usr/local/bin", "/usr/local/pgsql/bin"].map(PathBuf::from));
+    folders
 }
 
 /// The program `redis-server`.
