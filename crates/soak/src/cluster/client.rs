@@ -100,9 +100,37 @@ impl Request {
         self
     }
 
+    /// The request as it goes over a connection of its own to this address.
+    pub fn bytes(&self, address: SocketAddr) -> Vec<u8> {
+        let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
+        let mut head = format!(
+            "{self} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let json = self.body.as_ref().map(|_| "application/json".to_owned());
+        let headers = [
+            ("authorization", bearer),
+            ("cookie", self.cookie.clone()),
+            ("x-forwarded-for", self.forwarded_for.clone()),
+            ("content-type", json),
+        ];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                head = head + name + ": " + &value + "\r\n";
+            }
+        }
+        format!("{head}\r\n{body}").into_bytes()
+    }
+
     /// As if through a proxy, for this address.
-    pub fn forwarded_for(mut self, address: &str) -> Self {
-        self.forwarded_for = Some(address.to_owned());
+    pub fn forwarded_for(self, address: &str) -> Self {
+        self.from_address(Some(address.to_owned()))
+    }
+
+    /// As if through a proxy, for this address, if there is one.
+    pub fn from_address(mut self, address: Option<String>) -> Self {
+        self.forwarded_for = address;
         self
     }
 }

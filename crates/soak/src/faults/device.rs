@@ -9,7 +9,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
-use super::load::Shared;
+use super::load::{Shared, address_of};
 use super::tally::{Kind, Outcome, Sample};
 use crate::cluster::{Answer, Request};
 use crate::volume::{Event, Kept, Learner, Ledger, Session, fix};
@@ -29,6 +29,8 @@ pub(super) struct Device {
     pub(super) ledger: Ledger,
     /// Sent, and not acknowledged.
     pub(super) pending: VecDeque<Vec<Event>>,
+    /// Reviews that were carried out although this device was told nothing, or something else, at first.
+    pub(super) came_through: usize,
     shared: Arc<Shared>,
     index: u32,
     session: Session,
@@ -50,6 +52,7 @@ impl Device {
             learner,
             ledger: Ledger::default(),
             pending: VecDeque::new(),
+            came_through: 0,
             shared,
             index,
             session,
@@ -93,7 +96,8 @@ impl Device {
     /// Reads what the server kept, with a session of its own: that of the device may be too old.
     pub(super) async fn read(&self) -> Result<Kept> {
         let client = &self.shared.targets[0];
-        let session = self.learner.sign_in(client).await?;
+        let address = address_of(self.shared.mix.own_addresses, &self.learner, self.index);
+        let session = self.learner.sign_in_from(client, address).await?;
         Kept::read(client, &session).await
     }
 
@@ -130,11 +134,14 @@ impl Device {
         let Some(batch) = self.pending.pop_front() else {
             return;
         };
-        let answer = self.ask(Kind::Write, Event::submission(&batch)).await;
-        if answer.is_some() {
-            self.ledger.acknowledge(&batch);
-        } else {
-            self.pending.push_front(batch);
+        match self.ask(Kind::Write, Event::submission(&batch)).await {
+            Some(answer) => {
+                // A device sends no review again that was acknowledged.
+                let duplicates = answer["duplicates"].as_u64().unwrap_or_default();
+                self.came_through += usize::try_from(duplicates).unwrap_or_default();
+                self.ledger.acknowledge(&batch);
+            }
+            None => self.pending.push_front(batch),
         }
     }
 
@@ -204,12 +211,8 @@ impl Device {
 
     /// Asks any of the servers, and again if that is allowed; what is read from the answer if it was carried out.
     async fn ask_with<T>(&mut self, kind: Kind, request: Request, read: impl Fn(&Answer) -> T) -> Option<T> {
-        let request = if self.shared.mix.own_addresses {
-            let learner = self.learner.number;
-            request.forwarded_for(&format!("10.1.{learner}.{}", self.index))
-        } else {
-            request
-        };
+        let address = address_of(self.shared.mix.own_addresses, &self.learner, self.index);
+        let request = request.from_address(address);
         let began = Instant::now();
         let mut left = self.shared.mix.retries;
         loop {

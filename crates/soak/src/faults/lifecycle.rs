@@ -70,7 +70,6 @@ pub(super) async fn kill_in_writes(plan: Plan) -> Result<Figures> {
         .figures
         .with("kills", plan.pick(3, 50))
         .with("committedUnderTheKill", whole)
-        .with("unacknowledgedAndThere", act.summary.unacknowledged)
         .with_millis("slowestStartMs", slowest))
 }
 
@@ -117,8 +116,14 @@ pub(super) async fn terminate_under_load(plan: Plan) -> Result<Figures> {
         same_processes: false,
     };
     let act = scene.end(fault, healed, recovery).await?;
-    // Whoever finds nobody listening has not begun.
-    act.during.ensure_only(&[Outcome::Done, Outcome::NotSent])?;
+    // Whoever finds nobody listening has not begun, nor has a connection that nobody took before the port was closed.
+    act.during
+        .ensure_only(&[Outcome::Done, Outcome::NotSent, Outcome::Broken])?;
+    let through = act.summary.came_through;
+    ensure!(
+        through == 0,
+        "{through} reviews were carried out whose devices were told nothing"
+    );
     Ok(act
         .figures
         .with("stops", rounds)

@@ -102,8 +102,8 @@ pub struct Summary {
     pub torn: usize,
     /// Reviews in acknowledged submissions, each counted once.
     pub acked: usize,
-    /// Reviews that were there although nobody had been told so when the load stopped.
-    pub unacknowledged: usize,
+    /// Reviews that were carried out although their device was told nothing, or something else, at first.
+    pub came_through: usize,
 }
 
 impl Load {
@@ -115,6 +115,7 @@ impl Load {
     /// Signs learners up and begins, on these servers at random.
     pub async fn begin(targets: &[SocketAddr], plan: &Plan, mix: Mix) -> Result<Self> {
         let first = Client::new(*targets.first().context("nobody to ask")?, mix.patience)?;
+        let own_addresses = mix.own_addresses;
         let (stop, stopped) = watch::channel(false);
         let mut rng = plan.rng();
         let tag = format!("load-{}", rand::rng().random_range(0..TAGS));
@@ -132,7 +133,11 @@ impl Load {
             for index in 0..shared.mix.devices {
                 let session = match index {
                     0 => session.clone(),
-                    _ => learner.sign_in(&first).await?,
+                    _ => {
+                        learner
+                            .sign_in_from(&first, address_of(own_addresses, &learner, index))
+                            .await?
+                    }
                 };
                 let own = StdRng::from_rng(&mut rng);
                 let device = Device::new(Arc::clone(&shared), learner.clone(), index, session, own);
@@ -158,18 +163,19 @@ impl Load {
         (from, self.now())
     }
 
-    /// What was seen from one time to another.
-    pub fn tally(&self, (from, to): (Duration, Duration)) -> Tally {
-        Tally::of(&self.shared.samples.lock(), from, to)
+    /// The requests that were sent within these times and have ended.
+    pub fn tally(&self, times: (Duration, Duration)) -> Tally {
+        Tally::sent(&self.shared.samples.lock(), times)
     }
 
     /// Stops, has everything acknowledged that was sent, and compares it with what is there.
     pub async fn finish(self) -> Result<Summary> {
         self.stop.send_replace(true);
         let mut devices = try_join_all(self.devices).await?;
-        let (torn, unacknowledged) = look_at_pending(&devices).await?;
+        let torn = torn(&devices).await?;
         let until = Instant::now() + SETTLED;
         try_join_all(devices.iter_mut().map(|device| device.settle(until))).await?;
+        let came_through = devices.iter().map(|device| device.came_through).sum();
         let (mut losses, mut acked) = (Losses::default(), 0);
         for learner in devices.chunks(self.shared.mix.devices as usize) {
             let mut ledger = Ledger::default();
@@ -186,34 +192,49 @@ impl Load {
             losses,
             torn,
             acked,
-            unacknowledged,
+            came_through,
         })
     }
 }
 
-/// Of the submissions of which nobody was told, how many are there in part, and how many reviews are there at all.
-async fn look_at_pending(devices: &[Device]) -> Result<(usize, usize)> {
-    let (mut torn, mut there) = (0, 0);
+/// Where a device comes from, if it has an address of its own.
+pub(super) fn address_of(own_addresses: bool, learner: &Learner, index: u32) -> Option<String> {
+    own_addresses.then(|| format!("10.1.{}.{index}", learner.number))
+}
+
+/// Of the submissions that nobody acknowledged, how many are there in part.
+async fn torn(devices: &[Device]) -> Result<usize> {
+    let mut torn = 0;
     for device in devices.iter().filter(|device| !device.pending.is_empty()) {
         let kept: Kept = device.read().await?;
-        for batch in &device.pending {
+        let parts = device.pending.iter().filter(|batch| {
             let held = Ledger::held(batch, &kept);
-            torn += usize::from(held != 0 && held != batch.len());
-            there += held;
-        }
+            held != 0 && held != batch.len()
+        });
+        torn += parts.count();
     }
-    Ok((torn, there))
+    Ok(torn)
 }
 
 impl Summary {
-    /// What was seen from one time to another.
-    pub fn tally(&self, (from, to): (Duration, Duration)) -> Tally {
-        Tally::of(&self.samples, from, to)
+    /// The requests that were sent within these times.
+    pub fn sent(&self, times: (Duration, Duration)) -> Tally {
+        Tally::sent(&self.samples, times)
+    }
+
+    /// The requests that ended before this.
+    pub fn ended(&self, before: Duration) -> Tally {
+        Tally::ended(&self.samples, before)
+    }
+
+    /// The requests of which any part lies within these times.
+    pub fn touching(&self, times: (Duration, Duration)) -> Tally {
+        Tally::touching(&self.samples, times)
     }
 
     /// What was seen over all.
     pub fn whole(&self) -> Tally {
-        self.tally((Duration::ZERO, Duration::MAX))
+        self.sent((Duration::ZERO, Duration::MAX))
     }
 
     /// Fails when anything acknowledged is lost or doubled, or a submission is there in part.

@@ -1,9 +1,11 @@
 //! What is done to a cluster, and what must hold meanwhile and afterwards.
 
 mod crowd;
+mod cuts;
 mod device;
 mod lifecycle;
 mod load;
+mod nemesis;
 mod network;
 mod outage;
 mod plan;
@@ -20,6 +22,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 pub use load::{Load, Mix, Summary};
+pub use nemesis::{nemesis, vulnerable};
 pub use plan::{Extent, Plan};
 pub use tally::{Kind, Outcome, Tally};
 pub use vitals::{Probe, Vitals};
@@ -68,5 +71,6 @@ pub const FAULTS: &[Fault] = faults! {
     "fault_16_redis_pauses_its_clients" => shared::paused,
     "fault_17_redis_forgets_and_refuses" => shared::forgetful,
     "fault_18_redis_parts_from_everybody_again_and_again" => shared::reset_storm,
+    "threat_52_requests_are_cut_off" => cuts::cut,
     "threat_60_everything_waits_for_a_lock" => crowd::all_locked,
 };

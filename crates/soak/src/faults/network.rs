@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use rand::Rng;
 
 use super::outage;
 use super::scene::{Recovery, Scene};
@@ -19,6 +20,8 @@ const COPIES: usize = 2;
 const OTHERS: u64 = 3;
 /// A connection that does not come about is given up, and tried again, about so often.
 const ATTEMPT: Duration = Duration::from_secs(2);
+/// How long answers are on their way before they begin to get lost.
+const ON_THE_WAY: Duration = Duration::from_millis(200);
 /// While each answer of PostgreSQL takes half a second, what is carried out takes no longer than this.
 const SLOW: Duration = Duration::from_secs(3);
 /// Whatever PostgreSQL does, a copy says that it is alive within this.
@@ -58,24 +61,41 @@ pub(super) async fn blackhole(plan: Plan) -> Result<Figures> {
 }
 
 /// Fault 10: writes reach PostgreSQL and are committed, and the answer is lost on its way.
+///
+/// At first the copies find out by themselves what became of a write; at last nothing comes back for so long that they
+/// have to leave it to their clients, who send it again.
 pub(super) async fn lost_answers(plan: Plan) -> Result<Figures> {
     let scene = Scene::set(&plan, setup(), Mix::writing(&plan)).await?;
-    let proxy = scene.cluster.to_postgres()?;
     let fault = scene.mark();
     let mut rng = plan.rng();
     for _ in 0..plan.pick(4, 40) {
-        proxy.set(Manner::LoseAnswers);
-        let while_lost = rand::Rng::random_range(&mut rng, 50..600);
-        scene.load.go_on(Duration::from_millis(while_lost)).await;
-        // Those whose answers were lost are of no use any more.
-        proxy.cut();
-        proxy.set(Manner::Pass);
-        scene.load.go_on(Duration::from_millis(500)).await;
+        lose(&scene, Duration::from_millis(rng.random_range(50..600))).await?;
     }
-    let lost = proxy.lost();
-    ensure!(lost > 0, "no answer was lost");
+    for _ in 0..plan.pick(1, 5) {
+        // Slow answers, so that many of them are on their way when they begin to get lost.
+        scene.cluster.to_postgres()?.set(Manner::Delay(ON_THE_WAY));
+        scene.load.go_on(ON_THE_WAY * 5).await;
+        lose(&scene, outage::LONGEST).await?;
+    }
+    let lost = scene.cluster.to_postgres()?.lost();
     let act = outage::end(scene, fault).await?;
+    let through = act.summary.came_through;
+    ensure!(
+        through > 0,
+        "no write was carried out whose device was told nothing"
+    );
     Ok(act.figures.with("bytesOfAnswersLost", lost))
+}
+
+async fn lose(scene: &Scene, time: Duration) -> Result<()> {
+    let proxy = scene.cluster.to_postgres()?;
+    proxy.set(Manner::LoseAnswers);
+    scene.load.go_on(time).await;
+    // Those whose answers were lost are of no use any more.
+    proxy.cut();
+    proxy.set(Manner::Pass);
+    scene.load.go_on(Duration::from_millis(500)).await;
+    Ok(())
 }
 
 /// Fault 11: each answer of PostgreSQL takes half a second.
@@ -96,5 +116,6 @@ pub(super) async fn slow(plan: Plan) -> Result<Figures> {
     let p99 = act.during.quantile(&Outcome::Done, 0.99);
     ensure!(p99 <= plan.limit(SLOW), "what was carried out took {p99:?}");
     ensure!(act.during.done() > 0, "nothing was carried out");
-    Ok(act.figures.with_millis("livezP99Ms", alive))
+    let by_kind = act.during.figures_by_kind("byKind");
+    Ok(act.figures.and(by_kind).with_millis("livezP99Ms", alive))
 }

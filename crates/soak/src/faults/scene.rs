@@ -127,10 +127,10 @@ impl Scene {
         let summary = load.finish().await.context("after the fault")?;
         summary.ensure_kept()?;
         summary.whole().ensure_nothing_wrong()?;
-        let before = summary.tally((Duration::ZERO, fault.load));
+        let before = summary.ended(fault.load);
         before.ensure_only(&[Outcome::Done]).context("before the fault")?;
-        let during = summary.tally((fault.load, well.load));
-        let after = summary.tally((well.load, end.load));
+        let during = summary.touching((fault.load, well.load));
+        let after = summary.sent((well.load, end.load));
         ensure!(
             after.availability() >= AVAILABILITY,
             "only {:.4} of the requests after the fault were carried out: {:?}",
@@ -143,6 +143,7 @@ impl Scene {
             .with_millis("faultMs", healed.at - fault.at)
             .with_millis("wellAfterMs", well.at - healed.at)
             .with("acked", summary.acked)
+            .with("cameThrough", summary.came_through)
             .and(before.figures("before"))
             .and(during.figures("during"))
             .and(after.figures("after"))

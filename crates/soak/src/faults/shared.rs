@@ -207,20 +207,21 @@ pub(super) async fn frozen(plan: Plan) -> Result<Figures> {
     without_redis(scene, plan.time(4_000, 30), freeze, thaw).await
 }
 
-/// Fault 16 in its other form: Redis was told to pause all clients.
+/// Fault 16 in its other form: Redis was told to pause all clients, and goes on by itself.
 pub(super) async fn paused(plan: Plan) -> Result<Figures> {
     let scene = Scene::set(&plan, setup(), mix(&plan)).await?;
+    let length = plan.time(4_000, 30);
     let pause = async |cluster: &Cluster| {
+        let millis = length.as_millis().to_string();
+        let pause = move |redis: &Redis| redis.command(&["CLIENT", "PAUSE", &millis, "ALL"]).map(drop);
+        cluster.with_redis(pause).await
+    };
+    let answers = async |cluster: &Cluster| {
         cluster
-            .with_redis(|redis| redis.command(&["CLIENT", "PAUSE", "600000", "ALL"]).map(drop))
+            .with_redis(|redis| redis.command(&["PING"]).map(drop))
             .await
     };
-    let unpause = async |cluster: &Cluster| {
-        cluster
-            .with_redis(|redis| redis.command(&["CLIENT", "UNPAUSE"]).map(drop))
-            .await
-    };
-    without_redis(scene, plan.time(4_000, 30), pause, unpause).await
+    without_redis(scene, length, pause, answers).await
 }
 
 /// Fault 17: Redis is emptied, turned into a replica that refuses writes, and then has no memory left.

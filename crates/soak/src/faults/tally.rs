@@ -72,19 +72,32 @@ impl Outcome {
 }
 
 impl Tally {
-    pub(super) fn of(samples: &[Sample], from: Duration, to: Duration) -> Self {
-        let within = |sample: &&Sample| sample.at >= from && sample.at < to;
+    /// Those that were sent within these times.
+    pub(super) fn sent(samples: &[Sample], (from, to): (Duration, Duration)) -> Self {
+        Self::only_if(samples, |sample| sample.at >= from && sample.at < to)
+    }
+
+    /// Those that ended before this.
+    pub(super) fn ended(samples: &[Sample], before: Duration) -> Self {
+        Self::only_if(samples, |sample| sample.at + sample.took < before)
+    }
+
+    /// Those of which any part lies within these times.
+    pub(super) fn touching(samples: &[Sample], (from, to): (Duration, Duration)) -> Self {
+        Self::only_if(samples, |sample| {
+            sample.at + sample.took >= from && sample.at < to
+        })
+    }
+
+    fn only_if(samples: &[Sample], wanted: impl Fn(&Sample) -> bool) -> Self {
         Self {
-            samples: samples.iter().filter(within).cloned().collect(),
+            samples: samples.iter().filter(|sample| wanted(sample)).cloned().collect(),
         }
     }
 
     /// Those of one kind.
     pub fn only(&self, kind: Kind) -> Self {
-        let samples = self.samples.iter().filter(|sample| sample.kind == kind);
-        Self {
-            samples: samples.cloned().collect(),
-        }
+        Self::only_if(&self.samples, |sample| sample.kind == kind)
     }
 
     /// How many requests there were.
@@ -171,6 +184,18 @@ impl Tally {
         Ok(())
     }
 
+    /// The figures under this name, and those of each kind of request.
+    pub fn figures_by_kind(&self, name: &str) -> Figures {
+        let kinds = [
+            ("reads", Kind::Read),
+            ("writes", Kind::Write),
+            ("signIns", Kind::SignIn),
+        ];
+        let each = kinds.map(|(name, kind)| self.only(kind).figures(name));
+        let each = each.into_iter().fold(Figures::default(), Figures::and);
+        Figures::default().with(name, serde_json::to_value(each).unwrap_or_default())
+    }
+
     /// The figures under this name.
     pub fn figures(&self, name: &str) -> Figures {
         let quantile = |share| millis(self.quantile(&Outcome::Done, share));
@@ -233,7 +258,7 @@ mod tests {
             sample(12, 1, Outcome::Shed),
             sample(20, 5, Outcome::Done),
         ];
-        let tally = Tally::of(&samples, Duration::from_millis(10), Duration::from_millis(20));
+        let tally = Tally::sent(&samples, (Duration::from_millis(10), Duration::from_millis(20)));
         assert_eq!((tally.total(), tally.done()), (3, 2));
         assert_eq!(tally.quantile(&Outcome::Done, 0.5), Duration::from_millis(30));
         assert_eq!(tally.quantile(&Outcome::Done, 0.0), Duration::from_millis(10));
@@ -242,12 +267,15 @@ mod tests {
         assert!(tally.ensure_only(&[Outcome::Done]).is_err());
         assert!(tally.ensure_only(&[Outcome::Done, Outcome::Shed]).is_ok());
         assert_eq!(tally.only(Kind::Write).total(), 0);
+        assert_eq!(Tally::ended(&samples, Duration::from_millis(12)).total(), 1);
+        let after = (Duration::from_millis(20), Duration::from_millis(30));
+        assert_eq!(Tally::touching(&samples, after).total(), 3);
     }
 
     #[test]
     fn an_answer_that_must_not_be_is_told() {
         let samples = [sample(0, 1, Outcome::Wrong("GET /x answered 500".to_owned()))];
-        let error = Tally::of(&samples, Duration::ZERO, Duration::MAX).ensure_nothing_wrong();
+        let error = Tally::sent(&samples, (Duration::ZERO, Duration::MAX)).ensure_nothing_wrong();
         assert!(error.unwrap_err().to_string().contains("answered 500"));
     }
 }

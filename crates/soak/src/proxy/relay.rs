@@ -100,10 +100,6 @@ async fn take(
             return Ok(());
         }
         let delay = match *shared.manner.borrow() {
-            Manner::LoseAnswers if answers => {
-                shared.lost.fetch_add(count as u64, Ordering::Relaxed);
-                continue;
-            }
             Manner::Delay(delay) if answers => delay,
             _ => Duration::ZERO,
         };
@@ -131,6 +127,10 @@ async fn give(
         let present = *manner.borrow_and_update();
         let mut cut = false;
         match present {
+            Manner::LoseAnswers if answers => {
+                shared.lost.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
+                continue;
+            }
             Manner::CutAfter(most) if answers => {
                 let left = usize::try_from(most.saturating_sub(passed)).unwrap_or(usize::MAX);
                 cut = chunk.bytes.len() >= left;

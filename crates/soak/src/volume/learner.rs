@@ -45,7 +45,13 @@ impl Learner {
 
     /// Signs in.
     pub async fn sign_in(&self, client: &Client) -> Result<Session> {
-        Session::of(&client.expect(200, self.login()).await?)
+        self.sign_in_from(client, None).await
+    }
+
+    /// Signs in as if through a proxy, for this address, if there is one.
+    pub async fn sign_in_from(&self, client: &Client, address: Option<String>) -> Result<Session> {
+        let login = self.login().from_address(address);
+        Session::of(&client.expect(200, login).await?)
     }
 
     /// The request that signs in.
@@ -61,12 +67,15 @@ impl Learner {
         )
     }
 
-    /// The request that would make another account with the same email.
-    pub fn register_again(&self) -> Request {
-        Request::post(
-            "/auth/register",
-            json!({ "email": self.email, "password": PASSWORD }),
-        )
+    /// A request that would make an account with this email, spelled in another way, or with one of its own when it
+    /// has a number.
+    pub fn register_another(&self, number: Option<u64>) -> Request {
+        let email = match number {
+            Some(number) => format!("{number}-{}", self.email),
+            None => self.email.to_uppercase(),
+        };
+        let body = json!({ "email": email, "password": PASSWORD });
+        Request::post("/auth/register", body)
     }
 
     /// One of the learner's words.

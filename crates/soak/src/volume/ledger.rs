@@ -51,6 +51,10 @@ impl Event {
         Request::post("/reviews", json!({ "reviews": reviews }))
     }
 
+    fn is_logged_as(&self, review: &Logged) -> bool {
+        self.word == review.word && self.rating == review.rating
+    }
+
     fn body(&self) -> Value {
         let at = DateTime::from_timestamp_millis(self.at).unwrap_or_default();
         json!({
@@ -81,11 +85,20 @@ struct Fixed {
 /// What the server kept of a learner.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    log: Vec<(Uuid, String, String)>,
+    log: Vec<Logged>,
     /// By word, how often it was studied and remembered.
     rows: BTreeMap<String, (u64, u64)>,
     owners: BTreeSet<String>,
     total: u64,
+}
+
+/// A review in the log.
+#[derive(Debug, Clone)]
+struct Logged {
+    id: Uuid,
+    word: String,
+    rating: String,
+    undone: bool,
 }
 
 /// What is wrong with what was kept; all zero when nothing is.
@@ -149,20 +162,15 @@ impl Ledger {
         let mut losses = Losses::default();
         let mut times: BTreeMap<Uuid, usize> = BTreeMap::new();
         let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-        for (id, word, rating) in &kept.log {
-            *times.entry(*id).or_default() += 1;
-            let count = counts.entry(word).or_default();
-            count.0 += 1;
-            count.1 += u64::from(rating != "again");
-            let is_sent = self
-                .sent
-                .get(id)
-                .is_some_and(|event| event.word == *word && event.rating == rating);
-            losses.count(
-                !is_sent,
-                |losses| &mut losses.phantom,
-                || format!("nobody sent {id}"),
-            );
+        for review in &kept.log {
+            *times.entry(review.id).or_default() += 1;
+            let count = counts.entry(&review.word).or_default();
+            count.0 += u64::from(!review.undone);
+            count.1 += u64::from(!review.undone && review.rating != "again");
+            let sent = self.sent.get(&review.id);
+            let is_phantom = !sent.is_some_and(|event| event.is_logged_as(review));
+            let example = || format!("nobody sent {}", review.id);
+            losses.count(is_phantom, |losses| &mut losses.phantom, example);
         }
         for id in &self.acked {
             let is_lost = !times.contains_key(id);
@@ -191,7 +199,7 @@ impl Ledger {
         for (word, row) in &kept.rows {
             let is_right = match self.fixed.get(word) {
                 Some(fixed) => fixed.allows(row.0),
-                None => counts.get(word.as_str()) == Some(row),
+                None => counts.get(word.as_str()).copied().unwrap_or_default() == *row,
             };
             losses.count(
                 !is_right,
@@ -199,7 +207,9 @@ impl Ledger {
                 || format!("{word} is counted {row:?}"),
             );
         }
-        let reviewed = counts.keys().map(|word| (*word).to_owned());
+        // A word all of whose reviews were taken back need not have a row.
+        let reviewed = counts.iter().filter(|(_, count)| count.0 > 0);
+        let reviewed = reviewed.map(|(word, _)| (*word).to_owned());
         let fixed = self.fixed.iter().filter(|(_, fixed)| fixed.acked.is_some());
         for word in reviewed.chain(fixed.map(|(word, _)| word.clone())) {
             let is_missing = !kept.rows.contains_key(&word);
@@ -221,7 +231,7 @@ impl Ledger {
     /// Out of these reviews, how many the log holds.
     pub fn held(events: &[Event], kept: &Kept) -> usize {
         let ids: BTreeSet<Uuid> = events.iter().map(|event| event.id).collect();
-        kept.log.iter().filter(|(id, _, _)| ids.contains(id)).count()
+        kept.log.iter().filter(|review| ids.contains(&review.id)).count()
     }
 }
 
@@ -290,9 +300,12 @@ impl Kept {
         loop {
             let page = get(&format!("/reviews?after={after}&limit={PAGE}")).await?;
             for review in page["reviews"].as_array().context("no reviews")? {
-                let id = text(review, "id")?.parse()?;
-                kept.log
-                    .push((id, text(review, "wordId")?, text(review, "rating")?));
+                kept.log.push(Logged {
+                    id: text(review, "id")?.parse()?,
+                    word: text(review, "wordId")?,
+                    rating: text(review, "rating")?,
+                    undone: review["undone"] == true,
+                });
             }
             after = text(&page, "cursor")?;
             if page["hasMore"] != true {
@@ -349,15 +362,21 @@ mod tests {
             row.1 += u64::from(event.rating != "again");
         }
         let kept = Kept {
-            log: events
-                .iter()
-                .map(|event| (event.id, event.word.clone(), event.rating.to_owned()))
-                .collect(),
+            log: events.iter().map(logged).collect(),
             rows,
             owners: BTreeSet::from(["me".to_owned()]),
             total: words.len() as u64,
         };
         (ledger, events, kept)
+    }
+
+    fn logged(event: &Event) -> Logged {
+        Logged {
+            id: event.id,
+            word: event.word.clone(),
+            rating: event.rating.to_owned(),
+            undone: false,
+        }
     }
 
     #[test]
@@ -371,19 +390,19 @@ mod tests {
     fn each_kind_of_loss_is_found() {
         let (ledger, _, good) = ledger(&["a", "b", "a"]);
         let mut kept = good.clone();
-        let (id, word, rating) = kept.log.remove(0);
+        let review = kept.log.remove(0);
         let losses = ledger.compare("me", &kept);
         assert_eq!((losses.lost, losses.miscounted), (1, 1));
 
-        kept.log.extend([
-            (id, word.clone(), rating.clone()),
-            (id, word.clone(), rating.clone()),
-        ]);
+        kept.log.extend([review.clone(), review.clone()]);
         let losses = ledger.compare("me", &kept);
         assert_eq!((losses.doubled, losses.lost, losses.miscounted), (1, 0, 1));
 
         let mut kept = good.clone();
-        kept.log.push((Uuid::nil(), word, rating));
+        kept.log.push(Logged {
+            id: Uuid::nil(),
+            ..review
+        });
         assert_eq!(ledger.compare("me", &kept).phantom, 1);
 
         let mut kept = good.clone();
@@ -392,6 +411,16 @@ mod tests {
         let losses = ledger.compare("me", &kept);
         assert_eq!((losses.foreign, losses.miscounted), (1, 1));
         assert!(losses.ensure_none().is_err());
+    }
+
+    #[test]
+    fn a_review_that_was_taken_back_is_there_and_does_not_count() {
+        let (ledger, _, mut kept) = ledger(&["a"]);
+        kept.log[0].undone = true;
+        assert_eq!(ledger.compare("me", &kept).miscounted, 1);
+        kept.rows.clear();
+        kept.total = 0;
+        assert!(ledger.compare("me", &kept).is_none());
     }
 
     #[test]
