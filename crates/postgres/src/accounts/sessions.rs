@@ -70,10 +70,11 @@ statement!(
         = "SELECT id, revoked_at FROM sessions WHERE revoked_at >= ? ORDER BY revoked_at"
 );
 statement!(
-    // Copies of the program that purge at once take different ones.
+    // Copies of the program that purge at once take different ones. The rows are locked where they are found, so that
+    // they are still there; by their keys, the whole table would be read.
     PurgeExpired(before: Timestamp => Timestamptz, limit: i64 => BigInt)
-        = "DELETE FROM sessions WHERE (user_id, id) IN (SELECT user_id, id FROM sessions WHERE expires_at < ? \
-           ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED)"
+        = "DELETE FROM sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessions WHERE expires_at < ? \
+           ORDER BY expires_at LIMIT ? FOR UPDATE SKIP LOCKED))"
 );
 
 /// The sessions in the database.

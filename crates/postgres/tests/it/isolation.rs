@@ -21,7 +21,7 @@ const EXCEPTIONS: [&str; 6] = [
     "UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND",
     // Every copy of the program refuses the sessions of all users that were ended.
     "SELECT id, revoked_at FROM sessions WHERE revoked_at >= $1",
-    "DELETE FROM sessions WHERE (user_id, id) IN (SELECT user_id, id FROM sessions WHERE expires_at < $1",
+    "DELETE FROM sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessions WHERE expires_at < $1",
     // Whoever moves an installation moves all learners.
     "SELECT id FROM accounts ORDER BY id LIMIT $1",
     "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",
