@@ -3,6 +3,7 @@
 mod binary;
 mod canary;
 mod commands;
+mod copy;
 mod crash;
 mod hostile;
 mod readme;
