@@ -254,8 +254,8 @@ impl AppState {
             config,
             metrics,
             document,
-            database: Recent::default(),
-            shared: Recent::default(),
+            database: Recent::new("database"),
+            shared: Recent::new("redis"),
             started: Instant::now(),
         })
     }
