@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::BoxFuture;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 
 use super::connect::{Connector, Limits, Link};
@@ -27,14 +27,16 @@ pub(crate) const READS: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 #[derive(Clone)]
 pub(crate) struct Bulk {
     connector: Arc<Connector>,
+    closing: Arc<watch::Sender<bool>>,
     link: Arc<Mutex<Option<Link>>>,
 }
 
 impl Bulk {
     /// One with no connection yet.
-    pub(super) fn new(connector: Arc<Connector>) -> Self {
+    pub(super) fn new(connector: Arc<Connector>, closing: Arc<watch::Sender<bool>>) -> Self {
         Self {
             connector,
+            closing,
             link: Arc::default(),
         }
     }
@@ -60,6 +62,11 @@ impl Bulk {
     where
         W: for<'c> FnOnce(&'c AsyncPgConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send,
     {
+        // The closing of the database waits for this.
+        let closing = self.closing.subscribe();
+        if *closing.borrow() {
+            return Err(StoreError::Closed);
+        }
         let mut place = self.link.lock().await;
         let link = match place.take().filter(|link| !link.has_ended()) {
             Some(link) => link,

@@ -123,7 +123,7 @@ impl Connections {
         let places = self.slots.len() * self.depth;
         Stats {
             connections: self.slots.len(),
-            connected: self.slots.iter().filter(|slot| slot.is_connected()).count(),
+            connected: self.slots.iter().filter_map(Slot::current).count(),
             places,
             busy: self.slots.iter().map(Slot::busy).sum(),
             waiting: self.waiting.load(Ordering::Relaxed),
@@ -230,20 +230,23 @@ impl Connections {
             failure.verdict = Verdict::Broken;
         }
         if failure.verdict == Verdict::Broken {
-            slot.give_up(&link);
+            self.slots.iter().for_each(|slot| slot.give_up(&link));
         }
         Err(failure)
     }
 
+    /// The slot's connection, or any that there is while that one cannot be made.
     async fn link(&self, slot: &Slot, deadline: Instant) -> Result<Arc<Link>, Unreachable> {
         let connect = || {
             self.connects.fetch_add(1, Ordering::Relaxed);
             let connector = Arc::clone(&self.connector);
             async move { connector.connect().await }
         };
-        timeout_at(deadline, slot.link(connect))
-            .await
-            .unwrap_or(Err(Unreachable::TimedOut))
+        match timeout_at(deadline, slot.link(connect)).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(why)) => self.slots.iter().find_map(Slot::current).ok_or(why),
+            Err(_) => Err(Unreachable::TimedOut),
+        }
     }
 
     async fn place(&self) -> Result<Place<'_>, StoreError> {

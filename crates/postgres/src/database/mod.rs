@@ -130,7 +130,7 @@ impl PgDatabase {
 
     /// A connection of one's own for transactions, not made yet.
     pub(crate) fn bulk(&self) -> Bulk {
-        Bulk::new(Arc::clone(&self.connector))
+        Bulk::new(Arc::clone(&self.connector), Arc::clone(&self.closing))
     }
 
     /// A connection of one's own for statements one behind the other, with these settings besides the usual ones.

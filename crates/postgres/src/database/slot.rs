@@ -69,11 +69,6 @@ impl Slot {
         self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whether there is a connection.
-    pub(super) fn is_connected(&self) -> bool {
-        self.current().is_some()
-    }
-
     /// Whether whoever wants a connection now is refused at once.
     pub(super) fn is_failing(&self) -> bool {
         matches!(&*self.state.read(), State::Failed { until, .. } if Instant::now() < *until)
@@ -113,7 +108,8 @@ impl Slot {
         *self.state.write() = State::Vacant;
     }
 
-    fn current(&self) -> Option<Arc<Link>> {
+    /// The connection, if there is one.
+    pub(super) fn current(&self) -> Option<Arc<Link>> {
         match &*self.state.read() {
             State::Connected(link) if !link.has_ended() => Some(Arc::clone(link)),
             _ => None,

@@ -1,17 +1,20 @@
 //! More is asked than the database can do at once, or faster than it can.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use parlance_contract::stores::{account, at, session as new_session, terms};
+use parlance_domain::accounts::Rotation;
 use parlance_domain::health::Probe;
 use parlance_domain::port::{PortError, PortErrorKind};
 use parlance_domain::words::WordStore;
 use parlance_postgres::{PgConfig, PgDatabase, PgWords};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_postgres::{Client, Transaction};
 
-use crate::support::{backend_waiting_for_a_lock, config, eventually, home, session, told};
+use crate::support::{backend_waiting_for_a_lock, config, eventually, home, session, stores_of, told};
 
 const WAIT: Duration = Duration::from_millis(300);
 
@@ -180,4 +183,93 @@ async fn a_closed_database_finishes_what_is_under_way_and_refuses_the_rest() {
         (left == 0).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threat_01_of_32_rotations_at_once_in_two_copies_one_gives_the_successor() {
+    let home = home().await;
+    let copies = [open(config(&home.url())).await, open(config(&home.url())).await];
+    let stores = copies.each_ref().map(stores_of);
+    let ann = stores[0].learner(1).await;
+    for round in 0..20_u128 {
+        let begun = new_session(100 + round, ann, 0);
+        stores[0].sessions.insert(&begun).await.unwrap();
+        let rotations = (0..32).map(|number| stores[number % 2].sessions.rotate(begun.id, 0, terms(60)));
+        let mut heads = 0;
+        for rotation in join_all(rotations).await {
+            match rotation.unwrap().unwrap() {
+                Rotation::Rotated(next) => {
+                    heads += 1;
+                    assert_eq!(next.counter, 1);
+                }
+                Rotation::SameSuccessor { counter, .. } => assert_eq!(counter, 1),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(heads, 1);
+    }
+}
+
+/// A future that is dropped after it was polled this often, unless it was done before.
+async fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut left = times;
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(done) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        Poll::Pending
+    })
+    .await
+}
+
+/// Half of them stay; the others go at a different moment each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threat_52_callers_that_go_away_leave_nothing_half_done() {
+    const CALLERS: u128 = 2_000;
+    let home = home().await;
+    let database = open(config(&home.url())).await;
+    let stores = Arc::new(stores_of(&database));
+    let mut callers = JoinSet::new();
+    for number in 1..=CALLERS {
+        let stores = Arc::clone(&stores);
+        callers.spawn(async move {
+            let account = account(number, &format!("ann{number}@example.com"), None);
+            let first = new_session(number, account.account.id, 0);
+            let second = new_session(CALLERS + number, account.account.id, 5);
+            let call = async {
+                stores.accounts.insert(&account, &first).await.unwrap();
+                stores.sessions.insert(&second).await.unwrap();
+                stores.sessions.rotate(second.id, 0, terms(60)).await.unwrap();
+                stores.sessions.revoke(first.id, at(61)).await.unwrap();
+            };
+            let polls = if number.is_multiple_of(2) {
+                usize::MAX
+            } else {
+                usize::try_from(number * 7_919 % 13).unwrap()
+            };
+            polled(polls, call).await.is_some()
+        });
+        if callers.len() == 200 {
+            callers.join_next().await;
+        }
+    }
+    callers.join_all().await;
+    assert_eq!(database.stats().busy, 0);
+    database.close().await;
+    let looker = session(&home.url()).await;
+    let number = async |query: &str| looker.query_one(query, &[]).await.unwrap().get::<_, i64>(0);
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert_eq!(number(open).await, 0, "somebody is still connected");
+    let half = "SELECT count(*) FROM accounts a WHERE NOT EXISTS (SELECT FROM progress_heads h WHERE h.user_id = a.id) \
+        OR NOT EXISTS (SELECT FROM sessions s WHERE s.user_id = a.id)";
+    assert_eq!(number(half).await, 0, "half of an account");
+    let kept = number("SELECT count(*) FROM accounts").await;
+    assert!((1_000..=2_000).contains(&kept), "{kept}");
+    let done = number("SELECT count(*) FROM sessions WHERE counter = 1").await;
+    assert!((1_000..=kept).contains(&done), "{done}");
 }

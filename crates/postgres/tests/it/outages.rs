@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use parlance_contract::stores::{Stores, account, at, session as new_session, terms, user};
+use parlance_contract::stores::{Stores, account, at, session as new_session, terms, user, vocabulary, word};
 use parlance_domain::accounts::{Account, Patch, ProfilePatch, Rotation, SaveAccountError};
 use parlance_domain::health::Probe;
 use parlance_domain::port::PortErrorKind;
 use parlance_postgres::{OpenError, PgConfig, PgDatabase};
 use parlance_testbed::{Postgres, Signal, StopMode};
+use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 
 use crate::support::{
-    Fresh, backend_waiting_for_a_lock, config, eventually, fresh, session, stores_of, told,
+    Fresh, backend_waiting_for_a_lock, config, eventually, fresh, home, session, stores_of, told,
 };
 
 /// A server that nobody else uses, and its database.
@@ -307,4 +308,106 @@ async fn who_waits_for_a_server_that_does_not_answer_waits_together() {
         stores.accounts.by_id(id).await.ok()
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_host_that_does_not_answer_is_passed_over() {
+    let home = home().await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let of = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
+    let (silent_host, refusing_host) = (of(&silent), of(&refusing));
+    drop(refusing);
+    let url = home.url();
+    let (credentials, rest) = url.split_once('@').unwrap();
+    let hosts = format!("{credentials}@{refusing_host},{silent_host},{rest}");
+    let database = PgDatabase::open(PgConfig {
+        connect_timeout: Duration::from_millis(500),
+        ..config(&hosts)
+    })
+    .await
+    .unwrap();
+    database.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_gets_no_connection_of_their_own_uses_that_of_others() {
+    let (server, admin) = own_server(|config| config).await;
+    admin.close().await;
+    let admin = session(&server.url("postgres")).await;
+    let limited =
+        "CREATE ROLE anna LOGIN CONNECTION LIMIT 2; GRANT ALL ON ALL TABLES IN SCHEMA public TO anna";
+    admin.batch_execute(limited).await.unwrap();
+    let url = format!("postgres://anna@127.0.0.1:{}/postgres", server.port());
+    let database = PgDatabase::open(config(&url)).await.unwrap();
+    let stores = stores_of(&database);
+    eventually("a connection was to be free", async || {
+        database.check().await.ok()
+    })
+    .await;
+    let asked = (0..200).map(|_| stores.accounts.by_id(user(1)));
+    let answers = join_all(asked).await;
+    assert!(
+        answers.iter().all(Result::is_ok),
+        "{:?}",
+        answers.into_iter().find_map(Result::err)
+    );
+    let stats = database.stats();
+    assert!(stats.connected <= 2 && stats.places == 32, "{stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_import_goes_on_when_its_caller_goes_away() {
+    let Scene {
+        fresh,
+        stores,
+        mut blocker,
+        looker,
+    } = scene().await;
+    let lock = blocker.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE list_words IN EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let importing = tokio::spawn({
+        let stores = Arc::clone(&stores);
+        async move { stores.list_of("lesson", &["w1", "w2"]).await }
+    });
+    backend_waiting_for_a_lock(&looker).await;
+    importing.abort();
+    assert!(importing.await.unwrap_err().is_cancelled());
+    lock.rollback().await.unwrap();
+    // The closing waits for it.
+    fresh.database.close().await;
+    assert_eq!(count(&looker, "SELECT count(*) FROM list_words").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_import_whose_connection_is_killed_leaves_nothing() {
+    let Scene {
+        fresh: _fresh,
+        stores,
+        mut blocker,
+        looker,
+    } = scene().await;
+    let lock = blocker.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE list_words IN EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let importing = tokio::spawn({
+        let stores = Arc::clone(&stores);
+        let lesson = vocabulary("lesson", vec![word("w1", "w1", "w1", "a word", None)]);
+        async move { stores.words.import(&lesson).await }
+    });
+    terminate(&looker, backend_waiting_for_a_lock(&looker).await).await;
+    let error = importing.await.unwrap().unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Unavailable, "{}", told(&error));
+    lock.rollback().await.unwrap();
+    for table in ["words", "word_lists", "list_words"] {
+        assert_eq!(
+            count(&looker, &format!("SELECT count(*) FROM {table}")).await,
+            0,
+            "{table}"
+        );
+    }
+    stores.list_of("lesson", &["w1"]).await;
 }
