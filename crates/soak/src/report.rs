@@ -80,6 +80,19 @@ pub fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
+/// The time within which this share of all lies; zero when there is none.
+pub fn quantile(mut times: Vec<Duration>, share: f64) -> Duration {
+    times.sort_unstable();
+    let last = u32::try_from(times.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a place in the list is a place in it"
+    )]
+    let place = (f64::from(last) * share).ceil() as usize;
+    times.get(place).copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use parlance_testbed::{Postgres, Redis, StopMode};
 use rand::Rng;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::Vitals;
+use super::{Plan, Vitals};
 use crate::cluster::{Before, Cluster, Setup};
 use crate::history::Timeline;
 use crate::proxy::Manner;
@@ -70,12 +69,13 @@ pub fn vulnerable(copies: usize) -> Setup {
 /// Injects faults at random for so long, each noted in the timeline, and returns when everything is well; how many.
 ///
 /// The cluster is one that [`vulnerable`] set up.
-pub async fn nemesis(cluster: &Cluster, timeline: &Timeline, seed: u64, length: Duration) -> Result<usize> {
-    let mut rng = StdRng::seed_from_u64(seed);
+pub async fn nemesis(cluster: &Cluster, timeline: &Timeline, plan: &Plan, length: Duration) -> Result<usize> {
+    let mut rng = plan.rng();
     let until = Instant::now() + length;
     let mut faults = 0;
     while Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(rng.random_range(200..2_000))).await;
+        let pause = plan.pick(200..2_000, 3_000..9_000);
+        tokio::time::sleep(Duration::from_millis(rng.random_range(pause))).await;
         let harm = Harm::ALL[rng.random_range(0..Harm::ALL.len())];
         let in_force = timeline.fault(harm.name());
         let span = Duration::from_millis(rng.random_range(500..4_000));

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use crate::cluster::{Answer, Lost, Request};
-use crate::report::{Figures, millis};
+use crate::report::{Figures, millis, quantile};
 
 /// How many examples of wrong answers are told.
 const EXAMPLES: usize = 3;
@@ -221,19 +221,6 @@ impl Tally {
         }
         Figures::default().with(name, told)
     }
-}
-
-/// The time within which this share of all lies; zero when there is none.
-pub(super) fn quantile(mut times: Vec<Duration>, share: f64) -> Duration {
-    times.sort_unstable();
-    let last = u32::try_from(times.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a place in the list is a place in it"
-    )]
-    let place = (f64::from(last) * share).ceil() as usize;
-    times.get(place).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

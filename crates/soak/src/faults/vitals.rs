@@ -7,9 +7,8 @@ use anyhow::{Result, ensure};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use super::tally::quantile;
 use crate::cluster::{Client, Cluster};
-use crate::report::Figures;
+use crate::report::{Figures, quantile};
 
 /// How often each copy is asked.
 const EVERY: Duration = Duration::from_millis(50);

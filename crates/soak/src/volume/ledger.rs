@@ -323,9 +323,9 @@ impl Kept {
         Ok(kept)
     }
 
-    /// How many reviews the log holds.
-    pub fn reviews(&self) -> usize {
-        self.log.len()
+    /// How many words have progress.
+    pub fn words(&self) -> usize {
+        self.rows.len()
     }
 }
 

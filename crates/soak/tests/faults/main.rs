@@ -5,9 +5,12 @@
     reason = "a test fails by panicking, and tells what it was up to"
 )]
 
+#[cfg(target_os = "linux")]
+mod clock;
 mod copies;
 mod injected;
 mod threats;
+mod volume;
 
 use rand::Rng;
 use tokio::sync::{Semaphore, SemaphorePermit};

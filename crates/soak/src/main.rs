@@ -1,0 +1,147 @@
+//! Runs faults, load and checker at full length on real processes; one line of JSON for each part.
+#![expect(
+    clippy::print_stdout,
+    reason = "it tells what came of it on its standard output"
+)]
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use parlance_soak::cluster::Setup;
+use parlance_soak::faults::{Extent, FAULTS, Plan, nemesis, vulnerable};
+use parlance_soak::history::Timeline;
+use parlance_soak::report::{Figures, Line};
+use parlance_soak::volume::{Volume, keep_connections, patient};
+use parlance_soak::workload::{Config, Span, run_under};
+use rand::Rng;
+
+/// Of the requests outside of faults, so many must be answered by the server.
+const AVAILABILITY: f64 = 0.999;
+/// How long everything rests before what was kept is read, where something may still be under way.
+const QUIET: Duration = Duration::from_secs(30);
+/// Requests a second of the checked load.
+const CHECKED_RATE: f64 = 300.0;
+
+/// Drives copies of Parlance with load and faults, and checks what they kept.
+#[derive(Parser)]
+#[command(name = "parlance-soak")]
+struct Arguments {
+    /// How many seconds the checked load and the open connections take, each
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// How many runs the time of the checked load is divided among, each with a seed and a cluster of its own
+    #[arg(long, default_value_t = 20)]
+    seeds: u32,
+    /// What every random choice follows from; drawn and printed unless given
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Only parts whose name contains this; may be given several times
+    #[arg(long)]
+    only: Vec<String>,
+    /// Faults and volume as in the tests: seconds each, and nothing said of speed
+    #[arg(long)]
+    short: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
+    let plan = Plan {
+        seed,
+        extent: if arguments.short {
+            Extent::Short
+        } else {
+            Extent::Full
+        },
+    };
+    let mut ok = true;
+    for fault in FAULTS.iter().filter(|fault| arguments.wants(fault.name)) {
+        ok &= tell(&fault.inject(plan).await);
+    }
+    if arguments.wants("volume") {
+        ok &= tell(&timed("volume", "volume", seed, volume(&plan)).await);
+    }
+    if arguments.wants("connections") {
+        let length = Duration::from_secs(arguments.seconds);
+        ok &= tell(&timed("volume", "connections", seed, connections(seed, length)).await);
+    }
+    if arguments.wants("checker") {
+        let length = Duration::from_secs(arguments.seconds) / arguments.seeds.max(1);
+        for number in 0..u64::from(arguments.seeds.max(1)) {
+            let plan = Plan {
+                seed: seed + number,
+                ..plan
+            };
+            ok &= tell(&timed("checker", "checker", plan.seed, check(&plan, length)).await);
+        }
+    }
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+impl Arguments {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
+    }
+}
+
+/// Prints a line; whether all was well.
+fn tell(line: &Line) -> bool {
+    println!("{}", line.json());
+    line.ok
+}
+
+async fn timed(part: &str, name: &str, seed: u64, work: impl Future<Output = Result<Figures>>) -> Line {
+    let began = Instant::now();
+    let outcome = work.await;
+    Line::of(part, name, seed, began.elapsed(), outcome)
+}
+
+async fn volume(plan: &Plan) -> Result<Figures> {
+    let cluster = Setup::copies(2).own_postgres().start().await?;
+    let volume = plan.pick(Volume::fifty(plan.seed), Volume::thousand(plan.seed));
+    volume.run(&cluster).await
+}
+
+async fn connections(seed: u64, length: Duration) -> Result<Figures> {
+    let cluster = patient().own_postgres().start().await?;
+    keep_connections(&cluster, seed, length).await
+}
+
+/// Has the checker judge a load under random faults.
+async fn check(plan: &Plan, length: Duration) -> Result<Figures> {
+    let cluster = vulnerable(2).start().await?;
+    let bases = cluster.addresses();
+    let config = Config {
+        span: Span::Faults,
+        rate: Some(CHECKED_RATE),
+        quiet: QUIET,
+        ..Config::small(
+            plan.seed,
+            bases.iter().map(|base| format!("http://{base}")).collect(),
+            0,
+        )
+    };
+    let timeline = Timeline::begin();
+    let faults = async {
+        nemesis(&cluster, &timeline, plan, length).await?;
+        Ok(())
+    };
+    let report = run_under(&config, &timeline, faults).await?;
+    let availability = report.figures.availability;
+    ensure!(
+        report.is_clean(),
+        "{}: {:?}",
+        report.line(),
+        report.violations.first()
+    );
+    ensure!(
+        availability >= AVAILABILITY,
+        "only {availability:.4} of the requests outside of faults were answered"
+    );
+    Ok(Figures::default().with("run", serde_json::to_value(&report.figures)?))
+}
