@@ -25,7 +25,7 @@ pub(super) struct Entry {
     pub(super) failures: u32,
     /// How often another copy of the program was faster.
     pub(super) overtaken: u32,
-    /// Whether it failed together with others, and must go alone.
+    /// Whether it must go alone: what takes something back, and what failed together with others.
     pub(super) alone: bool,
     /// The last attempt to write it that failed, unless it is known to have had no effect.
     pub(super) attempt: Option<Attempt>,
@@ -52,6 +52,7 @@ impl Entry {
         deadline: Instant,
         reply: oneshot::Sender<Answer>,
     ) -> Self {
+        let is_undo = matches!(submission.changes, Changes::Undo { .. });
         Self {
             user,
             submission,
@@ -59,7 +60,7 @@ impl Entry {
             reply,
             failures: 0,
             overtaken: 0,
-            alone: false,
+            alone: is_undo,
             attempt: None,
             why: None,
         }

@@ -14,8 +14,13 @@
 
 mod entry;
 mod facts;
+mod logs;
+mod pairs;
+mod places;
 mod queue;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod write;
 mod writer;
 

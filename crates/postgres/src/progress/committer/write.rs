@@ -9,7 +9,6 @@ use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::{Appended, Decision, Event, EventKind, ProgressRow};
-use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::entry::Attempt;
@@ -102,40 +101,55 @@ columns! {
     }
 }
 
-columns! {
-    /// Reviews that are taken back.
-    struct Undone {
-        user_id: Uuid => SqlUuid,
-        id: Uuid => SqlUuid,
-    }
+/// A review that is taken back.
+#[derive(Default)]
+struct Undone {
+    user_id: Uuid,
+    review_id: Uuid,
 }
 
 /// Writes a group; gives back the learners whose heads had not moved, for whom alone anything is written.
+///
+/// The form with a review that is taken back is for a member alone.
 struct Write<'a, const UNDO: bool> {
     heads: Heads<'a>,
     events: NewEvents<'a>,
-    undone: Undone<'a>,
+    undone: Undone,
     rows: NewRows<'a>,
 }
 
 /// Writes the group in one transaction; gives back the learners whose heads had not moved, for whom alone anything
 /// was written.
 pub(super) async fn write(connection: &AsyncPgConnection, group: &[Pending]) -> QueryResult<HashSet<UserId>> {
-    let is_undo = |event: &Event| matches!(event.kind, EventKind::Undo { .. });
-    let written: Vec<(Uuid,)> = if group.iter().any(|member| member.events.iter().any(is_undo)) {
-        Write::<true>::of(group).load(&mut &*connection).await?
+    let mut connection = connection;
+    let written: Vec<(Uuid,)> = if let Some(review) = undone(group) {
+        let statement = Write::<true>::of(group, review);
+        statement.load(&mut connection).await?
     } else {
-        Write::<false>::of(group).load(&mut &*connection).await?
+        let statement = Write::<false>::of(group, Undone::default());
+        statement.load(&mut connection).await?
     };
     Ok(written.into_iter().map(|(user,)| UserId(user)).collect())
 }
 
+/// The review that a group takes back: one that does has but one member.
+fn undone(group: &[Pending]) -> Option<Undone> {
+    let [member] = group else { return None };
+    member.events.iter().find_map(|event| match event.kind {
+        EventKind::Undo { review } => Some(Undone {
+            user_id: member.user().0,
+            review_id: review.0,
+        }),
+        _ => None,
+    })
+}
+
 impl<'a, const UNDO: bool> Write<'a, UNDO> {
-    fn of(group: &'a [Pending]) -> Self {
+    fn of(group: &'a [Pending], undone: Undone) -> Self {
         let mut write = Self {
             heads: Heads::with_capacity(group.len()),
             events: NewEvents::with_capacity(group.iter().map(|member| member.events.len()).sum()),
-            undone: Undone::with_capacity(0),
+            undone,
             rows: NewRows::with_capacity(group.iter().map(|member| member.rows.len()).sum()),
         };
         for member in group {
@@ -143,7 +157,8 @@ impl<'a, const UNDO: bool> Write<'a, UNDO> {
             write.push_head(user, &member.head);
             let behind = member.head.old_position;
             for (position, event) in (behind + 1..).zip(&member.events) {
-                write.push_event(user, position, event, member.turn.entry.submission.now);
+                let now = member.turn.entry.submission.now;
+                write.events.push(user, position, event, now);
             }
             for row in &member.rows {
                 write.rows.push(user, row);
@@ -159,14 +174,6 @@ impl<'a, const UNDO: bool> Write<'a, UNDO> {
         self.heads.revision.push(to_i64(head.revision));
         self.heads.position.push(to_i64(head.position));
     }
-
-    fn push_event(&mut self, user: UserId, position: u64, event: &'a Event, now: Timestamp) {
-        self.events.push(user, position, event, now);
-        if let EventKind::Undo { review } = event.kind {
-            self.undone.user_id.push(user.0);
-            self.undone.id.push(review.0);
-        }
-    }
 }
 
 impl<const UNDO: bool> QueryId for Write<'_, UNDO> {
@@ -180,22 +187,22 @@ impl<const UNDO: bool> Query for Write<'_, UNDO> {
 }
 
 // A head that somebody holds will have moved by the time that it is let go, so that it is not waited for: no group
-// waits for another one, in whatever order their learners come.
+// waits for another one, in whatever order their learners come. It is moved by an insert that always conflicts: so each
+// one is looked up by itself, however few there were when the statement was planned.
 const LOCK_HEADS: &str = ", locked AS (SELECT w.user_id, w.revision, w.position FROM wanted w CROSS JOIN LATERAL ( \
     SELECT FROM progress_heads h WHERE h.user_id = w.user_id AND h.revision = w.old_revision \
     AND h.position = w.old_position FOR NO KEY UPDATE SKIP LOCKED) h), \
-    heads AS (UPDATE progress_heads h SET revision = w.revision, position = w.position FROM locked w \
-    WHERE h.user_id = w.user_id RETURNING h.user_id), \
+    heads AS (INSERT INTO progress_heads (user_id, revision, position) \
+    SELECT user_id, revision, position FROM locked ON CONFLICT (user_id) DO UPDATE SET \
+    revision = excluded.revision, position = excluded.position RETURNING user_id), \
     events AS (INSERT INTO progress_events (user_id, id, word_id, position, kind, at, device_id, rating, \
     duration_ms, retention, clamped, undone, study_count, correct_count, confidence, raised_study_count, review_id, \
     recorded_at) SELECT e.user_id, e.id, e.word_id, e.position, e.kind, e.at, e.device_id, e.rating, e.duration_ms, \
     e.retention, e.clamped, FALSE, e.study_count, e.correct_count, e.confidence, e.raised_study_count, e.review_id, \
     e.recorded_at FROM ";
-const MARK_UNDONE: &str = " JOIN heads USING (user_id)), \
-    undone AS (UPDATE progress_events e SET undone = TRUE FROM ";
-const OF_REVIEWS: &str = " JOIN heads USING (user_id) WHERE e.user_id = u.user_id AND e.id = u.id), ";
-const NO_UNDO: &str = " JOIN heads USING (user_id)), ";
-const WRITE_ROWS: &str = "rows AS (INSERT INTO progress (user_id, word_id, id, fold_version, revision, deleted, \
+const MARK_UNDONE: &str = ", undone AS (UPDATE progress_events SET undone = TRUE \
+    WHERE EXISTS (SELECT FROM heads) AND user_id = ";
+const WRITE_ROWS: &str = ", rows AS (INSERT INTO progress (user_id, word_id, id, fold_version, revision, deleted, \
     study_count, correct_count, confidence, next_review, stability, difficulty, last_review, lapses, last_at, \
     last_id, created_at, updated_at) SELECT p.* FROM ";
 const OVER_ROWS: &str = " JOIN heads USING (user_id) ON CONFLICT (user_id, word_id) DO UPDATE SET \
@@ -213,12 +220,13 @@ impl<const UNDO: bool> QueryFragment<Pg> for Write<'_, UNDO> {
         out.push_sql(")");
         out.push_sql(LOCK_HEADS);
         self.events.unnest("e", &mut out)?;
+        out.push_sql(" JOIN heads USING (user_id))");
         if UNDO {
             out.push_sql(MARK_UNDONE);
-            self.undone.unnest("u", &mut out)?;
-            out.push_sql(OF_REVIEWS);
-        } else {
-            out.push_sql(NO_UNDO);
+            out.push_bind_param::<SqlUuid, _>(&self.undone.user_id)?;
+            out.push_sql(" AND id = ");
+            out.push_bind_param::<SqlUuid, _>(&self.undone.review_id)?;
+            out.push_sql(")");
         }
         out.push_sql(WRITE_ROWS);
         self.rows.unnest("p", &mut out)?;

@@ -254,3 +254,17 @@ fn detour(attempts: u32) -> Duration {
     let random = RandomState::new().hash_one(attempts);
     longest.mul_f64(0.25 + 0.75 * f64::from(u8::try_from(random >> 56).unwrap_or(0)) / 256.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detour_grows_up_to_a_bound_and_is_of_random_length() {
+        let of = |attempts| (0..200).map(move |_| detour(attempts));
+        assert!(of(0).all(|pause| pause < FIRST_DETOUR && pause >= FIRST_DETOUR / 4));
+        assert!(of(u32::MAX).all(|pause| pause < LONGEST_DETOUR && pause >= LONGEST_DETOUR / 4));
+        let different: HashSet<Duration> = of(3).collect();
+        assert!(different.len() > 20);
+    }
+}

@@ -1,6 +1,6 @@
 //! Servers and their processes end while progress is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -70,7 +70,7 @@ impl Load {
     /// Stops, and sees to it that all is there that was acknowledged, and nothing that was not sent.
     async fn settle(self, copy: &Copy) {
         self.is_over.store(true, Ordering::Relaxed);
-        let mut acknowledged: std::collections::BTreeMap<UserId, BTreeSet<u128>> = Default::default();
+        let mut acknowledged = BTreeMap::<UserId, BTreeSet<u128>>::new();
         for (user, some) in self.writers.join_all().await {
             acknowledged.entry(user).or_default().extend(some);
         }
@@ -92,10 +92,10 @@ async fn fault_07_while_connections_are_killed_again_and_again_no_acknowledged_w
     let load = Load::on(&scene.copies, &scene.users);
     let kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'parlance' \
         AND datname = current_database() AND state = 'active'";
-    let mut killed = 0;
-    while killed < 30 {
+    let mut count = 0;
+    while count < 30 {
         load.go_on_for(20).await;
-        killed += killer.query_one(kill, &[]).await.unwrap().get::<_, i64>(0);
+        count += killer.query_one(kill, &[]).await.unwrap().get::<_, i64>(0);
     }
     load.go_on_for(100).await;
     load.settle(&scene.copies[0]).await;

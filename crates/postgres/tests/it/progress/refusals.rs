@@ -114,8 +114,8 @@ async fn a_learner_whose_head_is_held_waits_in_vain_and_nobody_else_waits() {
     let (copy, held, free) = (&scene.copies[0], scene.users[0], scene.users[1]);
     let mut blocker = session(&scene.home.url()).await;
     let lock = blocker.transaction().await.unwrap();
-    let hold = format!("SELECT FROM progress_heads WHERE user_id = '{held}' FOR UPDATE");
-    lock.batch_execute(&hold).await.unwrap();
+    let statement = format!("SELECT FROM progress_heads WHERE user_id = '{held}' FOR UPDATE");
+    lock.batch_execute(&statement).await.unwrap();
     let begun = Instant::now();
     let waiting = appending(copy, held, reviews(vec![review(1, 1)]));
     let mut written = 0;
