@@ -5,6 +5,8 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+
 /// The tables of a learner's data, by the columns that name the learner.
 const TABLES: [(&str, &[&str]); 5] = [
     ("accounts", &["id", "email_key", "username_key"]),
@@ -168,4 +170,17 @@ fn a_statement_that_names_no_learner_is_found() {
     ] {
         assert_eq!(fault(sql), None);
     }
+}
+
+#[tokio::test]
+async fn whoever_sends_a_statement_that_names_no_learner_fails() {
+    let home = crate::support::home().await;
+    watch();
+    let mut connection = AsyncPgConnection::establish(&home.url()).await.unwrap();
+    let send = async move {
+        connection
+            .batch_execute("SELECT FROM progress WHERE word_id = 'w1'")
+            .await
+    };
+    assert!(tokio::spawn(send).await.unwrap_err().is_panic());
 }

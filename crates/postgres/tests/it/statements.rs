@@ -12,7 +12,7 @@ use parlance_domain::words::WordQuery;
 use parlance_postgres::{PgConfig, PgDatabase, PgTransfer};
 use parlance_testbed::Postgres;
 use tokio::task::spawn_blocking;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, SimpleQueryMessage};
 use uuid::Uuid;
 
 use crate::isolation::{fault, is_on_a_learners_data};
@@ -332,5 +332,65 @@ async fn hot_statements_are_parsed_once() {
             .filter(|sent| !["bind", "execute", "failure"].contains(&&*sent.step))
             .collect();
         assert!(others.is_empty(), "{others:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_statement_of_accounts_sessions_and_words_reads_a_whole_table() {
+    let scene = scene().await;
+    let stores = &scene.installation.stores;
+    prepare(stores).await;
+    scene.mark("the use of everything").await;
+    use_accounts(stores, 0).await;
+    use_sessions(stores, 0).await;
+    use_words(stores).await;
+    let transfer = &scene.installation.transfer;
+    transfer.learners(None, 10).await.unwrap();
+    transfer.learners(Some(user(1)), 10).await.unwrap();
+    transfer.words(None, 10).await.unwrap();
+    transfer.export(user(1)).await.unwrap();
+    let sent = scene.since("the use of everything").await;
+    let mut texts: Vec<&str> = sent
+        .iter()
+        .filter(|sent| sent.step == "execute" && !sent.sql.starts_with("SET "))
+        // The search looks at every word, by intent.
+        .filter(|sent| !sent.sql.contains("FROM wanted"))
+        .map(|sent| &*sent.sql)
+        .collect();
+    texts.sort_unstable();
+    texts.dedup();
+    assert!(texts.len() > 20, "{texts:#?}");
+    // Whatever can be looked up is, and as it will be once a statement was used often.
+    let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
+    scene.marker.batch_execute(settings).await.unwrap();
+    for sql in texts {
+        let arguments = (1..)
+            .take_while(|number| sql.contains(&format!("${number}")))
+            .map(|_| "NULL");
+        let arguments = arguments.collect::<Vec<_>>().join(", ");
+        let call = if arguments.is_empty() {
+            String::new()
+        } else {
+            format!("({arguments})")
+        };
+        let explain = format!("PREPARE it AS {sql}; EXPLAIN EXECUTE it{call}; DEALLOCATE it");
+        let plan: Vec<String> = scene
+            .marker
+            .simple_query(&explain)
+            .await
+            .unwrap()
+            .into_iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap().to_owned()),
+                _ => None,
+            })
+            .collect();
+        // There are a few lists, and one release.
+        let is_whole = |line: &&String| {
+            line.contains("Seq Scan")
+                && !line.contains("Seq Scan on word_lists")
+                && !line.contains("Seq Scan on vocabulary_release")
+        };
+        assert_eq!(plan.iter().find(is_whole), None, "{sql}\n{plan:#?}");
     }
 }
