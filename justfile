@@ -30,3 +30,7 @@ generate:
 # Measures the release build
 bench *arguments:
     cargo xtask bench {{arguments}}
+
+# Drives the release build with load and faults, and checks what it kept
+soak *arguments:
+    cargo xtask soak {{arguments}}

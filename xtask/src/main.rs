@@ -11,6 +11,7 @@ mod deployment;
 mod generate;
 mod licences;
 mod process;
+mod soak;
 mod supply;
 mod test;
 mod tidy;
@@ -42,6 +43,8 @@ enum Task {
     Generate,
     /// Measures the release build
     Bench(bench::Arguments),
+    /// Drives the release build with load and faults at full length, and checks what it kept
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -65,5 +68,6 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Openapi => generate::openapi(),
         Task::Generate => generate::run(),
         Task::Bench(arguments) => bench::run(arguments),
+        Task::Soak(arguments) => soak::run(arguments),
     }
 }

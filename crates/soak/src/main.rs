@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use parlance_soak::cluster::Setup;
 use parlance_soak::faults::{Extent, FAULTS, Plan, nemesis, vulnerable};
 use parlance_soak::history::Timeline;
@@ -48,6 +49,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    raise_limit();
     let seed = arguments
         .seed
         .unwrap_or_else(|| rand::rng().random_range(0..1_000_000));
@@ -66,9 +68,9 @@ async fn main() -> ExitCode {
     if arguments.wants("volume") {
         ok &= tell(&timed("volume", "volume", seed, volume(&plan)).await);
     }
-    if arguments.wants("connections") {
+    if arguments.wants("thousand_connections") {
         let length = Duration::from_secs(arguments.seconds);
-        ok &= tell(&timed("volume", "connections", seed, connections(seed, length)).await);
+        ok &= tell(&timed("volume", "thousand_connections", seed, connections(seed, length)).await);
     }
     if arguments.wants("checker") {
         let length = Duration::from_secs(arguments.seconds) / arguments.seeds.max(1);
@@ -86,6 +88,14 @@ async fn main() -> ExitCode {
 impl Arguments {
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
+    }
+}
+
+/// Allows as many open files as may be allowed: the copies, which inherit that, are to have a thousand connections.
+fn raise_limit() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // With fewer, what needs them says so.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
 
