@@ -8,6 +8,7 @@ use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::{Either, join, select};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
+use tokio_postgres::config::Host;
 use tokio_postgres::{Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -112,11 +113,15 @@ impl Connector {
         let patience = host.get_connect_timeout().copied().unwrap_or(Duration::MAX);
         timeout(patience, self.try_connect(host, limits))
             .await
-            .unwrap_or(Err(Unreachable::TimedOut))
+            .unwrap_or_else(|_| Err(Unreachable::Silent(place(host))))
     }
 
     async fn try_connect(&self, host: &Config, limits: Limits) -> Result<Link, Unreachable> {
-        let (client, connection) = host.connect(self.tls.clone()).await?;
+        let connected = host.connect(self.tls.clone()).await;
+        let (client, connection) = connected.map_err(|error| Unreachable::Refused {
+            host: place(host),
+            source: Arc::new(error),
+        })?;
         let (ended, needed) = drive(connection);
         let connection = AsyncPgConnection::try_from(client).await?;
         set_up(&connection, limits).await?;
@@ -125,6 +130,18 @@ impl Connector {
             ended,
             _needed: needed,
         })
+    }
+}
+
+/// Where a server should be.
+fn place(host: &Config) -> Arc<str> {
+    let port = host.get_ports().first().copied().unwrap_or_default();
+    match (host.get_hosts().first(), host.get_hostaddrs().first()) {
+        (Some(Host::Tcp(name)), _) => format!("{name}:{port}").into(),
+        #[cfg(unix)]
+        (Some(Host::Unix(folder)), _) => folder.to_string_lossy().into(),
+        (None, Some(address)) => format!("{address}:{port}").into(),
+        (None, None) => "nowhere".into(),
     }
 }
 

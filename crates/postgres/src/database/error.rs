@@ -52,24 +52,27 @@ pub enum MigrateError {
 /// Why a connection was not made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Unreachable {
-    /// The server did not answer in time.
-    #[error("the server did not answer in time")]
+    /// No server answered in time.
+    #[error("no server answered in time")]
     TimedOut,
-    /// The server cannot be reached, is not to be trusted, or refuses.
-    #[error("the server cannot be reached, or refuses")]
-    Connect(#[source] Arc<tokio_postgres::Error>),
+    /// A server did not answer in time.
+    #[error("{0} did not answer in time")]
+    Silent(Arc<str>),
+    /// A server cannot be reached, is not to be trusted, or refuses.
+    #[error("{host} cannot be reached, or refuses")]
+    Refused {
+        /// Where the server should be: a name with a port, or the folder of a socket.
+        host: Arc<str>,
+        /// Why.
+        #[source]
+        source: Arc<tokio_postgres::Error>,
+    },
     /// The connection was made and could not be used.
     #[error("the connection cannot be set up")]
     SetUp(#[source] Arc<dyn Error + Send + Sync>),
     /// The attempt was given up.
     #[error("the attempt to connect was given up")]
     GivenUp,
-}
-
-impl From<tokio_postgres::Error> for Unreachable {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Connect(Arc::new(error))
-    }
 }
 
 impl From<diesel::ConnectionError> for Unreachable {

@@ -35,6 +35,7 @@ pub(crate) fn watch() {
     BEGIN.call_once(|| set_default_instrumentation(watcher).unwrap());
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape that Diesel asks for")]
 fn watcher() -> Option<Box<dyn Instrumentation>> {
     static KNOWN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
     Some(Box::new(|event: InstrumentationEvent<'_>| {
