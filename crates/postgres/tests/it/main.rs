@@ -4,6 +4,7 @@
 
 mod contracts;
 mod crowded;
+mod imports;
 mod isolation;
 mod migrations;
 mod outages;

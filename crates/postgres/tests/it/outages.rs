@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use parlance_contract::stores::{Stores, account, at, session as new_session, terms, user, vocabulary, word};
+use parlance_contract::stores::{Stores, account, at, session as new_session, terms, user};
 use parlance_domain::accounts::{Account, Patch, ProfilePatch, Rotation, SaveAccountError};
 use parlance_domain::health::Probe;
 use parlance_domain::port::PortErrorKind;
@@ -34,14 +34,14 @@ async fn with_server<T: Send + 'static>(
     spawn_blocking(move || work(&server)).await.unwrap()
 }
 
-async fn terminate(session: &Client, backend: i32) {
+pub(crate) async fn terminate(session: &Client, backend: i32) {
     let killed = session
         .query_one("SELECT pg_terminate_backend($1)", &[&backend])
         .await;
     assert!(killed.unwrap().get::<_, bool>(0));
 }
 
-async fn count(session: &Client, query: &str) -> i64 {
+pub(crate) async fn count(session: &Client, query: &str) -> i64 {
     session.query_one(query, &[]).await.unwrap().get(0)
 }
 
@@ -54,14 +54,14 @@ fn renamed(account: &Account) -> Account {
 }
 
 /// A database with a learner, whose statements can be held back and whose connections can be killed.
-struct Scene {
-    fresh: Fresh,
-    stores: Arc<Stores>,
-    blocker: Client,
-    looker: Client,
+pub(crate) struct Scene {
+    pub(crate) fresh: Fresh,
+    pub(crate) stores: Arc<Stores>,
+    pub(crate) blocker: Client,
+    pub(crate) looker: Client,
 }
 
-async fn scene() -> Scene {
+pub(crate) async fn scene() -> Scene {
     let fresh = fresh().await;
     let url = fresh.home.url();
     let stores = Arc::new(stores_of(&fresh.database));
@@ -275,7 +275,7 @@ async fn threat_61_while_the_server_is_down_statements_fail_soon_and_few_ask_for
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_waits_for_a_server_that_does_not_answer_waits_together() {
+async fn fault_09_who_waits_for_a_server_that_does_not_answer_waits_together() {
     const PATIENCE: Duration = Duration::from_secs(1);
     let (server, database) = own_server(|config| PgConfig {
         connections: 2,
@@ -331,7 +331,7 @@ async fn a_host_that_does_not_answer_is_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_gets_no_connection_of_their_own_uses_that_of_others() {
+async fn fault_12_who_gets_no_connection_of_their_own_uses_that_of_others() {
     let (server, admin) = own_server(|config| config).await;
     admin.close().await;
     let admin = session(&server.url("postgres")).await;
@@ -354,60 +354,4 @@ async fn who_gets_no_connection_of_their_own_uses_that_of_others() {
     );
     let stats = database.stats();
     assert!(stats.connected <= 2 && stats.places == 32, "{stats:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_import_goes_on_when_its_caller_goes_away() {
-    let Scene {
-        fresh,
-        stores,
-        mut blocker,
-        looker,
-    } = scene().await;
-    let lock = blocker.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE list_words IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
-    let importing = tokio::spawn({
-        let stores = Arc::clone(&stores);
-        async move { stores.list_of("lesson", &["w1", "w2"]).await }
-    });
-    backend_waiting_for_a_lock(&looker).await;
-    importing.abort();
-    assert!(importing.await.unwrap_err().is_cancelled());
-    lock.rollback().await.unwrap();
-    // The closing waits for it.
-    fresh.database.close().await;
-    assert_eq!(count(&looker, "SELECT count(*) FROM list_words").await, 2);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_import_whose_connection_is_killed_leaves_nothing() {
-    let Scene {
-        fresh: _fresh,
-        stores,
-        mut blocker,
-        looker,
-    } = scene().await;
-    let lock = blocker.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE list_words IN EXCLUSIVE MODE")
-        .await
-        .unwrap();
-    let importing = tokio::spawn({
-        let stores = Arc::clone(&stores);
-        let lesson = vocabulary("lesson", vec![word("w1", "w1", "w1", "a word", None)]);
-        async move { stores.words.import(&lesson).await }
-    });
-    terminate(&looker, backend_waiting_for_a_lock(&looker).await).await;
-    let error = importing.await.unwrap().unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::Unavailable, "{}", told(&error));
-    lock.rollback().await.unwrap();
-    for table in ["words", "word_lists", "list_words"] {
-        assert_eq!(
-            count(&looker, &format!("SELECT count(*) FROM {table}")).await,
-            0,
-            "{table}"
-        );
-    }
-    stores.list_of("lesson", &["w1"]).await;
 }

@@ -364,27 +364,7 @@ async fn no_statement_of_accounts_sessions_and_words_reads_a_whole_table() {
     let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
     scene.marker.batch_execute(settings).await.unwrap();
     for sql in texts {
-        let arguments = (1..)
-            .take_while(|number| sql.contains(&format!("${number}")))
-            .map(|_| "NULL");
-        let arguments = arguments.collect::<Vec<_>>().join(", ");
-        let call = if arguments.is_empty() {
-            String::new()
-        } else {
-            format!("({arguments})")
-        };
-        let explain = format!("PREPARE it AS {sql}; EXPLAIN EXECUTE it{call}; DEALLOCATE it");
-        let plan: Vec<String> = scene
-            .marker
-            .simple_query(&explain)
-            .await
-            .unwrap()
-            .into_iter()
-            .filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap().to_owned()),
-                _ => None,
-            })
-            .collect();
+        let plan = plan_of(&scene.marker, sql).await;
         // There are a few lists, and one release.
         let is_whole = |line: &&String| {
             line.contains("Seq Scan")
@@ -393,4 +373,22 @@ async fn no_statement_of_accounts_sessions_and_words_reads_a_whole_table() {
         };
         assert_eq!(plan.iter().find(is_whole), None, "{sql}\n{plan:#?}");
     }
+}
+
+/// How a statement would be executed, line by line.
+async fn plan_of(session: &Client, sql: &str) -> Vec<String> {
+    let arguments = (1..)
+        .take_while(|number| sql.contains(&format!("${number}")))
+        .map(|_| "NULL");
+    let mut arguments = arguments.collect::<Vec<_>>().join(", ");
+    if !arguments.is_empty() {
+        arguments = format!("({arguments})");
+    }
+    let explain = format!("PREPARE it AS {sql}; EXPLAIN EXECUTE it{arguments}; DEALLOCATE it");
+    let answers = session.simple_query(&explain).await.unwrap();
+    let lines = answers.into_iter().filter_map(|answer| match answer {
+        SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap().to_owned()),
+        _ => None,
+    });
+    lines.collect()
 }
