@@ -178,12 +178,9 @@ async fn who_has_gone_is_passed_over_and_whose_time_is_over_is_told() {
             other => panic!("{other:?}"),
         }
     }
-    use PortErrorKind::{Timeout, Unavailable};
-    assert_eq!(
-        kinds,
-        [Unavailable, Unavailable, Timeout],
-        "what is not known is told"
-    );
+    let unavailable = PortErrorKind::Unavailable;
+    let expected = [unavailable, unavailable, PortErrorKind::Timeout];
+    assert_eq!(kinds, expected, "what is not known is told");
     let stats = queue.stats();
     assert_eq!((stats.abandoned, stats.expired, stats.waiting), (1, 3, 0));
     drop(waiting);

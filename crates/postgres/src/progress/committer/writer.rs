@@ -17,7 +17,7 @@ use crate::database::{Link, PgDatabase, StoreError, Verdict};
 
 /// How often a write is tried that the database refuses.
 const MOST_FAILURES: u32 = 3;
-/// How long a server that could not be reached is left alone, at first and in the end.
+/// How long a server is left alone on which connections fail, at first and in the end.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a write waits that was overtaken, at most, at first and in the end.
@@ -33,7 +33,7 @@ pub(super) struct Writer {
     database: PgDatabase,
     queue: Arc<Queue>,
     link: Option<Link>,
-    /// How many attempts to connect failed in a row.
+    /// How many connections failed in a row, to be made or before anything was read on them.
     failures: u32,
 }
 
@@ -51,6 +51,9 @@ impl Writer {
     /// Writes until nothing will come any more.
     pub(super) async fn run(mut self) {
         loop {
+            if let Some(pause) = pause(self.failures) {
+                sleep(pause).await;
+            }
             let turns = self.queue.take().await;
             if turns.is_empty() {
                 break;
@@ -64,12 +67,18 @@ impl Writer {
 
     async fn commit(&mut self, turns: Vec<Turn>) {
         if let Err(error) = self.connect().await {
-            return self.put_off(turns, error).await;
+            return self.fail_over(turns, error, true);
         }
         let reading = match self.read(&turns).await {
             Ok(reading) => reading,
-            Err(error) => return self.fail(turns, error).await,
+            Err(error) => {
+                let is_over = self.is_over(&error).await;
+                return self.fail_over(turns, error, is_over);
+            }
         };
+        if std::mem::take(&mut self.failures) > 0 {
+            tracing::info!("progress can be written again");
+        }
         let group: Vec<Pending> = turns
             .into_iter()
             .zip(reading)
@@ -96,25 +105,7 @@ impl Writer {
         self.link = None;
         self.queue.counters.connected();
         self.link = Some(self.database.link(SETTINGS).await?);
-        self.failures = 0;
         Ok(())
-    }
-
-    /// Gives the turns back, and the server some time.
-    async fn put_off(&mut self, turns: Vec<Turn>, error: StoreError) {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            waiting = turns.len(),
-            "no connection to write progress"
-        );
-        let error = Arc::new(error);
-        for mut turn in turns {
-            turn.entry.why = Some(Arc::clone(&error));
-            turn.again_after(Duration::ZERO);
-        }
-        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8));
-        self.failures = self.failures.saturating_add(1);
-        sleep(pause.min(LONGEST_PAUSE)).await;
     }
 
     async fn read(&self, turns: &[Turn]) -> Result<Reading, StoreError> {
@@ -151,11 +142,6 @@ impl Writer {
         }
     }
 
-    async fn fail(&mut self, turns: Vec<Turn>, error: StoreError) {
-        let is_over = self.is_over(&error).await;
-        self.fail_over(turns, error, is_over);
-    }
-
     /// Whether the connection is of no more use after this error.
     async fn is_over(&mut self, error: &StoreError) -> bool {
         let is_over = match (error.verdict(), &self.link) {
@@ -170,14 +156,18 @@ impl Writer {
     }
 
     /// What comes after a failure: with another connection together again, else each alone, a few times.
-    fn fail_over(&self, turns: Vec<Turn>, error: StoreError, is_over: bool) {
-        let together = turns.len() > 1;
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            members = turns.len(),
-            "a group of writes failed and is tried again"
-        );
-        if together && !is_over {
+    fn fail_over(&mut self, turns: Vec<Turn>, error: StoreError, is_over: bool) {
+        // Of a server that is gone one line is enough.
+        if !is_over || self.failures == 0 {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                members = turns.len(),
+                "progress could not be written and is tried again"
+            );
+        }
+        if is_over {
+            self.failures = self.failures.saturating_add(1);
+        } else if turns.len() > 1 {
             self.queue.counters.group_retried();
         }
         let error = Arc::new(error);
@@ -195,6 +185,13 @@ impl Writer {
             }
         }
     }
+}
+
+/// How long the server is left alone after so many failures in a row: after the first one, not at all.
+fn pause(failures: u32) -> Option<Duration> {
+    let doublings = failures.checked_sub(2)?.min(8);
+    let pause = FIRST_PAUSE.saturating_mul(1 << doublings);
+    Some(pause.min(LONGEST_PAUSE))
 }
 
 /// Decides; answers at once what needs no writing.
