@@ -58,6 +58,7 @@ impl DataDir {
         let Some(database) = database else {
             return Ok(ServeLock { _files: Vec::new() });
         };
+        make_private_dir(&self.path)?;
         let mut database_lock = database.as_os_str().to_owned();
         database_lock.push(".lock");
         let files = [self.path.join(LOCK_FILE), PathBuf::from(database_lock)];

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use parlance_domain::health::{Circuit, CircuitState};
 use parlance_http::metrics::GaugeSource;
 use parlance_platform::BcryptPasswordHasher;
 use parlance_postgres::{PgDatabase, PgProgress};
 use parlance_sqlite::SqliteDatabase;
+
+use crate::shared::REDIS_LIMITS;
 
 /// Of the database in a file.
 pub(crate) fn of_sqlite(database: &SqliteDatabase) -> Vec<GaugeSource> {
@@ -121,6 +124,27 @@ pub(crate) fn of_hasher(hasher: &Arc<BcryptPasswordHasher>) -> Vec<GaugeSource> 
             hasher.in_flight() as u64
         }),
     ]
+}
+
+/// Of the circuit breakers: 1 while one is not closed.
+pub(crate) fn of_circuits(circuits: &[(&'static str, Arc<dyn Circuit>)]) -> Vec<GaugeSource> {
+    let gauge = |(name, circuit): &(&'static str, Arc<dyn Circuit>)| {
+        let circuit = Arc::clone(circuit);
+        let (name, help) = match *name {
+            REDIS_LIMITS => (
+                "redis_limits_open",
+                "Whether limits are counted by this copy alone",
+            ),
+            _ => (
+                "redis_announcements_open",
+                "Whether announcements are not sent for a while",
+            ),
+        };
+        GaugeSource::new(name, help, move || {
+            f64::from(u8::from(circuit.state() != CircuitState::Closed))
+        })
+    };
+    circuits.iter().map(gauge).collect()
 }
 
 fn gauge<T: Clone + Send + Sync + 'static>(

@@ -16,7 +16,7 @@ use crate::settings::{RedisSettings, Settings};
 pub(crate) const DEFAULT_LIMIT: &str = "default";
 /// The circuits between the requests and Redis, as `/health` names them. A Redis may refuse the one and do the other:
 /// one that only reads still carries announcements.
-const REDIS_LIMITS: &str = "redisLimits";
+pub(crate) const REDIS_LIMITS: &str = "redisLimits";
 const REDIS_ANNOUNCEMENTS: &str = "redisAnnouncements";
 /// How many keys the limiter in the process remembers.
 const LIMITER_KEYS: usize = 50_000;

@@ -97,6 +97,7 @@ impl System {
         let (stores, mut gauges) = database.stores();
         gauges.extend(gauges::of_hasher(&hasher));
         let shared = Shared::new(settings, overrides.elapsed)?;
+        gauges.extend(gauges::of_circuits(&shared.circuits));
         let ports = SessionPorts {
             accounts: Arc::clone(&stores.accounts),
             sessions: stores.sessions,

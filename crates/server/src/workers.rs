@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
 use parlance_domain::accounts::{SESSION_REVOKED, Sessions};
@@ -17,6 +17,8 @@ use uuid::Uuid;
 const PURGE_EVERY: Duration = Duration::from_hours(1);
 /// How often the store is asked what other copies ended: within a second, an ended session is ended everywhere.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A task that lived for so long has recovered from what ended it before.
+const LONG_LIFE: Duration = Duration::from_secs(10);
 /// How long a task that failed rests before it is started again.
 const REST: Duration = Duration::from_secs(1);
 
@@ -57,16 +59,23 @@ impl Workers {
         F: Future<Output = Result<(), PortError>> + Send,
     {
         self.tasks.spawn(async move {
+            // One that fails again and again says so once, until it has lived for a while.
+            let mut said = false;
             loop {
+                let began = Instant::now();
                 // What a panicking task leaves behind is not looked at again: a new one is made.
-                match AssertUnwindSafe(async { task().await }).catch_unwind().await {
-                    Ok(Ok(())) => tracing::warn!(task = name, "task ended, starting it again"),
+                let ended = AssertUnwindSafe(async { task().await }).catch_unwind().await;
+                said &= began.elapsed() < LONG_LIFE;
+                match ended {
+                    Ok(_) if said => {}
+                    Ok(Ok(())) => tracing::warn!(task = name, "task ended, is started again until it lives"),
                     Ok(Err(error)) => {
                         let cause = error.source.as_deref().map(ToString::to_string);
-                        tracing::warn!(task = name, %error, cause, "task failed, starting it again");
+                        tracing::warn!(task = name, %error, cause, "task failed, is started again until it lives");
                     }
-                    Err(_) => tracing::error!(task = name, "task panicked, starting it again"),
+                    Err(_) => tracing::error!(task = name, "task panicked, is started again"),
                 }
+                said = true;
                 tokio::time::sleep(rest).await;
             }
         });

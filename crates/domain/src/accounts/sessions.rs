@@ -226,9 +226,9 @@ impl Sessions {
             return Ok(());
         };
         let now = self.ports.clock.now();
-        if self.ports.sessions.revoke(token.session_id, now).await? {
-            self.announce_end(token.session_id).await;
-        }
+        self.ports.sessions.revoke(token.session_id, now).await?;
+        // Whether this or an earlier attempt ended it, whose answer was lost: it must be known everywhere.
+        self.announce_end(token.session_id).await;
         Ok(())
     }
 
