@@ -218,6 +218,10 @@ impl Device {
         loop {
             let target = self.rng.random_range(0..self.shared.targets.len());
             let answer = self.shared.targets[target].send(request.clone()).await;
+            if answer.as_ref().is_ok_and(|answer| answer.status == 408) {
+                // The connection had waited for a request so long that it was being closed.
+                continue;
+            }
             let outcome = Outcome::of(&request, &answer);
             if left > 0 && !matches!(outcome, Outcome::Done | Outcome::Wrong(_)) {
                 left -= 1;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use nix::sys::signal::Signal;
 use rand::Rng;
 
@@ -19,6 +19,8 @@ const READY: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_secs(10);
 /// A copy that was asked to stop says so at once.
 const AT_ONCE: Duration = Duration::from_millis(500);
+/// A submission that was cut off is acknowledged by another copy within this.
+const SETTLED: Duration = Duration::from_secs(20);
 /// How long requests are still accepted.
 const DRAIN: &str = "1";
 /// How many reviews the submission has under which a copy is killed.
@@ -85,10 +87,19 @@ async fn is_there_whole(client: &Client, session: &Session, batch: &[Event], ack
     Ok(held > 0)
 }
 
+/// Sends a submission until it is acknowledged: what the killed copy left behind may be at work for a moment.
 async fn send_again(client: &Client, session: &Session, batch: &[Event]) -> Result<()> {
-    let request = Event::submission(batch).token(&session.access);
-    client.expect(200, request).await.context("sent again")?;
-    Ok(())
+    let until = Instant::now() + SETTLED;
+    loop {
+        let answer = client.send(Event::submission(batch).token(&session.access)).await;
+        match answer {
+            Ok(answer) if answer.is_ok() => return Ok(()),
+            Ok(answer) if answer.is_shed() => ensure!(Instant::now() < until, "it is still refused"),
+            Ok(answer) => anyhow::bail!("sent again, it was answered {}", answer.told()),
+            Err(lost) => anyhow::bail!("sent again, it was not answered: {lost:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Fault 2: a copy is asked to stop under load, and started again.

@@ -50,7 +50,7 @@ impl Mix {
     /// Reads, writes and sign-ins as learners make them.
     pub fn usual(plan: &Plan) -> Self {
         let (learners, rate) = match plan.extent {
-            Extent::Short => (8, 60.0),
+            Extent::Short => (8, 40.0),
             Extent::Full => (50, 200.0),
         };
         Self {

@@ -143,7 +143,7 @@ fn check(scene: &Scene, fault: Mark, during: &Tally) -> Result<Figures> {
     during.ensure_only(&[Outcome::Done])?;
     let (reads, writes) = (during.only(Kind::Read), during.only(Kind::Write));
     let p95 = [&reads, &writes].map(|tally| tally.quantile(&Outcome::Done, 0.95));
-    let bound = scene.plan.pick(P95 * 4, P95);
+    let bound = scene.plan.limit(P95);
     ensure!(p95[0] <= bound, "the p95 of reads is {:?}", p95[0]);
     Ok(Figures::default()
         .with("readP95Ms", millis(p95[0]))

@@ -48,6 +48,7 @@ impl Clocks {
         let setup = Setup::copies(2)
             .through(&["/bin/sh", "-c", &script])
             .setting("TRUSTED_PROXIES", "127.0.0.1")
+            .setting("REDIS_DEADLINE_MS", "10000")
             .setting("LOGIN_LIMIT_PER_MINUTE", "5");
         let cluster = setup.prepare().await.unwrap();
         let clocks = Self {
