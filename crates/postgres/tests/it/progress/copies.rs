@@ -173,14 +173,6 @@ async fn fault_13_fifty_writers_that_cross_on_two_learners_all_get_through() {
     }
     assert_eq!(all as u128, 50 * ROUNDS);
     assert_all_is_quiet(&scene).await;
-    println!(
-        "longest {longest:?}, {:?}",
-        scene
-            .copies
-            .iter()
-            .map(|copy| copy.progress.stats())
-            .collect::<Vec<_>>()
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
