@@ -9,6 +9,7 @@
 mod clock;
 mod copies;
 mod injected;
+mod leftovers;
 mod threats;
 mod volume;
 
