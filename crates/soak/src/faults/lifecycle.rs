@@ -77,7 +77,7 @@ pub(super) async fn kill_in_writes(plan: Plan) -> Result<Figures> {
 
 /// Whether the submission is there; it must be as a whole or not at all.
 async fn is_there_whole(client: &Client, session: &Session, batch: &[Event], acked: bool) -> Result<bool> {
-    let held = Ledger::held(batch, &Kept::read(client, session).await?);
+    let held = Kept::read(client, session).await?.holds(batch);
     ensure!(
         held == 0 || held == batch.len(),
         "{held} of {} reviews are there",

@@ -208,7 +208,7 @@ async fn torn(devices: &[Device]) -> Result<usize> {
     for device in devices.iter().filter(|device| !device.pending.is_empty()) {
         let kept: Kept = device.read().await?;
         let parts = device.pending.iter().filter(|batch| {
-            let held = Ledger::held(batch, &kept);
+            let held = kept.holds(batch);
             held != 0 && held != batch.len()
         });
         torn += parts.count();

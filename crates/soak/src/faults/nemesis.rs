@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use parlance_testbed::{Postgres, Redis, StopMode};
 use rand::Rng;
 use rand::rngs::StdRng;
+use tokio::time::sleep;
 
 use super::{Plan, Vitals};
 use crate::cluster::{Before, Cluster, Setup};
@@ -14,6 +15,9 @@ use crate::proxy::Manner;
 
 /// Everything is well again so long after the end of a fault.
 const RECOVERED: Duration = Duration::from_mins(1);
+
+/// How often connections are reset while they are.
+const CUT_EVERY: Duration = Duration::from_millis(200);
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +79,7 @@ pub async fn nemesis(cluster: &Cluster, timeline: &Timeline, plan: &Plan, length
     let mut faults = 0;
     while Instant::now() < until {
         let pause = plan.pick(200..2_000, 3_000..9_000);
-        tokio::time::sleep(Duration::from_millis(rng.random_range(pause))).await;
+        sleep(Duration::from_millis(rng.random_range(pause))).await;
         let harm = Harm::ALL[rng.random_range(0..Harm::ALL.len())];
         let in_force = timeline.fault(harm.name());
         let span = Duration::from_millis(rng.random_range(500..4_000));
@@ -89,12 +93,12 @@ pub async fn nemesis(cluster: &Cluster, timeline: &Timeline, plan: &Plan, length
 }
 
 async fn inject(cluster: &Cluster, harm: Harm, span: Duration, rng: &mut StdRng) -> Result<()> {
-    let pause = || tokio::time::sleep(span);
     match harm {
         Harm::KillCopy => {
             let copy = cluster.copy(rng.random_range(0..cluster.copies().len()));
             copy.kill().await?;
             copy.start().await?;
+            Ok(())
         }
         Harm::RestartPostgres => {
             let mode = if rng.random() {
@@ -104,49 +108,56 @@ async fn inject(cluster: &Cluster, harm: Harm, span: Duration, rng: &mut StdRng)
             };
             cluster
                 .with_postgres(move |postgres| postgres.restart(mode))
-                .await?;
+                .await
         }
-        Harm::KillBackend => {
-            let database = cluster.database().to_owned();
-            let kill = move |postgres: &Postgres| {
-                postgres.kill_a_backend(&database)?;
-                postgres.wait_until_ready()
-            };
-            cluster.with_postgres(kill).await?;
-        }
-        Harm::HoldPostgres => {
-            cluster.to_postgres()?.set(Manner::Hold);
-            pause().await;
-            cluster.to_postgres()?.set(Manner::Pass);
-        }
-        Harm::LoseAnswers => {
-            cluster.to_postgres()?.set(Manner::LoseAnswers);
-            pause().await;
-            cluster.to_postgres()?.cut();
-            cluster.to_postgres()?.set(Manner::Pass);
-        }
+        Harm::KillBackend => kill_backend(cluster).await,
+        Harm::HoldPostgres => harm_postgres(cluster, Manner::Hold, span).await,
+        Harm::LoseAnswers => harm_postgres(cluster, Manner::LoseAnswers, span).await,
         Harm::KillRedis => {
             cluster.with_redis(Redis::kill).await?;
-            pause().await;
-            cluster.with_redis(Redis::start_again).await?;
+            sleep(span).await;
+            cluster.with_redis(Redis::start_again).await
         }
         Harm::FreezeRedis => {
             cluster.with_redis(Redis::freeze).await?;
-            pause().await;
-            cluster.with_redis(Redis::thaw).await?;
+            sleep(span).await;
+            cluster.with_redis(Redis::thaw).await
         }
         Harm::EmptyRedis => {
             cluster
                 .with_redis(|redis| redis.command(&["FLUSHALL"]).map(drop))
-                .await?;
+                .await
         }
-        Harm::CutRedis => {
-            let until = Instant::now() + span;
-            while Instant::now() < until {
-                cluster.to_redis()?.cut();
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        }
+        Harm::CutRedis => cut_redis(cluster, span).await,
+    }
+}
+
+async fn kill_backend(cluster: &Cluster) -> Result<()> {
+    let database = cluster.database().to_owned();
+    let kill = move |postgres: &Postgres| {
+        postgres.kill_a_backend(&database)?;
+        postgres.wait_until_ready()
+    };
+    cluster.with_postgres(kill).await
+}
+
+async fn harm_postgres(cluster: &Cluster, manner: Manner, span: Duration) -> Result<()> {
+    let proxy = cluster.to_postgres()?;
+    proxy.set(manner);
+    sleep(span).await;
+    if manner == Manner::LoseAnswers {
+        // Those whose answers were lost are of no use any more.
+        proxy.cut();
+    }
+    proxy.set(Manner::Pass);
+    Ok(())
+}
+
+async fn cut_redis(cluster: &Cluster, span: Duration) -> Result<()> {
+    let until = Instant::now() + span;
+    while Instant::now() < until {
+        cluster.to_redis()?.cut();
+        sleep(CUT_EVERY).await;
     }
     Ok(())
 }

@@ -117,12 +117,7 @@ impl Scene {
             processes,
         } = self;
         if recovery.same_processes {
-            for (copy, process) in cluster.copies().iter().zip(processes) {
-                ensure!(
-                    copy.pid().await? == process,
-                    "a copy is another process than before"
-                );
-            }
+            ensure_same(&cluster, &processes).await?;
         }
         let summary = load.finish().await.context("after the fault")?;
         summary.ensure_kept()?;
@@ -154,6 +149,15 @@ impl Scene {
             figures,
         })
     }
+}
+
+/// Fails when a copy is not the process that it was.
+async fn ensure_same(cluster: &Cluster, processes: &[u32]) -> Result<()> {
+    for (copy, process) in cluster.copies().iter().zip(processes) {
+        let now = copy.pid().await?;
+        ensure!(now == *process, "a copy is another process than before");
+    }
+    Ok(())
 }
 
 /// Waits until the copies take no more of the machine than before.

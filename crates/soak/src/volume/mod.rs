@@ -1,11 +1,18 @@
 //! Many learners with two devices each, whose every acknowledged review must be counted exactly once.
 
 mod connections;
+mod event;
+mod kept;
 mod learner;
 mod ledger;
+mod losses;
 mod run;
 
 pub use connections::{keep_connections, patient};
+pub use event::{Event, fix};
+use kept::Logged;
+pub use kept::Kept;
 pub use learner::{Learner, Session, user_id};
-pub use ledger::{Event, Kept, Ledger, Losses, fix};
+pub use ledger::Ledger;
+pub use losses::Losses;
 pub use run::Volume;

@@ -18,6 +18,8 @@ pub(super) type Answer = Result<Appended, AppendError>;
 pub(super) struct Entry {
     pub(super) user: UserId,
     pub(super) submission: Submission,
+    /// Its place among all that came, given by the queue.
+    pub(super) number: u64,
     /// When it is given up.
     deadline: Instant,
     reply: oneshot::Sender<Answer>,
@@ -56,6 +58,7 @@ impl Entry {
         Self {
             user,
             submission,
+            number: 0,
             deadline,
             reply,
             failures: 0,

@@ -1,7 +1,7 @@
 //! The queue: one line for each learner, whose writes are taken in order and one at a time.
 
 use std::collections::hash_map;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,9 +31,12 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct Lines {
     of: HashMap<UserId, VecDeque<Box<Entry>>>,
-    /// The learners of whom something waits and nothing is under way.
-    ready: VecDeque<UserId>,
+    /// The learners of whom something waits and nothing is under way, by the number of what is first in their lines:
+    /// who came first goes first, however many of the same learner were before.
+    ready: BTreeMap<u64, UserId>,
     waiting: usize,
+    /// How many have come.
+    numbers: u64,
     closed: bool,
 }
 
@@ -65,7 +68,7 @@ impl Queue {
     }
 
     /// Puts a write in its learner's line, unless there is no room.
-    pub(super) fn push(&self, entry: Entry) -> Result<(), StoreError> {
+    pub(super) fn push(&self, mut entry: Entry) -> Result<(), StoreError> {
         let mut lines = self.lines.lock();
         if lines.closed {
             return Err(StoreError::Closed);
@@ -77,6 +80,9 @@ impl Queue {
         }
         let user = entry.user;
         lines.waiting += 1;
+        lines.numbers += 1;
+        entry.number = lines.numbers;
+        let number = entry.number;
         let is_ready = match lines.of.entry(user) {
             hash_map::Entry::Occupied(line) => {
                 line.into_mut().push_back(Box::new(entry));
@@ -88,7 +94,7 @@ impl Queue {
             }
         };
         if is_ready {
-            lines.ready.push_back(user);
+            lines.ready.insert(number, user);
             drop(lines);
             self.bell.notify_one();
         }
@@ -123,15 +129,15 @@ impl Queue {
         let mut changes = 0;
         let now = Instant::now();
         while turns.len() < MOST_MEMBERS
-            && let Some(user) = lines.ready.pop_front()
+            && let Some((_, user)) = lines.ready.pop_first()
         {
             let Some(next) = lines.next(user, now, &mut expired, &self.counters) else {
                 continue;
             };
             let fits = !next.alone && changes + next.weight() <= MOST_CHANGES;
             if !turns.is_empty() && !fits {
+                lines.ready.insert(next.number, user);
                 lines.put_back(next);
-                lines.ready.push_front(user);
                 break;
             }
             let (is_alone, weight) = (next.alone, next.weight());
@@ -160,8 +166,13 @@ impl Queue {
     /// Ends a learner's turn.
     fn finish(&self, user: UserId) {
         let mut lines = self.lines.lock();
-        if lines.of.get(&user).is_some_and(|line| !line.is_empty()) {
-            lines.ready.push_back(user);
+        let first = lines
+            .of
+            .get(&user)
+            .and_then(VecDeque::front)
+            .map(|entry| entry.number);
+        if let Some(number) = first {
+            lines.ready.insert(number, user);
         } else {
             lines.of.remove(&user);
         }
