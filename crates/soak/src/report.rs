@@ -27,11 +27,6 @@ impl Figures {
         self.0.extend(others.0);
         self
     }
-
-    /// A figure.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
-    }
 }
 
 /// A part of a run and what came of it.

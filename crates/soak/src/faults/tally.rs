@@ -141,15 +141,6 @@ impl Tally {
             .unwrap_or_default()
     }
 
-    /// When the first request was sent that was carried out.
-    pub fn first_done(&self) -> Option<Duration> {
-        let done = self
-            .samples
-            .iter()
-            .filter(|sample| sample.outcome == Outcome::Done);
-        done.map(|sample| sample.at).min()
-    }
-
     /// Fails when there is an answer that must not be, whatever is broken: above all a 500.
     pub fn ensure_nothing_wrong(&self) -> Result<()> {
         let wrong = self.samples.iter().filter_map(|sample| match &sample.outcome {
@@ -249,7 +240,6 @@ mod tests {
         assert_eq!((tally.total(), tally.done()), (3, 2));
         assert_eq!(tally.quantile(&Outcome::Done, 0.5), Duration::from_millis(30));
         assert_eq!(tally.quantile(&Outcome::Done, 0.0), Duration::from_millis(10));
-        assert_eq!(tally.first_done(), Some(Duration::from_millis(10)));
         assert!((tally.availability() - 2.0 / 3.0).abs() < 1e-9);
         assert!(tally.ensure_only(&[Outcome::Done]).is_err());
         assert!(tally.ensure_only(&[Outcome::Done, Outcome::Shed]).is_ok());

@@ -111,7 +111,7 @@ impl Session {
 }
 
 /// Whose account an answer shows.
-pub fn user_id(body: &Value) -> Result<String> {
+fn user_id(body: &Value) -> Result<String> {
     let id = body["data"]["user"]["id"].as_str();
     Ok(id.context("no user in the answer")?.to_owned())
 }

@@ -10,9 +10,9 @@ mod run;
 
 pub use connections::{keep_connections, patient};
 pub use event::{Event, fix};
-use kept::Logged;
 pub use kept::Kept;
-pub use learner::{Learner, Session, user_id};
+use kept::Logged;
+pub use learner::{Learner, Session};
 pub use ledger::Ledger;
 pub use losses::Losses;
 pub use run::Volume;
