@@ -18,10 +18,10 @@ const WORDS: u32 = 1_000;
 /// From where to where.
 #[derive(Debug, Args)]
 pub(super) struct Copy {
-    /// The database to read, such as sqlite://./data/parlance.db; it stays as it is
+    /// The database to read, as in `DATABASE_URL`; it stays as it is
     #[arg(long, value_name = "URL")]
     from: String,
-    /// The database to fill, such as postgres://user@host/database; without it, that of `DATABASE_URL`
+    /// The database to fill; without it, that of `DATABASE_URL`
     #[arg(long, value_name = "URL")]
     to: Option<String>,
 }
