@@ -38,7 +38,7 @@ async fn nothing_is_written_after(app: &TestApp, prelude: &str) {
         let reviews = json!({"reviews": [review(&id(1), "a", "good", DAY)]});
         learner.post("/reviews", &reviews).await.ok();
     }
-    let id = app.place().id(&ann.id());
+    let id = app.place().id(ann.id());
     app.place()
         .execute(&format!("{prelude}; DELETE FROM accounts WHERE id = {id}"));
     let before = counts(app);
