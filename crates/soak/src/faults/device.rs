@@ -15,7 +15,7 @@ use crate::cluster::{Answer, Request};
 use crate::volume::{Event, Kept, Learner, Ledger, Session, fix};
 
 /// How many words a learner reviews.
-const WORDS: u32 = 12;
+const WORDS: u32 = 100;
 /// Where the numbers of the words begin whose counts are fixed, one word for each device.
 const FIXED: u32 = 1_000;
 /// An access token is exchanged before it is so old.

@@ -28,9 +28,7 @@ const BIG: u32 = 500;
 
 /// Fault 1: a copy is killed in the middle of writes, and started again at once.
 pub(super) async fn kill_in_writes(plan: Plan) -> Result<Figures> {
-    let mut mix = Mix::writing(&plan);
-    mix.rate *= 2.0;
-    let scene = Scene::set(&plan, Setup::copies(2), mix).await?;
+    let scene = Scene::set(&plan, Setup::copies(2), Mix::writing(&plan)).await?;
     let mut rng = plan.rng();
     let (learner, session) = Learner::register(&scene.cluster.client(0)?, "big", 0).await?;
     let mut ledger = Ledger::default();

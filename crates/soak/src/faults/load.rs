@@ -71,7 +71,7 @@ impl Mix {
         Self {
             writes: 90,
             sign_ins: 2,
-            batch: 20,
+            batch: 10,
             ..Self::usual(plan)
         }
     }

@@ -14,6 +14,8 @@ use crate::cluster::Request;
 const RATINGS: [&str; 4] = ["again", "hard", "good", "easy"];
 /// A day, in milliseconds.
 const DAY: u64 = 86_400_000;
+/// How long ago just now is, in milliseconds.
+const JUST_NOW: u64 = 1_000;
 
 /// A review.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +30,15 @@ pub struct Event {
 }
 
 impl Event {
-    /// A review of a word at some time of the last day.
+    /// A review of a word, of just now or, now and then, of some time of the last day.
     pub fn random(rng: &mut impl Rng, word: String) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ago = Duration::from_millis(rng.random_range(0..DAY));
+        let span = if rng.random_range(0..10) == 0 {
+            DAY
+        } else {
+            JUST_NOW
+        };
+        let ago = Duration::from_millis(rng.random_range(0..span));
         let at = now.saturating_sub(ago).as_millis();
         Self {
             id: uuid::Builder::from_random_bytes(rng.random()).into_uuid(),
