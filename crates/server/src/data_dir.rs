@@ -76,12 +76,22 @@ impl DataDir {
             return Ok(secret);
         }
         let secret = random_secret(SECRET_BYTES);
-        // Written beside and renamed: a crash leaves no half of a secret behind.
-        let draft = self.path.join(format!("{SECRET_FILE}.new"));
-        write_private(&draft, secret.expose_secret().as_bytes())
-            .and_then(|()| fs::rename(&draft, &path))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(secret)
+        // Written beside and linked: a crash leaves no half of a secret behind, and of copies that begin at once all
+        // take that of the first.
+        let draft = self.path.join(format!("{SECRET_FILE}.{}", std::process::id()));
+        let linked = write_private(&draft, secret.expose_secret().as_bytes())
+            .and_then(|()| fs::hard_link(&draft, &path).or_else(unless_there));
+        let _ = fs::remove_file(&draft);
+        linked.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(read_secret(&path)?.unwrap_or(secret))
+    }
+}
+
+/// Whoever was first has made it.
+fn unless_there(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(error),
     }
 }
 

@@ -63,7 +63,7 @@ impl Database {
     pub async fn open_current(settings: &DatabaseSettings, migrate: bool) -> anyhow::Result<Self> {
         let database = Self::open(settings, migrate).await?;
         if !database.pending_migrations().await?.is_empty() {
-            bail!("the database is not up to date (MIGRATE_ON_START is false): run `parlance migrate` first");
+            bail!("the database is not up to date: run `parlance migrate` with a DATABASE_URL that names it");
         }
         Ok(database)
     }

@@ -106,6 +106,26 @@ pub(crate) fn of_postgres(database: &PgDatabase, progress: &PgProgress) -> Vec<G
             |progress| progress.stats().groups_retried,
         ),
         write(
+            "database_writes_refused",
+            "Writes refused because too many waited",
+            |progress| progress.stats().refused,
+        ),
+        write(
+            "database_writes_expired",
+            "Writes given up because their time was over",
+            |progress| progress.stats().expired,
+        ),
+        write(
+            "database_writes_abandoned",
+            "Writes dropped because their callers had gone",
+            |progress| progress.stats().abandoned,
+        ),
+        write(
+            "database_writer_connects",
+            "Connections made to write",
+            |progress| progress.stats().connects,
+        ),
+        write(
             "database_writes_overtaken",
             "Writes tried again because another copy wrote first",
             |progress| progress.stats().conflicts,
@@ -126,7 +146,7 @@ pub(crate) fn of_hasher(hasher: &Arc<BcryptPasswordHasher>) -> Vec<GaugeSource> 
     ]
 }
 
-/// Of the circuit breakers: 1 while one is not closed.
+/// Of the circuit breakers: 1 while one is open.
 pub(crate) fn of_circuits(circuits: &[(&'static str, Arc<dyn Circuit>)]) -> Vec<GaugeSource> {
     let gauge = |(name, circuit): &(&'static str, Arc<dyn Circuit>)| {
         let circuit = Arc::clone(circuit);
@@ -141,7 +161,7 @@ pub(crate) fn of_circuits(circuits: &[(&'static str, Arc<dyn Circuit>)]) -> Vec<
             ),
         };
         GaugeSource::new(name, help, move || {
-            f64::from(u8::from(circuit.state() != CircuitState::Closed))
+            f64::from(u8::from(circuit.state() == CircuitState::Open))
         })
     };
     circuits.iter().map(gauge).collect()

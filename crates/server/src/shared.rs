@@ -79,11 +79,13 @@ fn config(settings: &RedisSettings) -> RedisConfig {
         prefix,
         deadline,
         ca_file,
+        sentinel_password,
     } = settings;
     RedisConfig {
         prefix: prefix.clone(),
         deadline: *deadline,
         ca_file: ca_file.clone(),
+        sentinel_password: sentinel_password.clone(),
         ..RedisConfig::new(url.clone())
     }
 }

@@ -255,7 +255,8 @@ impl Sessions {
     /// To be done before the first request is answered.
     pub async fn load_revoked(&self) -> Result<Timestamp, PortError> {
         let now = self.ports.clock.now();
-        self.load_revoked_from(now - self.policy.access_lifetime).await?;
+        self.load_revoked_from(now - self.policy.access_lifetime - CLOCKS_DIFFER)
+            .await?;
         Ok(now)
     }
 
@@ -339,7 +340,7 @@ impl Sessions {
     fn refuse(&self, id: SessionId, revoked_at: Timestamp) {
         self.ports
             .revoked
-            .insert(id, revoked_at + self.policy.access_lifetime);
+            .insert(id, revoked_at + self.policy.access_lifetime + CLOCKS_DIFFER);
     }
 
     async fn announce_end(&self, id: SessionId) {

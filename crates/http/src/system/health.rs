@@ -127,7 +127,7 @@ struct Findings {
     database: bool,
     /// What copies share beside it; `None` where nothing is shared.
     shared: Option<bool>,
-    /// Whether all circuits are closed.
+    /// Whether no circuit is open.
     circuits: bool,
 }
 
@@ -149,7 +149,7 @@ async fn answer(state: &AppState) -> Result<Reply<Body>, ApiError> {
         shared,
         circuits: circuits
             .map(|(_, circuit)| circuit.state())
-            .all(|state| state == CircuitState::Closed),
+            .all(|state| state != CircuitState::Open),
     };
     let status = if database {
         StatusCode::OK

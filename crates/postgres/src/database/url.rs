@@ -139,6 +139,12 @@ impl<'a> Parts<'a> {
             .ok_or(UrlError::Scheme)?;
         // A password may hold what has a meaning further on, if somebody forgot to encode it.
         let (credentials, rest) = rest.split_at(rest.find('@').map_or(0, |at| at + 1));
+        // Another one belongs to a password, which must not be taken for a host that errors name.
+        if !credentials.is_empty() && rest.contains('@') {
+            return Err(UrlError::Syntax(
+                "what is special in the user's name or the password must be percent-encoded".to_owned(),
+            ));
+        }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (hosts, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let options = query.split('&').filter(|option| !option.is_empty());

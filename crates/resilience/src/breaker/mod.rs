@@ -204,6 +204,8 @@ impl Circuit for Breaker {
     fn state(&self) -> CircuitState {
         match *self.standing.lock() {
             Standing::Closed { .. } => CircuitState::Closed,
+            // The next call is the trial: as long as nobody calls, nothing is known to be broken.
+            Standing::Open { until, .. } if (self.elapsed)() >= until => CircuitState::HalfOpen,
             Standing::Open { .. } => CircuitState::Open,
             Standing::HalfOpen { .. } => CircuitState::HalfOpen,
         }

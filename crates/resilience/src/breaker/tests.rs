@@ -110,7 +110,7 @@ fn a_trial_that_is_given_up_leaves_room_for_the_next() {
     fail(&breaker, 3);
     time.advance(rested(CONFIG.rest));
     drop(breaker.enter().unwrap());
-    assert_eq!(breaker.state(), CircuitState::Open);
+    assert_eq!(breaker.state(), CircuitState::HalfOpen);
     note(&breaker, &Ok(()));
     assert_eq!(breaker.state(), CircuitState::Closed);
 }

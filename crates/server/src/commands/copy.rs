@@ -15,8 +15,8 @@ const PAGE: u32 = 200;
 /// How many words are moved at a time.
 const WORDS: u32 = 1_000;
 
-/// From where to where.
-#[derive(Debug, Args)]
+/// From where to where; the URLs may hold passwords, so that it is not to be shown.
+#[derive(Args)]
 pub(super) struct Copy {
     /// The database to read, as in `DATABASE_URL`; it stays as it is
     #[arg(long, value_name = "URL")]
@@ -41,11 +41,11 @@ pub(super) async fn run(command: Copy, settings: Settings) -> anyhow::Result<()>
         Some(to) => parse("--to", to)?,
         None => settings.database.clone(),
     };
-    if from.file().is_some() && from.file() == to.file() {
-        bail!("--from and --to are the same database");
-    }
     if let Some(file) = from.file().filter(|file| !file.is_file()) {
         bail!("there is no database at {}", file.display());
+    }
+    if is_same(&from, &to) || command.to.as_deref() == Some(&command.from) {
+        bail!("--from and --to are the same database");
     }
     let data_dir = DataDir::prepare(&settings)?;
     let _from_lock = data_dir.lock(from.file())?;
@@ -60,6 +60,12 @@ pub(super) async fn run(command: Copy, settings: Settings) -> anyhow::Result<()>
         moved.learners, moved.events, moved.there_before
     ));
     Ok(())
+}
+
+/// Whether both are one file, however its path is written.
+fn is_same(from: &DatabaseSettings, to: &DatabaseSettings) -> bool {
+    let place = |database: &DatabaseSettings| std::fs::canonicalize(database.file()?).ok();
+    place(from).is_some_and(|from| place(to) == Some(from))
 }
 
 /// A malformed URL is not repeated: it may hold a password.

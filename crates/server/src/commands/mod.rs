@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 use crate::settings::{Settings, Values};
 
 /// The backend of language-learning apps.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(
     name = "parlance",
     version,
@@ -35,7 +35,7 @@ pub struct Cli {
     command: Option<Command>,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve the API; what happens when no command is given
     Serve,

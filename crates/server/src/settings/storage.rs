@@ -42,6 +42,8 @@ pub struct RedisSettings {
     pub deadline: Duration,
     /// The certificates that its server is trusted by, where not those of the system.
     pub ca_file: Option<PathBuf>,
+    /// The password of the sentinels, where they want one.
+    pub sentinel_password: Option<SecretString>,
 }
 
 impl DatabaseSettings {
@@ -114,6 +116,7 @@ pub(super) fn redis(reader: &mut Reader<'_>) -> Option<RedisSettings> {
         prefix: reader.text("REDIS_PREFIX").unwrap_or_default(),
         deadline: Duration::from_millis(reader.number("REDIS_DEADLINE_MS", 1..=10_000)),
         ca_file: reader.text("REDIS_CA_FILE").map(PathBuf::from),
+        sentinel_password: reader.text("REDIS_SENTINEL_PASSWORD").map(SecretString::from),
     };
     (reader.flag("USE_REDIS") && url.is_some()).then_some(settings)
 }

@@ -167,7 +167,7 @@ pub const KEYS: &[Key] = &[
         "REDIS_URL",
         Group::Storage,
         "",
-        "The Redis that copies of the program share limits, revocations and cached answers through: \
+        "The Redis that copies of the program share limits and announcements through: \
          `redis://user:password@host:6379/0`, `rediss://` for TLS, `redis+sentinel://host:26379,host:26379/name/0`, or \
          `redis+cluster://host:6379,host:6379`. When not set, each copy keeps its own.",
     )
@@ -176,8 +176,16 @@ pub const KEYS: &[Key] = &[
         "USE_REDIS",
         Group::Storage,
         "true",
-        "Whether the Redis of `REDIS_URL` is used. When `false`, limits and cached answers are kept in the process.",
+        "Whether the Redis of `REDIS_URL` is used. When `false`, limits are counted by each copy.",
     ),
+    key(
+        "REDIS_SENTINEL_PASSWORD",
+        Group::Storage,
+        "",
+        "The password of the sentinels of a `redis+sentinel://` URL, where they want one; the login in the URL is that of \
+         the servers.",
+    )
+    .secret(),
     key(
         "REDIS_PREFIX",
         Group::Storage,
