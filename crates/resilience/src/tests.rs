@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -179,11 +179,13 @@ pub(crate) fn lines_of(work: impl FnOnce()) -> Vec<String> {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        // Other tests reach the same places at the same time with nobody to log to, which is remembered there.
-        tracing::callsite::rebuild_interest_cache();
-        work();
+    // Other tests reach the same places at the same time. Had they nobody to log to, that would be remembered there.
+    static SINK: Once = Once::new();
+    SINK.call_once(|| {
+        let sink = tracing_subscriber::fmt().with_writer(io::sink).finish();
+        tracing::subscriber::set_global_default(sink).unwrap();
     });
+    tracing::subscriber::with_default(subscriber, work);
     let written = String::from_utf8(lines.0.lock().clone()).unwrap();
     written.lines().map(str::to_owned).collect()
 }
