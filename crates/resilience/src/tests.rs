@@ -161,6 +161,9 @@ impl Cache for MapCache {
     }
 }
 
+/// Other tests reach the same places at the same time. Had they nobody to log to, that would be remembered there.
+static SINK: Once = Once::new();
+
 /// The lines that are logged meanwhile.
 pub(crate) fn lines_of(work: impl FnOnce()) -> Vec<String> {
     #[derive(Clone, Default)]
@@ -179,8 +182,6 @@ pub(crate) fn lines_of(work: impl FnOnce()) -> Vec<String> {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    // Other tests reach the same places at the same time. Had they nobody to log to, that would be remembered there.
-    static SINK: Once = Once::new();
     SINK.call_once(|| {
         let sink = tracing_subscriber::fmt().with_writer(io::sink).finish();
         tracing::subscriber::set_global_default(sink).unwrap();
