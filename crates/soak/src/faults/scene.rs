@@ -184,11 +184,11 @@ async fn back_to_base(cluster: &Cluster, base: &[Usage], plan: Option<Plan>) -> 
     }
 }
 
-/// In kibibytes. A short run has not filled pools and caches when it begins.
+/// In kibibytes. An allocator keeps what was needed once, and a short run has not needed much when it begins.
 fn memory_bound(plan: Plan, base: &Usage) -> u64 {
     let (share, slack) = match plan.extent {
         Extent::Short => (2, 32 * 1024),
-        Extent::Full => (10, 8 * 1024),
+        Extent::Full => (10, 16 * 1024),
     };
     base.resident_kib + base.resident_kib / share + slack
 }
