@@ -38,7 +38,33 @@ pub struct LearnerRecord {
     pub rows: Vec<ProgressRow>,
 }
 
+/// What of a learner changes with every change, without the log and the projection.
+///
+/// Whatever is done to either takes a place in the log, so that records whose marks are the same are the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearnerMark {
+    /// The account.
+    pub account: AccountWithPassword,
+    /// The sessions, by id.
+    pub sessions: Vec<Session>,
+    /// The last revision given to a row.
+    pub revision: u64,
+    /// The last place given to an event, which is how many there are.
+    pub position: u64,
+}
+
 impl LearnerRecord {
+    /// The mark of the learner.
+    pub fn mark(&self) -> LearnerMark {
+        let positions = self.events.iter().map(|event| event.position);
+        LearnerMark {
+            account: self.account.clone(),
+            sessions: self.sessions.clone(),
+            revision: self.revision,
+            position: positions.max().unwrap_or_default(),
+        }
+    }
+
     /// A digest of the projection: the same for the same rows, whatever store holds them.
     ///
     /// SHA-256 over each row in order of revision, its members as texts with a line break behind each; numbers
@@ -104,6 +130,9 @@ pub trait TransferStore: Send + Sync {
 
     /// The ids of accounts behind `after`, in order of their bytes, at most `limit`.
     async fn learners(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserId>, PortError>;
+
+    /// The mark of one learner; cheap, whatever the length of the log.
+    async fn mark(&self, id: UserId) -> Result<Option<LearnerMark>, PortError>;
 
     /// Everything of one learner, as it was at one instant.
     async fn export(&self, id: UserId) -> Result<Option<LearnerRecord>, PortError>;

@@ -13,5 +13,5 @@ pub use accounts::{PgAccounts, PgSessions};
 pub use config::PgConfig;
 pub use database::{MigrateError, OpenError, PgDatabase, Stats, TlsError, Unreachable, UrlError};
 pub use progress::{PgProgress, WriteStats};
-pub use transfer::PgTransfer;
+pub use transfer::{Hold, PgTransfer};
 pub use words::PgWords;

@@ -35,11 +35,8 @@ impl DataDir {
         if database.is_some() || !settings.is_production() {
             make_private_dir(&settings.data_dir)?;
         }
-        if let Some(parent) = database
-            .and_then(Path::parent)
-            .filter(|parent| !parent.as_os_str().is_empty())
-        {
-            make_private_dir(parent)?;
+        if let Some(database) = database {
+            make_dir_of(database)?;
         }
         Ok(Self {
             path: settings.data_dir.clone(),
@@ -51,21 +48,21 @@ impl DataDir {
         &self.path
     }
 
-    /// Takes the lock by which only one server works on a data directory and a database in a file.
+    /// Takes the lock by which only one server works on a data directory and databases in files.
     ///
     /// A database on a server has locks of its own.
-    pub fn lock(&self, database: Option<&Path>) -> anyhow::Result<ServeLock> {
-        let Some(database) = database else {
-            return Ok(ServeLock { _files: Vec::new() });
-        };
-        make_private_dir(&self.path)?;
-        let mut database_lock = database.as_os_str().to_owned();
-        database_lock.push(".lock");
-        let files = [self.path.join(LOCK_FILE), PathBuf::from(database_lock)];
-        let files = files
-            .iter()
-            .map(|path| try_lock(path))
-            .collect::<anyhow::Result<_>>()?;
+    pub fn lock<P: AsRef<Path>>(&self, databases: impl IntoIterator<Item = P>) -> anyhow::Result<ServeLock> {
+        let mut files = Vec::new();
+        for database in databases {
+            if files.is_empty() {
+                make_private_dir(&self.path)?;
+                files.push(try_lock(&self.path.join(LOCK_FILE))?);
+            }
+            make_dir_of(database.as_ref())?;
+            let mut path = database.as_ref().as_os_str().to_owned();
+            path.push(".lock");
+            files.push(try_lock(Path::new(&path))?);
+        }
         Ok(ServeLock { _files: files })
     }
 
@@ -126,6 +123,14 @@ fn try_lock(path: &Path) -> anyhow::Result<File> {
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }
+    }
+}
+
+/// Makes the directory of a database.
+fn make_dir_of(database: &Path) -> anyhow::Result<()> {
+    match database.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => make_private_dir(parent),
+        _ => Ok(()),
     }
 }
 

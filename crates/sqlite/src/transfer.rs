@@ -7,7 +7,7 @@ use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary};
 use parlance_domain::ids::{UserId, WordId};
 use parlance_domain::port::PortError;
-use parlance_domain::transfer::{LearnerRecord, TransferStore};
+use parlance_domain::transfer::{LearnerMark, LearnerRecord, TransferStore};
 use parlance_domain::words::Word;
 
 use crate::accounts::{self, NewAccount};
@@ -70,6 +70,25 @@ impl TransferStore for SqliteTransfer {
                 };
                 let ids = found.iter().map(|(id,)| of.uuid(id, "id").map(UserId));
                 Ok(ids.collect::<Result<_, CorruptRow>>()?)
+            })
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn mark(&self, id: UserId) -> Result<Option<LearnerMark>, PortError> {
+        self.database
+            .read(move |connection| {
+                let Some(account) = accounts::account(connection, id)? else {
+                    return Ok(None);
+                };
+                let sessions = accounts::sessions_of(connection, id)?;
+                let (revision, position) = StoredProgress::head(connection, id)?;
+                Ok(Some(LearnerMark {
+                    account,
+                    sessions,
+                    revision,
+                    position,
+                }))
             })
             .await
             .map_err(|error: NoRefusal| error.into_port(PORT))

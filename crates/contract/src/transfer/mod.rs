@@ -46,6 +46,8 @@ macro_rules! transfer_contract {
                 what_is_there_is_left_as_it_is,
                 of_imports_at_once_one_is_kept,
                 nobody_is_exported,
+                a_mark_is_that_of_the_record,
+                whatever_a_learner_does_changes_the_mark,
                 learners_come_in_the_order_of_their_bytes_and_in_pages,
                 sessions_go_on_where_they_were,
                 the_change_feed_goes_on_where_it_was,
@@ -202,6 +204,44 @@ pub async fn of_imports_at_once_one_is_kept(both: &Move) {
 pub async fn nobody_is_exported((from, _): &Move) {
     busy(from, 1).await;
     assert_eq!(from.transfer.export(user(404)).await.unwrap(), None);
+}
+
+/// In either installation; nobody has none.
+pub async fn a_mark_is_that_of_the_record(both: &Move) {
+    let (from, to) = both;
+    let (ann, idle) = (busy(from, 1).await.user, from.stores.learner(2).await);
+    for learner in [ann, idle] {
+        let mark = exported(from, learner).await.mark();
+        assert_eq!(from.transfer.mark(learner).await.unwrap(), Some(mark.clone()));
+        assert_eq!(to.transfer.mark(learner).await.unwrap(), None);
+        moved(both, learner).await;
+        assert_eq!(to.transfer.mark(learner).await.unwrap(), Some(mark));
+    }
+}
+
+/// And nothing that somebody else does.
+pub async fn whatever_a_learner_does_changes_the_mark((from, _): &Move) {
+    let (ann, bob) = (busy(from, 1).await, busy(from, 2).await);
+    let mark = async |learner: &Learner<'_>| from.transfer.mark(learner.user).await.unwrap();
+    let (mut marks, of_bob) = (vec![mark(&ann).await], mark(&bob).await);
+    ann.review(vec![review(20, "w1", Good, 4 * DAY)], 4 * DAY).await;
+    marks.push(mark(&ann).await);
+    ann.undo(21, 20, 4 * DAY + 1).await;
+    marks.push(mark(&ann).await);
+    ann.forget(22, "w1", 4 * DAY + 2).await;
+    marks.push(mark(&ann).await);
+    let sessions = &from.stores.sessions;
+    let begun = session(77, ann.user, 5 * DAY);
+    sessions.insert(&begun).await.unwrap();
+    marks.push(mark(&ann).await);
+    sessions.rotate(begun.id, 0, terms(5 * DAY + 1)).await.unwrap();
+    marks.push(mark(&ann).await);
+    sessions.revoke(begun.id, terms(5 * DAY + 2).now).await.unwrap();
+    marks.push(mark(&ann).await);
+    for (place, one) in marks.iter().enumerate() {
+        assert!(one.is_some() && !marks[..place].contains(one), "{place}: {one:?}");
+    }
+    assert_eq!(mark(&bob).await, of_bob);
 }
 
 /// High bytes come last, whatever a column's type makes of them.

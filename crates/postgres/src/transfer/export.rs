@@ -3,11 +3,12 @@
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Bool, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::future::try_join3;
 use parlance_domain::accounts::Session;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::ProgressRow;
 use parlance_domain::time::Timestamp;
-use parlance_domain::transfer::{LearnerRecord, StoredEvent};
+use parlance_domain::transfer::{LearnerMark, LearnerRecord, StoredEvent};
 use uuid::Uuid;
 
 use crate::accounts::row::{
@@ -28,7 +29,8 @@ statement!(
         = concat!("SELECT ", session_columns!(), " FROM sessions WHERE user_id = ? ORDER BY id")
 );
 statement!(
-    Revision(user_id: Uuid => SqlUuid) -> (BigInt) = "SELECT revision FROM progress_heads WHERE user_id = ?"
+    Head(user_id: Uuid => SqlUuid) -> (BigInt, BigInt)
+        = "SELECT revision, position FROM progress_heads WHERE user_id = ?"
 );
 statement!(
     Events(user_id: Uuid => SqlUuid) -> (BigInt, Bool, Timestamptz, event::Columns)
@@ -55,27 +57,53 @@ pub(super) async fn export(
     };
     Ok(Some(LearnerRecord {
         account: account.try_into()?,
-        sessions: sessions(connection, id).await?,
-        revision: revision(connection, id).await?,
+        sessions: to_sessions(Sessions::new(id.0).load(&mut connection).await?)?,
+        revision: to_head(id, Head::new(id.0).get_result(&mut connection).await.optional()?)?.0,
         events: events(connection, id).await?,
         rows: rows(connection, id).await?,
     }))
 }
 
-async fn sessions(mut connection: &AsyncPgConnection, id: UserId) -> Result<Vec<Session>, StoreError> {
-    let rows: Vec<(SessionRow,)> = Sessions::new(id.0).load(&mut connection).await?;
-    let sessions = rows.into_iter().map(|(row,)| row.try_into());
-    Ok(sessions.collect::<Result<_, CorruptRow>>()?)
+/// What a mark is made of, as three statements read it.
+pub(super) type MarkRows = (Option<(AccountRow,)>, Vec<(SessionRow,)>, Option<(i64, i64)>);
+
+/// Reads what a mark is made of, all at once.
+pub(super) async fn mark_rows(connection: &AsyncPgConnection, id: UserId) -> Result<MarkRows, DieselError> {
+    let (mut first, mut second, mut third) = (connection, connection, connection);
+    let account = async { Account::new(id.0).get_result(&mut first).await.optional() };
+    let head = async { Head::new(id.0).get_result(&mut third).await.optional() };
+    try_join3(account, Sessions::new(id.0).load(&mut second), head).await
 }
 
-async fn revision(mut connection: &AsyncPgConnection, id: UserId) -> Result<u64, StoreError> {
-    let head: Result<(i64,), DieselError> = Revision::new(id.0).get_result(&mut connection).await;
+/// The mark of a learner who is there.
+pub(super) fn to_mark(
+    id: UserId,
+    (account, sessions, head): MarkRows,
+) -> Result<Option<LearnerMark>, StoreError> {
+    let Some((account,)) = account else {
+        return Ok(None);
+    };
+    let (revision, position) = to_head(id, head)?;
+    Ok(Some(LearnerMark {
+        account: account.try_into()?,
+        sessions: to_sessions(sessions)?,
+        revision,
+        position,
+    }))
+}
+
+fn to_sessions(rows: Vec<(SessionRow,)>) -> Result<Vec<Session>, CorruptRow> {
+    rows.into_iter().map(|(row,)| row.try_into()).collect()
+}
+
+/// The last revision, and the last place in the log.
+fn to_head(id: UserId, head: Option<(i64, i64)>) -> Result<(u64, u64), CorruptRow> {
     let of = RowOf {
         table: "progress_heads",
         id: &id,
     };
-    let (revision,) = of.some(head.optional()?, "user_id")?;
-    Ok(of.number(revision, "revision")?)
+    let (revision, position) = of.some(head, "user_id")?;
+    Ok((of.number(revision, "revision")?, of.number(position, "position")?))
 }
 
 async fn events(mut connection: &AsyncPgConnection, id: UserId) -> Result<Vec<StoredEvent>, StoreError> {

@@ -8,11 +8,12 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use parlance_domain::ids::{UserId, WordId};
 use parlance_domain::port::PortError;
-use parlance_domain::transfer::{LearnerRecord, TransferStore};
+use parlance_domain::transfer::{LearnerMark, LearnerRecord, TransferStore};
 use parlance_domain::words::Word;
 use uuid::Uuid;
 
-use super::export::export;
+use super::export::{export, mark_rows, to_mark};
+use super::hold::Hold;
 use super::import::import;
 use crate::convert::CorruptRow;
 use crate::database::{Bulk, PgDatabase, READS, Repeat, StoreError, WRITES};
@@ -51,6 +52,12 @@ impl PgTransfer {
             bulk: database.bulk(),
             database,
         }
+    }
+
+    /// Lets nobody write until the hold is dropped; what runs is waited for, a moment at most.
+    pub async fn hold_still(&self) -> Result<Hold, PortError> {
+        let held = Hold::take(&self.database).await;
+        held.map_err(|error| error.into_port(PORT))
     }
 
     async fn is_there(&self, id: UserId) -> Result<bool, StoreError> {
@@ -111,6 +118,13 @@ impl TransferStore for PgTransfer {
         let rows: Result<Vec<(Uuid,)>, _> = self.database.run(Repeat::Safe, read).await;
         let rows = rows.map_err(|error| error.into_port(PORT))?;
         Ok(rows.into_iter().map(|(id,)| UserId(id)).collect())
+    }
+
+    async fn mark(&self, id: UserId) -> Result<Option<LearnerMark>, PortError> {
+        let read = |connection: Arc<AsyncPgConnection>| async move { mark_rows(&connection, id).await };
+        let rows = self.database.run(Repeat::Safe, read).await;
+        let mark = rows.and_then(|rows| to_mark(id, rows));
+        mark.map_err(|error| error.into_port(PORT))
     }
 
     async fn export(&self, id: UserId) -> Result<Option<LearnerRecord>, PortError> {

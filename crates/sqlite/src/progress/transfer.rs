@@ -57,12 +57,17 @@ impl StoredProgress {
         Ok(())
     }
 
+    /// Reads the last revision and the last place in the log of a learner.
+    pub(crate) fn head(connection: &mut SqliteConnection, user: UserId) -> Result<(u64, u64), NoRefusal> {
+        append::head(connection, user)
+    }
+
     /// Reads the last revision, the log and the projection of a learner.
     pub(crate) fn read(
         connection: &mut SqliteConnection,
         user: UserId,
     ) -> Result<(u64, Vec<StoredEvent>, Vec<ProgressRow>), NoRefusal> {
-        let (revision, _) = append::head(connection, user)?;
+        let (revision, _) = Self::head(connection, user)?;
         let events: Vec<(i64, bool, i64, EventRow)> = Events::new(user.0.as_bytes()).load(connection)?;
         let rows: Vec<(Row,)> = Rows::new(user.0.as_bytes()).load(connection)?;
         let events = events.into_iter().map(stored);

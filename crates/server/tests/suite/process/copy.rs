@@ -1,7 +1,14 @@
-//! `parlance copy`: an installation moves from SQLite to PostgreSQL.
+//! `parlance copy`: an installation moves from one database to another, such as from SQLite to PostgreSQL.
 
+use std::process::Output;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
 use parlance_testbed::TestDatabase;
 use serde_json::{Value, json};
+use tokio::process::Child;
+use tokio::time::timeout;
 
 use super::{Parlance, Running};
 use crate::harness::TestUser;
@@ -61,17 +68,10 @@ async fn a_whole_installation_moves_and_goes_on_where_it_was() {
     let lists = server.get("/api/v1/vocabulary/lists").await.json();
     let copy = ["copy", "--from", &from(&old), "--to", &target.url()];
 
-    let refused = old.run(&copy).await;
-    assert!(!refused.status.success(), "a server is running on it");
+    refused(&old.run(&copy).await, "another Parlance server");
     server.stop().await;
     for expected in ["0 were there before", "2 were there before"] {
-        let copied = old.run(&copy).await;
-        let said = String::from_utf8_lossy(&copied.stdout).into_owned();
-        assert!(
-            copied.status.success(),
-            "{}",
-            String::from_utf8_lossy(&copied.stderr)
-        );
+        let said = done(&old.run(&copy).await);
         assert!(said.contains("copied and compared 2 learners"), "{said}");
         assert!(said.contains(expected), "{said}");
     }
@@ -109,27 +109,256 @@ async fn a_whole_installation_moves_and_goes_on_where_it_was() {
     server.stop().await;
 
     // Once the copy has been used, the two are no longer the same, and that is said.
-    let differs = old.run(&copy).await;
-    assert!(!differs.status.success());
-    let said = String::from_utf8_lossy(&differs.stderr).into_owned();
-    assert!(said.contains("instead of"), "{said}");
+    refused(&old.run(&copy).await, "2 learner(s), such as");
+}
+
+/// A file with Ann's and Bob's learning, and no server on it.
+async fn installation() -> Parlance {
+    let parlance = Parlance::new();
+    let server = parlance.serve().await;
+    for email in ["ann@example.com", "bob@example.com"] {
+        learner(&server, email).await;
+    }
+    server.stop().await;
+    parlance
+}
+
+/// What was said of a success.
+fn done(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn refused(output: &Output, reason: &str) {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(reason), "{said}");
+}
+
+/// The one value that a query gives.
+fn value(database: &TestDatabase, query: &str) -> Option<String> {
+    database.query(query).unwrap()[0][0].clone()
+}
+
+/// A copy that has written Ann and waits before it writes Bob.
+struct Halfway(Child);
+
+impl Halfway {
+    async fn of(parlance: &Parlance, from: &str, target: &TestDatabase) -> Self {
+        let owner = Parlance::new().set("DATABASE_URL", &target.url());
+        done(&owner.run(&["migrate"]).await);
+        target
+            .query(
+                "CREATE TABLE gate ();
+                 CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                     PERFORM pg_advisory_xact_lock(1);
+                     WHILE EXISTS (SELECT FROM pg_class WHERE relname = 'gate') LOOP PERFORM pg_sleep(0.01); END LOOP;
+                     RETURN NEW;
+                 END $$;
+                 CREATE TRIGGER wait BEFORE INSERT ON accounts FOR EACH ROW
+                     WHEN (NEW.email_key = 'bob@example.com') EXECUTE FUNCTION wait()",
+            )
+            .unwrap();
+        let arguments = ["copy", "--from", from, "--to", &target.url()];
+        let copy = parlance.command(&arguments).spawn().unwrap();
+        target
+            .query(
+                "SET statement_timeout = '60s';
+                 DO $$ BEGIN
+                     WHILE NOT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+                                       WHERE locktype = 'advisory' AND objid = 1 AND datname = current_database())
+                     LOOP PERFORM pg_sleep(0.01); END LOOP;
+                 END $$",
+            )
+            .expect("the copy was to get to Bob");
+        Self(copy)
+    }
+
+    async fn go_on(self, target: &TestDatabase) -> Output {
+        target.query("DROP TABLE gate").unwrap();
+        let ended = timeout(Duration::from_mins(1), self.0.wait_with_output()).await;
+        ended.expect("the copy was to end").unwrap()
+    }
+}
+
+#[tokio::test]
+async fn no_server_works_on_a_file_that_is_copied_into() {
+    let (source, target) = (installation().await, Parlance::new());
+    let server = target.serve().await;
+    let copy = ["copy", "--from", &from(&source), "--to", &from(&target)];
+    let elsewhere = Parlance::new();
+    refused(&elsewhere.run(&copy).await, "another Parlance server");
+    server.register("carol@example.com").await;
+    server.stop().await;
+    refused(&elsewhere.run(&copy).await, "1 learner(s) whom --from has not");
+
+    let new = elsewhere.dir().join("new/parlance.db");
+    let to_new = [
+        "copy",
+        "--from",
+        &from(&source),
+        "--to",
+        &format!("sqlite://{}", new.display()),
+    ];
+    assert!(done(&elsewhere.run(&to_new).await).contains("copied and compared 2 learners"));
+}
+
+#[tokio::test]
+async fn nobody_writes_to_a_source_on_postgresql_while_it_is_copied() {
+    let (source, target) = (TestDatabase::empty().await, TestDatabase::empty().await);
+    let file = installation().await;
+    let to_source = ["copy", "--from", &from(&file), "--to", &source.url()];
+    done(&file.run(&to_source).await);
+    let copy = Halfway::of(&file, &source.url(), &target).await;
+    for write in [
+        "UPDATE accounts SET is_premium = true",
+        "UPDATE progress_heads SET revision = revision + 1",
+        "DELETE FROM progress_events",
+        "DELETE FROM progress",
+        "DELETE FROM sessions",
+        "UPDATE words SET gloss = 'other'",
+        "DELETE FROM list_words",
+        "UPDATE word_lists SET name = 'other'",
+        "DELETE FROM vocabulary_release",
+    ] {
+        let tried = source.query(&format!("SET lock_timeout = '50ms'; {write}"));
+        assert!(
+            format!("{:?}", tried.unwrap_err()).contains("lock timeout"),
+            "{write}"
+        );
+    }
+    assert!(done(&copy.go_on(&target).await).contains("copied and compared 2 learners"));
+    source.query("UPDATE accounts SET is_premium = true").unwrap();
+}
+
+#[tokio::test]
+async fn what_others_do_to_learners_who_were_copied_is_noticed() {
+    let (source, target) = (installation().await, TestDatabase::empty().await);
+    let copy = Halfway::of(&source, &from(&source), &target).await;
+    let of_ann = "user_id = (SELECT id FROM accounts WHERE email_key = 'ann@example.com')";
+    let revoke = format!("UPDATE sessions SET revoked_at = now() WHERE {of_ann}");
+    target.query(&revoke).unwrap();
+    refused(&copy.go_on(&target).await, "1 learner(s), such as");
+    let copy = ["copy", "--from", &from(&source), "--to", &target.url()];
+    refused(&source.run(&copy).await, "1 learner(s), such as");
+    target
+        .query(&format!("UPDATE sessions SET revoked_at = NULL WHERE {of_ann}"))
+        .unwrap();
+    assert!(done(&source.run(&copy).await).contains("2 were there before"));
+}
+
+#[tokio::test]
+async fn an_installation_of_others_is_not_touched() {
+    let (source, target) = (installation().await, TestDatabase::empty().await);
+    let other = Parlance::new().set("DATABASE_URL", &target.url());
+    let server = other.serve().await;
+    server.register("carol@example.com").await;
+    server.stop().await;
+    target.query("UPDATE words SET gloss = 'of others'").unwrap();
+    let copy = ["copy", "--from", &from(&source), "--to", &target.url()];
+    refused(&source.run(&copy).await, "1 learner(s) whom --from has not");
+    for count in [
+        "SELECT count(*) - 1 FROM accounts",
+        "SELECT count(*) FROM words WHERE gloss <> 'of others'",
+    ] {
+        assert_eq!(value(&target, count).as_deref(), Some("0"), "{count}");
+    }
+}
+
+#[tokio::test]
+async fn words_and_lists_are_compared() {
+    let (source, target) = (installation().await, TestDatabase::empty().await);
+    let copy = Halfway::of(&source, &from(&source), &target).await;
+    target
+        .query("UPDATE words SET gloss = 'another' WHERE id = 'zh-00007'")
+        .unwrap();
+    refused(&copy.go_on(&target).await, "the word zh-00007 is not the same");
+    let copy = ["copy", "--from", &from(&source), "--to", &target.url()];
+    // They are written again.
+    done(&source.run(&copy).await);
+    for (change, undo, reason) in [
+        (
+            "INSERT INTO words SELECT 'zh-zzz', language, term, reading, gloss, alternate_forms, part_of_speech, \
+             frequency_rank, language_key, term_key, reading_key, gloss_key, form_keys FROM words LIMIT 1",
+            "DELETE FROM words WHERE id = 'zh-zzz'",
+            "the word zh-zzz is not the same",
+        ),
+        (
+            "INSERT INTO word_lists VALUES ('own', 99, 'Own', '', 'zh-CN', 'beginner', '{}', 0)",
+            "DELETE FROM word_lists WHERE id = 'own'",
+            "the lists of words are not the same",
+        ),
+    ] {
+        target.query(change).unwrap();
+        refused(&source.run(&copy).await, reason);
+        target.query(undo).unwrap();
+        done(&source.run(&copy).await);
+    }
+}
+
+#[tokio::test]
+async fn who_is_there_already_is_read_again_only_when_that_is_asked_for() {
+    let (source, target) = (installation().await, TestDatabase::empty().await);
+    let copy = ["copy", "--from", &from(&source), "--to", &target.url()];
+    let all = [&copy[..], &["--compare-all"]].concat();
+    done(&source.run(&copy).await);
+    target
+        .query(
+            "ALTER TABLE progress RENAME TO hidden;
+             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'tried'; END $$;
+             CREATE TRIGGER refuse BEFORE INSERT ON accounts EXECUTE FUNCTION refuse()",
+        )
+        .unwrap();
+    let said = done(&source.run(&copy).await);
+    assert!(
+        said.contains("2 learners") && said.contains("2 were there before"),
+        "{said}"
+    );
+    assert!(!source.run(&all).await.status.success());
+    target.query("ALTER TABLE hidden RENAME TO progress").unwrap();
+    assert_eq!(done(&source.run(&all).await).lines().last(), said.lines().last());
+    target
+        .query("UPDATE progress SET confidence = 0.123 WHERE NOT deleted")
+        .unwrap();
+    refused(&source.run(&all).await, "the progress that is there differs");
+}
+
+#[tokio::test]
+async fn a_source_of_an_older_version_is_migrated_first() {
+    let (source, target) = (installation().await, TestDatabase::empty().await);
+    let database = source.dir().join("data/parlance.db");
+    let mut file = SqliteConnection::establish(database.to_str().unwrap()).unwrap();
+    file.batch_execute(
+        "DROP TABLE vocabulary_release;
+         DELETE FROM __diesel_schema_migrations WHERE version = '20261121120000'",
+    )
+    .unwrap();
+    drop(file);
+    let copy = ["copy", "--from", &from(&source), "--to", &target.url()];
+    refused(&source.run(&copy).await, "run `parlance migrate`");
+    let source = source.set("DATABASE_URL", &format!("sqlite://{}", database.display()));
+    done(&source.run(&["migrate"]).await);
+    assert!(done(&source.run(&copy).await).contains("copied and compared 2 learners"));
 }
 
 #[tokio::test]
 async fn what_cannot_be_copied_is_said_without_a_password() {
     let parlance = Parlance::new();
-    for (from, to) in [
-        ("sqlite://data/none.db", "sqlite://data/other.db"),
-        ("nothing", "sqlite://data/other.db"),
-        ("sqlite://data/none.db", "mysql://ann:hunter2@host/db"),
-        ("sqlite://data/same.db", "sqlite://data/same.db"),
-        ("postgres://ann:hunter2@127.0.0.1:1/db", "sqlite://data/other.db"),
+    let (none, other) = ("sqlite://data/none.db", "sqlite://data/other.db");
+    let nowhere = "postgres://ann:hunter2@127.0.0.1:1/db";
+    for (from, to, reason) in [
+        (none, other, "there is no database"),
+        ("nothing", other, "--from must be"),
+        (none, "mysql://ann:hunter2@host/db", "--to must be"),
+        (none, none, "there is no database"),
+        (nowhere, nowhere, "are the same database"),
+        (nowhere, other, "cannot be reached"),
     ] {
         let output = parlance.run(&["copy", "--from", from, "--to", to]).await;
         assert!(!output.status.success(), "{from} {to}");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
-            said.starts_with("parlance: ") && !said.contains("hunter2"),
+            said.starts_with("parlance: ") && said.contains(reason) && !said.contains("hunter2"),
             "{said}"
         );
     }
