@@ -1,5 +1,6 @@
 //! How the database is reached, and how much is asked of it at once.
 
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -9,8 +10,11 @@ use secrecy::SecretString;
 pub struct PgConfig {
     /// `postgres://user:password@host:port/database`, with `sslmode` and `sslrootcert` as libpq knows them.
     pub url: SecretString,
-    /// How many connections reads and small writes share; each carries several statements at once.
+    /// How many connections reads and small writes share; each carries several statements at once. One more is made
+    /// for what must not wait.
     pub connections: usize,
+    /// How many threads that have a runtime of their own share them.
+    pub threads: usize,
     /// How many statements may be under way on one connection.
     pub depth: usize,
     /// How many connections write progress, a group of writes at a time.
@@ -37,6 +41,7 @@ impl PgConfig {
         Self {
             url: url.into(),
             connections: 4,
+            threads: available_parallelism().map_or(1, usize::from),
             depth: 8,
             writers: 2,
             queue: 4_096,

@@ -115,6 +115,22 @@ impl Database {
         }
     }
 
+    /// Leaves it to the threads that answer requests, now that everything is ready.
+    pub async fn serve_workers(&self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(database) => database.hand_out().await,
+        }
+    }
+
+    /// Keeps it working while the threads that answer requests end, one after the other.
+    pub async fn outlive_workers(&self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(database) => database.take_over().await,
+        }
+    }
+
     /// Finishes what runs and closes it.
     pub async fn close(&self) {
         match self {

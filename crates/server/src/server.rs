@@ -101,6 +101,7 @@ impl Server {
         let draining = system.http.draining.clone();
         let state = AppState::new(system.http, wiring::http_config(settings, timeouts)).await;
         let metrics = serve_metrics(settings, &state)?;
+        database.serve_workers().await;
         let (address, api) = serve_api(settings, &state, options.workers)?;
         Ok(Self {
             address,
@@ -153,7 +154,7 @@ impl Server {
     /// database closed.
     pub async fn stop(self, drain: Duration) {
         self.draining.begin();
-        tokio::time::sleep(drain).await;
+        tokio::join!(tokio::time::sleep(drain), self.database.outlive_workers());
         self.api.finish().await;
         if let Some((_, listener)) = self.metrics {
             listener.handle.stop(false).await;

@@ -66,6 +66,13 @@ impl Link {
         timeout(MOMENT, self.ended()).await.is_ok()
     }
 
+    /// Lets go of the connection, and waits until all others have and it has ended.
+    pub(super) async fn released(self: Arc<Self>) {
+        let mut ended = self.ended.clone();
+        drop(self);
+        let _ = ended.changed().await;
+    }
+
     /// Takes leave of the server.
     pub(crate) async fn close(self) {
         let mut ended = self.ended.clone();

@@ -3,15 +3,18 @@
 //! A statement on them is a transaction of its own, so that neither a caller who hangs up nor an error leaves
 //! anything behind on the connection; there is nothing to give back, and nothing to be found dirty.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::future::Future;
-use std::sync::Arc;
+use std::mem::take;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diesel::result::Error as DieselError;
-use diesel_async::AsyncPgConnection;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::future::join_all;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Repeat;
@@ -22,6 +25,9 @@ use crate::config::PgConfig;
 
 /// How often a statement is sent again that lost against others.
 const AGAIN: u32 = 3;
+
+/// How long the connections of threads that are about to end are waited for.
+const HANDING_OVER: Duration = Duration::from_secs(1);
 
 /// How busy the connections are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,8 +53,13 @@ pub struct Stats {
 /// The shared connections.
 pub(super) struct Connections {
     connector: Arc<Connector>,
-    slots: Box<[Slot]>,
-    places: Semaphore,
+    /// One for each connection, and a last one for what must not wait.
+    slots: Arc<[Slot]>,
+    /// How many threads have slots of their own.
+    threads: usize,
+    places: Arc<Semaphore>,
+    /// Who drives new connections; before it is set, whoever wants them first.
+    driver: OnceLock<Handle>,
     depth: usize,
     wait: Duration,
     patience: Duration,
@@ -58,15 +69,44 @@ pub(super) struct Connections {
     timeouts: AtomicU64,
 }
 
-/// A statement's place on a slot, given back when dropped.
-struct Place<'a> {
-    slot: &'a Slot,
-    _permit: SemaphorePermit<'a>,
+/// A statement's place on a slot, given back when dropped and when the connection is done with the statement.
+struct Place {
+    slots: Arc<[Slot]>,
+    slot: usize,
+    permit: Option<OwnedSemaphorePermit>,
+    /// The connection that works on the statement at the moment.
+    at_work: Option<Arc<Link>>,
+    patience: Duration,
 }
 
-impl Drop for Place<'_> {
+impl Place {
+    fn slot(&self) -> &Slot {
+        &self.slots[self.slot]
+    }
+
+    /// Gives the place back after the connection has answered everything that was sent on it.
+    ///
+    /// Whoever goes away does not take the statement along: it is still in the pipeline.
+    fn give_back_later(&mut self, link: Arc<Link>, runtime: &Handle) {
+        let rest = Self {
+            slots: Arc::clone(&self.slots),
+            permit: take(&mut self.permit),
+            at_work: None,
+            ..*self
+        };
+        runtime.spawn(async move {
+            let _ = timeout(rest.patience, (&*link.connection).batch_execute("")).await;
+            drop(rest);
+        });
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        self.slot.leave();
+        match (take(&mut self.at_work), Handle::try_current()) {
+            (Some(link), Ok(runtime)) => self.give_back_later(link, &runtime),
+            _ => self.slot().leave(),
+        }
     }
 }
 
@@ -106,8 +146,10 @@ impl Connections {
         let (count, depth) = (config.connections.max(1), config.depth.max(1));
         Self {
             connector,
-            slots: (0..count).map(|_| Slot::default()).collect(),
-            places: Semaphore::new(count * depth),
+            slots: (0..=count).map(|_| Slot::default()).collect(),
+            threads: config.threads.clamp(1, count),
+            places: Arc::new(Semaphore::new(count * depth)),
+            driver: OnceLock::new(),
             depth,
             wait: config.wait,
             patience: config.patience(),
@@ -118,14 +160,14 @@ impl Connections {
         }
     }
 
-    /// How busy they are.
+    /// How busy they are, but for the one for what must not wait.
     pub(super) fn stats(&self) -> Stats {
-        let places = self.slots.len() * self.depth;
+        let ordinary = self.ordinary();
         Stats {
-            connections: self.slots.len(),
-            connected: self.slots.iter().filter_map(Slot::current).count(),
-            places,
-            busy: self.slots.iter().map(Slot::busy).sum(),
+            connections: ordinary.len(),
+            connected: ordinary.iter().filter_map(Slot::current).count(),
+            places: ordinary.len() * self.depth,
+            busy: ordinary.iter().map(Slot::busy).sum(),
             waiting: self.waiting.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
             connects: self.connects.load(Ordering::Relaxed),
@@ -142,8 +184,9 @@ impl Connections {
     where
         F: Future<Output = Result<T, DieselError>>,
     {
-        let place = self.place().await?;
-        self.run_on(place.slot, repeat, statement).await
+        let mut place = self.place().await?;
+        let slot = &self.slots[place.slot];
+        self.run_on(slot, repeat, &mut place.at_work, statement).await
     }
 
     /// Runs a statement that reads, whether or not there is a place for it: to see whether anything works at all.
@@ -157,17 +200,35 @@ impl Connections {
         if self.places.is_closed() {
             return Err(StoreError::Closed);
         }
-        self.run_on(self.choose(), Repeat::Safe, statement).await
+        let slot = &self.slots[self.slots.len() - 1];
+        self.run_on(slot, Repeat::Safe, &mut None, statement).await
+    }
+
+    /// Lets go of the ordinary connections, so that each is made anew by the thread that wants it next.
+    ///
+    /// Waits, though not for long, for what is under way on the old ones.
+    pub(super) async fn hand_out(&self) {
+        let old = self.ordinary().iter().filter_map(Slot::vacate);
+        let _ = timeout(HANDING_OVER, join_all(old.map(Link::released))).await;
+    }
+
+    /// Lets the runtime of the caller drive the connections from now on, before other threads end.
+    ///
+    /// Waits, though not for long, for what is under way on the old ones.
+    pub(super) async fn take_over(&self) {
+        if self.driver.set(Handle::current()).is_ok() {
+            self.hand_out().await;
+        }
     }
 
     /// Waits until nothing is under way, as long as a statement may take, and ends the connections.
     pub(super) async fn close(&self) {
-        let all = u32::try_from(self.slots.len() * self.depth).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.ordinary().len() * self.depth).unwrap_or(u32::MAX);
         let done = timeout(self.patience, self.places.acquire_many(all)).await;
         self.places.close();
         drop(done);
-        for slot in &self.slots {
-            slot.clear();
+        for slot in &*self.slots {
+            slot.vacate();
         }
     }
 
@@ -177,6 +238,7 @@ impl Connections {
         &self,
         slot: &Slot,
         repeat: Repeat,
+        at_work: &mut Option<Arc<Link>>,
         statement: impl Fn(Arc<AsyncPgConnection>) -> F,
     ) -> Result<T, StoreError>
     where
@@ -185,7 +247,7 @@ impl Connections {
         let deadline = Instant::now() + self.patience;
         let (mut lost, mut broken) = (0, 0);
         loop {
-            let failure = match self.attempt(slot, deadline, &statement).await {
+            let failure = match self.attempt(slot, deadline, at_work, &statement).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
@@ -212,13 +274,17 @@ impl Connections {
         &self,
         slot: &Slot,
         deadline: Instant,
+        at_work: &mut Option<Arc<Link>>,
         statement: impl Fn(Arc<AsyncPgConnection>) -> F,
     ) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, DieselError>>,
     {
         let link = self.link(slot, deadline).await?;
-        let mut failure = match timeout_at(deadline, statement(Arc::clone(&link.connection))).await {
+        *at_work = Some(Arc::clone(&link));
+        let answer = timeout_at(deadline, statement(Arc::clone(&link.connection))).await;
+        *at_work = None;
+        let mut failure = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => Failure::from(error),
             Err(_) => {
@@ -242,29 +308,32 @@ impl Connections {
             let connector = Arc::clone(&self.connector);
             async move { connector.connect().await }
         };
-        match timeout_at(deadline, slot.link(connect)).await {
+        match timeout_at(deadline, slot.link(self.driver.get(), connect)).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(why)) => self.slots.iter().find_map(Slot::current).ok_or(why),
             Err(_) => Err(Unreachable::TimedOut),
         }
     }
 
-    async fn place(&self) -> Result<Place<'_>, StoreError> {
-        let permit = match self.places.try_acquire() {
+    async fn place(&self) -> Result<Place, StoreError> {
+        let permit = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.wait_for_place().await?,
         };
         let slot = self.choose();
-        slot.enter();
+        self.slots[slot].enter();
         Ok(Place {
+            slots: Arc::clone(&self.slots),
             slot,
-            _permit: permit,
+            permit: Some(permit),
+            at_work: None,
+            patience: self.patience,
         })
     }
 
-    async fn wait_for_place(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+    async fn wait_for_place(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         let _waiting = Counted::new(&self.waiting);
-        match timeout(self.wait, self.places.acquire()).await {
+        match timeout(self.wait, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(StoreError::Closed),
             Err(_) => {
@@ -274,30 +343,45 @@ impl Connections {
         }
     }
 
-    /// The slot of this thread, unless it is full or out of order and another one is not.
+    /// Every slot but the one for what must not wait.
+    fn ordinary(&self) -> &[Slot] {
+        &self.slots[..self.slots.len() - 1]
+    }
+
+    /// The number of a slot with room: of this thread's if possible, and the least busy of them.
     ///
     /// A connection is driven by the thread that made it: on the same one a statement wakes nobody else.
-    fn choose(&self) -> &Slot {
-        let home = &self.slots[home() % self.slots.len()];
-        if home.busy() < self.depth && !home.is_failing() {
-            return home;
-        }
-        self.slots
-            .iter()
-            .min_by_key(|slot| (slot.is_failing(), slot.busy()))
-            .unwrap_or(home)
+    fn choose(&self) -> usize {
+        let home = home();
+        let is_foreign =
+            |number: usize| home.is_some_and(|home| number % self.threads != home % self.threads);
+        let preference = |(number, slot): &(usize, &Slot)| {
+            let out_of_order = slot.is_failing();
+            let is_full = slot.busy() >= self.depth;
+            (
+                out_of_order,
+                is_full,
+                is_foreign(*number),
+                !slot.is_connected(),
+                slot.busy(),
+            )
+        };
+        let slots = self.ordinary().iter().enumerate();
+        slots.min_by_key(preference).map_or(0, |(number, _)| number)
     }
 }
 
-/// A number of this thread.
-fn home() -> usize {
+/// A number of this thread, if it has a runtime of its own.
+///
+/// Threads that share a runtime hand their tasks around: none of them is nearer to a connection than the others.
+fn home() -> Option<usize> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static HOME: Cell<Option<usize>> = const { Cell::new(None) };
+        static HOME: OnceCell<Option<usize>> = const { OnceCell::new() };
     }
-    HOME.with(|home| {
-        let number = home.get().unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed));
-        home.set(Some(number));
-        number
-    })
+    let number = || {
+        let alone = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
+        alone.then(|| NEXT.fetch_add(1, Ordering::Relaxed))
+    };
+    HOME.with(|home| *home.get_or_init(number))
 }

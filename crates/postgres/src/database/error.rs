@@ -138,13 +138,16 @@ pub(crate) enum Verdict {
 impl StoreError {
     /// What to do next.
     pub(crate) fn verdict(&self) -> Verdict {
-        let Self::Statement(DieselError::DatabaseError(kind, info)) = self else {
-            return if matches!(self, Self::Timeout) {
-                Verdict::Broken
-            } else {
-                Verdict::Final
-            };
-        };
+        match self {
+            Self::Statement(DieselError::DatabaseError(kind, info)) => Self::verdict_of(*kind, &**info),
+            Self::Timeout => Verdict::Broken,
+            // Nothing was sent.
+            Self::Unreachable(Unreachable::GivenUp) => Verdict::Lost,
+            _ => Verdict::Final,
+        }
+    }
+
+    fn verdict_of(kind: DatabaseErrorKind, info: &dyn DatabaseErrorInformation) -> Verdict {
         match kind {
             DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Verdict::Broken,
             DatabaseErrorKind::SerializationFailure => Verdict::Lost,
@@ -155,7 +158,6 @@ impl StoreError {
     }
 
     /// Whether it may pass by itself, such as a want of resources, a time-out or a shutdown.
-    ///
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Statement(error) => is_passing(error),

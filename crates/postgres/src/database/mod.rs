@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::result::Error as DieselError;
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel::sql_types::Text;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use parlance_domain::health::Probe;
 use parlance_domain::port::PortError;
 use tokio::sync::watch;
@@ -33,6 +34,11 @@ use self::migrations::Migrations;
 pub use self::tls::TlsError;
 pub use self::url::UrlError;
 use crate::config::PgConfig;
+use crate::statement::statement;
+
+statement!(
+    Language() -> (Text,) = "SELECT current_setting('lc_messages')"
+);
 
 /// How long the database has to show that it works.
 const PROBE_DEADLINE: Duration = Duration::from_secs(1);
@@ -75,6 +81,7 @@ impl PgDatabase {
         if database.config.migrate && !pending.is_empty() {
             database.migrate().await?;
         }
+        database.check_language().await;
         Ok(database)
     }
 
@@ -93,6 +100,16 @@ impl PgDatabase {
     /// How busy the connections are.
     pub fn stats(&self) -> Stats {
         self.connections.stats()
+    }
+
+    /// Leaves the connections to the threads that want them from now on: each drives those that it makes.
+    pub async fn hand_out(&self) {
+        self.connections.hand_out().await;
+    }
+
+    /// Takes the connections over from other threads, which are about to end and would break theirs.
+    pub async fn take_over(&self) {
+        self.connections.take_over().await;
     }
 
     /// Waits for what is under way and ends the connections; what is asked afterwards is refused as unavailable.
@@ -116,6 +133,18 @@ impl PgDatabase {
         F: Future<Output = Result<T, DieselError>> + Send,
     {
         self.connections.run(repeat, statement).await
+    }
+
+    /// Runs one statement that reads whether or not there is a place for it, on a connection apart from the others.
+    pub(crate) async fn run_at_once<T, F>(
+        &self,
+        statement: impl Fn(Arc<AsyncPgConnection>) -> F + Send + Sync,
+    ) -> Result<T, StoreError>
+    where
+        T: Send,
+        F: Future<Output = Result<T, DieselError>> + Send,
+    {
+        self.connections.run_at_once(statement).await
     }
 
     /// Whether it is closed.
@@ -159,9 +188,24 @@ impl PgDatabase {
         migrations::compare(&applied.map_err(|_| Unreachable::TimedOut)??)
     }
 
+    /// Warns of messages in a language in which interruptions are not told from defects: Diesel passes on no SQLSTATE.
+    async fn check_language(&self) {
+        let read = |connection: Arc<AsyncPgConnection>| async move {
+            Language::new().get_result::<(String,)>(&mut &*connection).await
+        };
+        if let Ok((language,)) = self.run_at_once(read).await
+            && !is_english(&language)
+        {
+            tracing::warn!(
+                lc_messages = language,
+                "the database should be set to tell its errors in English"
+            );
+        }
+    }
+
     async fn check_schema(&self) -> Result<(), StoreError> {
         let read = |connection: Arc<AsyncPgConnection>| async move { migrations::applied(&connection).await };
-        let applied = timeout(PROBE_DEADLINE, self.connections.run_at_once(read)).await;
+        let applied = timeout(PROBE_DEADLINE, self.run_at_once(read)).await;
         let applied = applied.map_err(|_| StoreError::Timeout)??;
         match migrations::compare(&applied) {
             Ok(Migrations { pending, .. }) if pending.is_empty() => Ok(()),
@@ -177,5 +221,26 @@ impl Probe for PgDatabase {
     async fn check(&self) -> Result<(), PortError> {
         let checked = self.check_schema().await;
         checked.map_err(|error| error.into_port("Probe"))
+    }
+}
+
+/// Whether messages of this locale are in English.
+fn is_english(locale: &str) -> bool {
+    let language = locale.split(['.', '_', '@']).next().unwrap_or_default();
+    ["", "C", "POSIX", "en"].contains(&language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_english;
+
+    #[test]
+    fn locales_that_speak_english_are_known() {
+        for locale in ["", "C", "C.UTF-8", "POSIX", "en_US.utf8", "en_GB", "en"] {
+            assert!(is_english(locale), "{locale}");
+        }
+        for locale in ["de_DE.UTF-8", "fr", "zh_CN@pinyin", "enm"] {
+            assert!(!is_english(locale), "{locale}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use parking_lot::RwLock;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::connect::Link;
@@ -69,22 +70,32 @@ impl Slot {
         self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Whether there is a connection, or one is being made.
+    pub(super) fn is_connected(&self) -> bool {
+        matches!(&*self.state.read(), State::Connected(_) | State::Dialling { .. })
+    }
+
     /// Whether whoever wants a connection now is refused at once.
     pub(super) fn is_failing(&self) -> bool {
         matches!(&*self.state.read(), State::Failed { until, .. } if Instant::now() < *until)
     }
 
-    /// The connection; made by `connect` if there is none, once for all who want it, in a task of its own.
+    /// The connection; made by `connect` if there is none, once for all who want it, in a task of its own on the
+    /// runtime of the driver, else the caller's.
     ///
     /// For a while after a failure, everybody is told of that one.
-    pub(super) async fn link<F>(&self, connect: impl FnOnce() -> F) -> Result<Arc<Link>, Unreachable>
+    pub(super) async fn link<F>(
+        &self,
+        driver: Option<&Handle>,
+        connect: impl FnOnce() -> F,
+    ) -> Result<Arc<Link>, Unreachable>
     where
         F: Future<Output = Result<Link, Unreachable>> + Send + 'static,
     {
         if let Some(link) = self.current() {
             return Ok(link);
         }
-        match self.step(connect) {
+        match self.step(driver, connect) {
             Step::Take(link) => Ok(link),
             Step::Refuse(why) => Err(why),
             Step::Wait(dial) => {
@@ -103,9 +114,12 @@ impl Slot {
         }
     }
 
-    /// Lets go of whatever there is.
-    pub(super) fn clear(&self) {
-        *self.state.write() = State::Vacant;
+    /// Lets go of whatever there is, and returns the connection if that was one.
+    pub(super) fn vacate(&self) -> Option<Arc<Link>> {
+        match std::mem::take(&mut *self.state.write()) {
+            State::Connected(link) => Some(link),
+            _ => None,
+        }
     }
 
     /// The connection, if there is one.
@@ -116,7 +130,7 @@ impl Slot {
         }
     }
 
-    fn step<F>(&self, connect: impl FnOnce() -> F) -> Step
+    fn step<F>(&self, driver: Option<&Handle>, connect: impl FnOnce() -> F) -> Step
     where
         F: Future<Output = Result<Link, Unreachable>> + Send + 'static,
     {
@@ -128,7 +142,7 @@ impl Slot {
             State::Failed { failures, .. } => *failures,
             State::Connected(_) | State::Vacant => 0,
         };
-        let dial = in_a_task(connect());
+        let dial = in_a_task(driver, connect());
         *state = State::Dialling {
             dial: dial.clone(),
             failures,
@@ -147,6 +161,8 @@ impl Slot {
         }
         *state = match outcome {
             Ok(link) => State::Connected(Arc::clone(link)),
+            // Its thread ended: that says nothing of the server.
+            Err(Unreachable::GivenUp) => State::Vacant,
             Err(why) => State::Failed {
                 failures: failures.saturating_add(1),
                 until: Instant::now() + pause(*failures),
@@ -157,8 +173,14 @@ impl Slot {
 }
 
 /// Whoever began it may go away while others wait for it.
-fn in_a_task(connect: impl Future<Output = Result<Link, Unreachable>> + Send + 'static) -> Dial {
-    let task = tokio::spawn(connect);
+fn in_a_task(
+    driver: Option<&Handle>,
+    connect: impl Future<Output = Result<Link, Unreachable>> + Send + 'static,
+) -> Dial {
+    let task = match driver {
+        Some(driver) => driver.spawn(connect),
+        None => tokio::spawn(connect),
+    };
     let outcome = async move {
         let link = task.await.unwrap_or(Err(Unreachable::GivenUp))?;
         Ok(Arc::new(link))
@@ -170,4 +192,22 @@ fn pause(failures: u32) -> Duration {
     FIRST_PAUSE
         .saturating_mul(1 << failures.min(8))
         .min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_that_ended_with_its_thread_is_not_held_against_the_server() {
+        let slot = Slot::default();
+        let thread = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let driver = thread.handle().clone();
+        let attempt = slot.link(Some(&driver), pending);
+        thread.shutdown_background();
+        assert!(matches!(attempt.await, Err(Unreachable::GivenUp)));
+        assert!(!slot.is_failing());
+    }
 }

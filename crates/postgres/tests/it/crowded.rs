@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use parlance_contract::stores::{account, at, session as new_session, terms};
-use parlance_domain::accounts::Rotation;
+use parlance_domain::accounts::{AccountStore, Rotation, SessionStore};
 use parlance_domain::health::Probe;
+use parlance_domain::ids::UserId;
 use parlance_domain::port::{PortError, PortErrorKind};
 use parlance_domain::words::WordStore;
-use parlance_postgres::{PgConfig, PgDatabase, PgWords};
+use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgSessions, PgWords};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_postgres::{Client, Transaction};
+use uuid::Uuid;
 
 use crate::support::{backend_waiting_for_a_lock, config, eventually, home, session, stores_of, told};
 
@@ -86,7 +91,7 @@ async fn threat_60_when_all_places_are_taken_the_next_are_refused_in_time_and_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn callers_who_go_away_give_their_places_back() {
+async fn callers_who_go_away_give_their_places_back_once_the_server_is_done_with_their_statements() {
     let home = home().await;
     let database = open(PgConfig {
         connections: 1,
@@ -108,9 +113,76 @@ async fn callers_who_go_away_give_their_places_back() {
         assert!(held.await.unwrap_err().is_cancelled());
     }
     let stats = database.stats();
-    assert_eq!((stats.busy, stats.waiting), (0, 0));
+    assert_eq!(
+        (stats.busy, stats.waiting),
+        (2, 0),
+        "their statements are under way still"
+    );
     lock.rollback().await.unwrap();
+    eventually("the places were to be given back", async || {
+        (database.stats().busy == 0).then_some(())
+    })
+    .await;
     read_lists(&words).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_must_not_wait_is_asked_while_all_places_are_taken() {
+    let home = home().await;
+    let database = open(PgConfig {
+        connections: 1,
+        depth: 1,
+        ..config(&home.url())
+    })
+    .await;
+    let words = Arc::new(PgWords::new(database.clone()));
+    let mut blocker = session(&home.url()).await;
+    let lock = lock_lists(&mut blocker).await;
+    let held = read_lists(&words);
+    eventually("the place was to be taken", async || {
+        (database.stats().busy == 1).then_some(())
+    })
+    .await;
+    let sessions = PgSessions::new(database.clone());
+    assert_eq!(sessions.revoked_since(at(0)).await.unwrap(), []);
+    database.check().await.unwrap();
+    lock.rollback().await.unwrap();
+    held.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_that_were_taken_over_outlive_the_threads_that_made_them() {
+    let home = home().await;
+    let database = open(PgConfig {
+        connections: 1,
+        ..config(&home.url())
+    })
+    .await;
+    let accounts = Arc::new(PgAccounts::new(database.clone()));
+    let absent = UserId(Uuid::nil());
+    let (asked, has_asked) = oneshot::channel();
+    let (end, ended) = oneshot::channel::<()>();
+    let elsewhere = Arc::clone(&accounts);
+    let worker = thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            asked.send(elsewhere.by_id(absent).await).unwrap();
+            ended.await.unwrap();
+        });
+    });
+    assert!(has_asked.await.unwrap().unwrap().is_none());
+    assert_eq!(database.stats().connects, 1);
+    // What the thread drives goes with it, so it ends only afterwards.
+    database.take_over().await;
+    end.send(()).unwrap();
+    worker.join().unwrap();
+    assert!(accounts.by_id(absent).await.unwrap().is_none());
+    let stats = database.stats();
+    assert_eq!(
+        (stats.connects, stats.connected),
+        (2, 1),
+        "it was made anew, once"
+    );
 }
 
 #[tokio::test]
