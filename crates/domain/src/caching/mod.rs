@@ -1,0 +1,15 @@
+//! The caching policy: what answers of providers are kept under, for how long, and who may make them.
+//!
+//! What is shared: speech and conversations, since their keys hold everything that they follow from and nothing of the
+//! caller. What is never cached: recordings and their transcripts, denials of a limit or a budget, and failures, but for
+//! refusals of the provider, which are kept for a short time.
+
+mod answers;
+mod key;
+mod leases;
+mod policy;
+
+pub use answers::{Answer, Answers, Denial, Freshness, Make, MakeError, Question, Tally};
+pub use key::{CacheKey, KeyBuilder};
+pub use leases::{Lease, Leases};
+pub use policy::{CONVERSATIONS, Policy, SPEECH, VOICES};

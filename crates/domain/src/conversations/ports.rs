@@ -1,0 +1,29 @@
+//! The providers of conversations.
+
+use async_trait::async_trait;
+
+use super::Brief;
+use crate::providers::ProviderError;
+
+/// What a model wrote, not checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Its text, which should be JSON as [`super::RESPONSE_SCHEMA`] has it.
+    pub text: String,
+    /// How many tokens it read and wrote, if it says so.
+    pub tokens: Option<u64>,
+}
+
+/// Writes dialogues.
+#[async_trait]
+pub trait ConversationWriter: Send + Sync {
+    /// Its name, as answers give it.
+    fn provider(&self) -> &'static str;
+
+    /// A dialogue of 3 to 5 turns around a word.
+    ///
+    /// - The word is only ever a word: nothing in it is taken for an instruction of ours.
+    /// - An answer without text is [`crate::providers::ProviderErrorKind::Invalid`]; one that was withheld for what
+    ///   the word is about is refused.
+    async fn write(&self, brief: &Brief) -> Result<Draft, ProviderError>;
+}

@@ -1,0 +1,111 @@
+//! Providers: services of others that cost money, are slow, and fail.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::port::{PortError, PortErrorKind};
+
+/// What went wrong with a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderErrorKind {
+    /// None is configured, or what it runs on is not there.
+    Missing,
+    /// It cannot be reached, or failed by itself.
+    Unavailable,
+    /// It did not answer in time.
+    Timeout,
+    /// It has had enough of our requests for now.
+    Exhausted,
+    /// It does not accept who we are: a key that is wrong, expired or without rights.
+    Unauthorized,
+    /// It does not accept what was asked, now or ever.
+    Refused,
+    /// Its answer is cut off, empty, or not what was asked for.
+    Invalid,
+    /// It was not asked, because it failed before.
+    LeftAlone,
+    /// It was not asked, because too many ask it already.
+    Full,
+}
+
+/// The failure of a provider; several who wait for the same answer share it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{provider} failed: {kind:?}")]
+pub struct ProviderError {
+    /// Which provider, as answers name it.
+    pub provider: &'static str,
+    /// What kind of failure it is.
+    pub kind: ProviderErrorKind,
+    /// After how long asking again may help, if that is known.
+    pub retry_after: Option<Duration>,
+    /// The technical cause; for the log, never for a client, and without secrets.
+    #[source]
+    pub source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl ProviderError {
+    /// A failure of this kind.
+    pub const fn new(provider: &'static str, kind: ProviderErrorKind) -> Self {
+        Self {
+            provider,
+            kind,
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    /// The same with its technical cause.
+    #[must_use]
+    pub fn caused_by(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into().into()),
+            ..self
+        }
+    }
+
+    /// The same with the time after which to ask again.
+    #[must_use]
+    pub fn retry_after(self, after: Option<Duration>) -> Self {
+        Self {
+            retry_after: after,
+            ..self
+        }
+    }
+
+    /// Whether the same request may succeed in a moment.
+    pub const fn is_transient(&self) -> bool {
+        matches!(
+            self.kind,
+            ProviderErrorKind::Unavailable | ProviderErrorKind::Exhausted | ProviderErrorKind::Invalid
+        )
+    }
+
+    /// Whether it tells that the provider itself is unwell.
+    pub const fn is_failure(&self) -> bool {
+        matches!(
+            self.kind,
+            ProviderErrorKind::Unavailable
+                | ProviderErrorKind::Timeout
+                | ProviderErrorKind::Exhausted
+                | ProviderErrorKind::Invalid
+        )
+    }
+}
+
+impl From<ProviderError> for PortError {
+    fn from(error: ProviderError) -> Self {
+        let kind = match error.kind {
+            ProviderErrorKind::Timeout => PortErrorKind::Timeout,
+            ProviderErrorKind::Invalid => PortErrorKind::Corrupt,
+            ProviderErrorKind::Refused => PortErrorKind::Unexpected,
+            ProviderErrorKind::Missing
+            | ProviderErrorKind::Unavailable
+            | ProviderErrorKind::Exhausted
+            | ProviderErrorKind::Unauthorized
+            | ProviderErrorKind::LeftAlone
+            | ProviderErrorKind::Full => PortErrorKind::Unavailable,
+        };
+        Self::new("Provider", kind, error)
+    }
+}

@@ -1,0 +1,14 @@
+//! Speech: what is written is spoken, what is said is written down.
+
+mod audio;
+mod ports;
+mod text;
+mod voice;
+
+pub use audio::{Audio, AudioFormat, AudioId, InvalidAudioId};
+pub use ports::{
+    AudioStore, Recognition, SpeechRecognizer, SpeechSynthesizer, Synthesis, TimedWord, Transcript,
+};
+pub(crate) use text::is_han;
+pub use text::{InvalidText, SpokenText};
+pub use voice::{Gender, InvalidLanguage, InvalidRate, LanguageTag, SpeakingRate, Voice};
