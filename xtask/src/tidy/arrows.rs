@@ -33,7 +33,7 @@ const fn tested_on_servers(name: &'static str) -> Arrows {
     }
 }
 
-const ARROWS: [Arrows; 13] = [
+const ARROWS: [Arrows; 17] = [
     Arrows {
         name: "parlance-domain",
         shipped: &[],
@@ -55,6 +55,10 @@ const ARROWS: [Arrows; 13] = [
         tests: &["parlance-contract", "parlance-testbed", "parlance-resilience"],
     },
     adapter("parlance-resilience"),
+    tested_on_servers("parlance-google"),
+    tested_on_servers("parlance-openai"),
+    adapter("parlance-offline"),
+    tested_on_servers("parlance-objects"),
     Arrows {
         name: "parlance-testbed",
         shipped: &[],
@@ -72,8 +76,12 @@ const ARROWS: [Arrows; 13] = [
         name: "parlance-server",
         shipped: &[
             "parlance-domain",
+            "parlance-google",
             "parlance-http",
             "parlance-memory",
+            "parlance-objects",
+            "parlance-offline",
+            "parlance-openai",
             "parlance-platform",
             "parlance-postgres",
             "parlance-redis",
@@ -131,7 +139,7 @@ const DOMAIN_NEVER_REACHES: &[&str] = &[
 
 /// What belongs to some crates alone, in what is shipped.
 const KEPT: &[(&str, &[&str])] = &[
-    ("actix-web", &["parlance-http", "parlance-server"]),
+    ("actix-web", &["parlance-http", "parlance-server", "parlance-testbed"]),
     (
         "anyhow",
         &["parlance-server", "parlance-soak", "parlance-testbed", "xtask"],
@@ -141,9 +149,11 @@ const KEPT: &[(&str, &[&str])] = &[
     ("clap", &["parlance-server", "parlance-soak", "xtask"]),
     ("diesel", &["parlance-postgres", "parlance-sqlite"]),
     ("dotenvy", &["parlance-server"]),
-    ("jsonwebtoken", &["parlance-platform"]),
+    // Google's service accounts sign with it too.
+    ("jsonwebtoken", &["parlance-google", "parlance-platform"]),
+    ("object_store", &["parlance-objects"]),
     ("libsqlite3-sys", &["parlance-sqlite"]),
-    ("rand", &["parlance-platform", "parlance-server", "parlance-soak"]),
+    ("rand", &["parlance-platform", "parlance-resilience", "parlance-server", "parlance-soak"]),
     ("tracing-subscriber", &["parlance-server"]),
 ];
 

@@ -1,0 +1,1 @@
+//! Cloud Text-to-Speech, Speech-to-Text and Gemini.

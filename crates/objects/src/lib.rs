@@ -1,0 +1,1 @@
+//! Audio in a directory or an object store.

@@ -1,0 +1,1 @@
+//! Speech and conversations without any account or network.

@@ -1,0 +1,1 @@
+//! Conversations by whatever speaks the protocol of OpenAI.
