@@ -9,6 +9,7 @@
 pub mod access_tokens;
 pub mod accounts;
 pub mod cache;
+pub mod conversations;
 pub mod fakes;
 pub mod hasher;
 pub mod limits;
@@ -16,6 +17,7 @@ pub mod progress;
 pub mod pubsub;
 pub mod revoked;
 pub mod sessions;
+pub mod speech;
 pub mod stores;
 mod suite;
 pub mod transfer;
