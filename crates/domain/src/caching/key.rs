@@ -14,6 +14,11 @@ const PREAMBLE: &[u8] = b"parlance-cache-v1\0";
 pub struct CacheKey(String);
 
 impl CacheKey {
+    /// A key that was kept in a cache itself.
+    pub(crate) fn kept(written: &[u8]) -> Option<Self> {
+        std::str::from_utf8(written).ok().map(|key| Self(key.to_owned()))
+    }
+
     /// The key as a cache takes it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,7 +4,7 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{SubjectWord, Turn};
-use crate::speech::is_han;
+use crate::speech::{SpokenText, is_han};
 
 /// How many turns a dialogue has.
 const TURNS: std::ops::RangeInclusive<usize> = 3..=5;
@@ -84,6 +84,8 @@ fn read_turn(turn: &Value) -> Result<Turn, InvalidDraft> {
     };
     if turn.speaker.chars().count() > 20 {
         Err(InvalidDraft::Member("speaker"))
+    } else if turn.chinese.parse::<SpokenText>().is_err() {
+        Err(InvalidDraft::Member("chinese"))
     } else if !has_han(&turn.chinese) {
         Err(InvalidDraft::Language("chinese"))
     } else if has_han(&turn.pinyin) || !has_latin(&turn.pinyin) {

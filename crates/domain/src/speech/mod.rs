@@ -2,6 +2,8 @@
 
 mod audio;
 mod ports;
+mod record;
+mod service;
 mod text;
 mod voice;
 
@@ -9,6 +11,10 @@ pub use audio::{Audio, AudioFormat, AudioId, InvalidAudioId};
 pub use ports::{
     AudioStore, Recognition, SpeechRecognizer, SpeechSynthesizer, Synthesis, TimedWord, Transcript,
 };
+pub(crate) use service::settle_failure;
+pub use service::{Speak, SpeakError, Speech, SpeechPorts, Spoken};
 pub(crate) use text::is_han;
 pub use text::{InvalidText, SpokenText};
-pub use voice::{Gender, InvalidLanguage, InvalidRate, LanguageTag, SpeakingRate, Voice};
+pub use voice::{
+    Gender, InvalidLanguage, InvalidRate, InvalidVoice, LanguageTag, SpeakingRate, Voice, VoiceName,
+};

@@ -45,6 +45,34 @@ pub struct Voice {
     pub gender: Gender,
 }
 
+/// The name of a voice: 1 to 64 ASCII letters, digits and signs out of `+-._:`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct VoiceName(String);
+
+/// A text that is no name of a voice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of the voices")]
+pub struct InvalidVoice;
+
+impl VoiceName {
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for VoiceName {
+    type Err = InvalidVoice;
+
+    fn from_str(text: &str) -> Result<Self, InvalidVoice> {
+        let fits = (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-._:".contains(&byte));
+        fits.then(|| Self(text.to_owned())).ok_or(InvalidVoice)
+    }
+}
+
 /// A language, perhaps with a script and a region (BCP 47): `zh`, `cmn-CN`, `en-US`.
 ///
 /// Written as RFC 5646 recommends: language small, script with a capital, region large.
@@ -60,6 +88,11 @@ impl LanguageTag {
     /// The tag itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// A tag that is written as it should be.
+    pub(crate) fn usual(tag: &'static str) -> Self {
+        Self(tag.to_owned())
     }
 
     /// The language alone; Mandarin and Chinese are one.
@@ -207,6 +240,16 @@ mod tests {
         assert!(!tag("en-GB").serves(&tag("en-US")));
         assert!(!tag("en").serves(&tag("en-US")));
         assert!(!tag("en-GB").serves(&tag("zh")));
+    }
+
+    #[test]
+    fn names_of_voices_are_plain() {
+        for good in ["en-US-Chirp3-HD-Achernar", "cmn+f2", "alloy"] {
+            assert!(good.parse::<VoiceName>().is_ok(), "{good}");
+        }
+        for bad in ["", "-v x; rm", "a\0", "../x", "字", &"x".repeat(65)] {
+            assert_eq!(bad.parse::<VoiceName>(), Err(InvalidVoice), "{bad}");
+        }
     }
 
     #[test]

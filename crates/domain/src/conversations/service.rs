@@ -1,0 +1,357 @@
+//! The use-cases of conversations: have one written, have one of its turns spoken.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{
+    Brief, Conversation, ConversationWriter, GeneratorVersion, SubjectWord, Turn, read_turns, record,
+};
+use crate::caching::{Answers, CONVERSATIONS, CacheKey, Freshness, KeyBuilder, Make, MakeError, Question};
+use crate::ids::{UserId, WordId};
+use crate::port::PortError;
+use crate::providers::{ProviderError, ProviderErrorKind};
+use crate::speech::{
+    AudioId, LanguageTag, Speak, SpeakError, SpeakingRate, Speech, Spoken, SpokenText, VoiceName,
+    settle_failure,
+};
+use crate::spending::{Allowance, Meter};
+use crate::time::Clock;
+use crate::words::{Word, WordStore};
+
+/// How many characters of a digest the id of a conversation has.
+const DIGEST_IN_ID: usize = 16;
+/// How often the sound of a turn is noted again when others note theirs at the same time.
+const NOTES: u32 = 5;
+
+/// Which conversation is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generate {
+    /// The word's id.
+    pub word_id: WordId,
+    /// The word.
+    pub word: SubjectWord,
+    /// By which rules.
+    pub version: GeneratorVersion,
+}
+
+/// A conversation, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// Whether it was there already.
+    pub cached: bool,
+}
+
+/// Which turn is to be spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpeakTurn {
+    /// The word's id.
+    pub word_id: WordId,
+    /// Its place in the conversation, from 0.
+    pub turn_index: usize,
+    /// What it says, in Chinese.
+    pub text: SpokenText,
+    /// By whom; the provider's choice, if nobody is named.
+    pub voice: Option<VoiceName>,
+}
+
+/// A turn that was spoken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpokenTurn {
+    /// The conversation's id.
+    pub conversation_id: String,
+    /// Its place in the conversation.
+    pub turn_index: usize,
+    /// What it sounds like.
+    pub spoken: Spoken,
+}
+
+/// Why no turn was spoken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SpeakTurnError {
+    /// There is no conversation of this word, or none any more.
+    #[error("there is no conversation of this word")]
+    ConversationNotFound,
+    /// No conversation of this word has this text in this place.
+    #[error("there is no such turn")]
+    TurnNotFound,
+    /// It was not spoken.
+    #[error(transparent)]
+    NotSpoken(#[from] SpeakError),
+}
+
+/// What conversations need.
+pub struct ConversationPorts {
+    /// Writes.
+    pub writer: Arc<dyn ConversationWriter>,
+    /// Knows words.
+    pub words: Arc<dyn WordStore>,
+    /// Keeps answers.
+    pub answers: Arc<dyn Answers>,
+    /// Says what may be spent.
+    pub allowance: Arc<Allowance>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The use-cases of conversations.
+#[derive(Clone)]
+pub struct Conversations {
+    ports: Arc<ConversationPorts>,
+    speech: Speech,
+}
+
+impl Conversations {
+    /// The use-cases over these ports.
+    pub fn new(ports: ConversationPorts, speech: Speech) -> Self {
+        Self {
+            ports: Arc::new(ports),
+            speech,
+        }
+    }
+
+    /// Who writes.
+    pub fn provider(&self) -> &'static str {
+        self.ports.writer.provider()
+    }
+
+    /// A conversation around a word, written unless somebody had it written before.
+    pub async fn generate(&self, user: UserId, generate: Generate) -> Result<Generated, MakeError> {
+        let key = self.key(&generate);
+        let group = group(&generate.word_id);
+        let make = MakeConversation {
+            ports: Arc::clone(&self.ports),
+            user,
+            key: key.clone(),
+            generate,
+        };
+        let answers = &self.ports.answers;
+        let answer = answers.answer(question(&key, &group), Arc::new(make)).await?;
+        Ok(Generated {
+            conversation: record::read(&answer.value)?,
+            cached: answer.freshness != Freshness::New,
+        })
+    }
+
+    /// Speaks a turn of a conversation that was written before, and notes in the conversation what it sounds like.
+    pub async fn speak_turn(&self, user: UserId, turn: SpeakTurn) -> Result<SpokenTurn, SpeakTurnError> {
+        let SpeakTurn {
+            word_id,
+            turn_index,
+            text,
+            voice,
+        } = turn;
+        let (key, conversation) = self.conversation_with(&word_id, turn_index, &text).await?;
+        let speak = Speak {
+            text,
+            voice,
+            language: Some(LanguageTag::usual("cmn-CN")),
+            rate: SpeakingRate::USUAL,
+        };
+        let spoken = self.speech.speak(user, speak).await?;
+        self.note(&word_id, &key, turn_index, &spoken.audio).await;
+        Ok(SpokenTurn {
+            conversation_id: conversation.id,
+            turn_index,
+            spoken,
+        })
+    }
+
+    /// Forgets all conversations of a word, on every copy.
+    pub async fn forget(&self, word_id: &WordId) -> Result<(), PortError> {
+        self.ports.answers.forget_group(&group(word_id)).await
+    }
+
+    /// Everything that a conversation follows from, and nothing of who asks.
+    fn key(&self, generate: &Generate) -> CacheKey {
+        let Generate {
+            word_id,
+            word,
+            version,
+        } = generate;
+        KeyBuilder::new("conversation")
+            .field("provider", self.provider())
+            .field("version", version.as_str())
+            .field("wordId", word_id.as_str())
+            .field("word", word.as_str())
+            .finish()
+    }
+
+    /// The conversation that says this in this place.
+    async fn conversation_with(
+        &self,
+        word_id: &WordId,
+        turn_index: usize,
+        text: &SpokenText,
+    ) -> Result<(CacheKey, Conversation), SpeakTurnError> {
+        let answers = &self.ports.answers;
+        let Some(key) = answers.kept(&turn_key(word_id, turn_index, text)).await else {
+            return Err(match answers.kept(&marker_key(word_id)).await {
+                Some(_) => SpeakTurnError::TurnNotFound,
+                None => SpeakTurnError::ConversationNotFound,
+            });
+        };
+        let key = CacheKey::kept(&key).ok_or(SpeakTurnError::ConversationNotFound)?;
+        let kept = answers.kept(&key).await;
+        let conversation = kept.and_then(|kept| record::read(&kept).ok());
+        let conversation = conversation.ok_or(SpeakTurnError::ConversationNotFound)?;
+        if conversation
+            .turns
+            .get(turn_index)
+            .is_some_and(|turn| says(turn, text))
+        {
+            Ok((key, conversation))
+        } else {
+            Err(SpeakTurnError::TurnNotFound)
+        }
+    }
+
+    /// Notes the sound of a turn, again if somebody who noted another turn's at the same time has overwritten it.
+    async fn note(&self, word_id: &WordId, key: &CacheKey, turn_index: usize, audio: &AudioId) {
+        let (answers, group) = (&self.ports.answers, group(word_id));
+        for _ in 0..NOTES {
+            let Some(kept) = answers.kept(key).await else {
+                return;
+            };
+            let Ok(mut conversation) = record::read(&kept) else {
+                return;
+            };
+            let Some(turn) = conversation.turns.get_mut(turn_index) else {
+                return;
+            };
+            if turn.audio.as_ref() == Some(audio) {
+                return;
+            }
+            turn.audio = Some(audio.clone());
+            let Ok(written) = record::write(&conversation) else {
+                return;
+            };
+            answers.keep(question(key, &group), written).await;
+        }
+    }
+}
+
+/// Under what all conversations of a word are forgotten together.
+fn group(word_id: &WordId) -> String {
+    format!("conversations:{word_id}")
+}
+
+fn question<'a>(key: &'a CacheKey, group: &'a str) -> Question<'a> {
+    Question {
+        key,
+        policy: &CONVERSATIONS,
+        group: Some(group),
+    }
+}
+
+/// Where it is kept which conversation has a turn.
+fn turn_key(word_id: &WordId, turn_index: usize, text: &SpokenText) -> CacheKey {
+    KeyBuilder::new("turn")
+        .field("wordId", word_id.as_str())
+        .field("turn", &turn_index.to_string())
+        .field("text", text.as_str())
+        .finish()
+}
+
+/// Where it is kept that a word has a conversation.
+fn marker_key(word_id: &WordId) -> CacheKey {
+    KeyBuilder::new("conversations-of")
+        .field("wordId", word_id.as_str())
+        .finish()
+}
+
+fn says(turn: &Turn, text: &SpokenText) -> bool {
+    turn.chinese.parse::<SpokenText>().as_ref() == Ok(text)
+}
+
+/// Has a conversation written, checks it and keeps it.
+struct MakeConversation {
+    ports: Arc<ConversationPorts>,
+    user: UserId,
+    key: CacheKey,
+    generate: Generate,
+}
+
+impl MakeConversation {
+    async fn write(&self, brief: &Brief) -> Result<Vec<Turn>, MakeError> {
+        let ConversationPorts {
+            allowance, writer, ..
+        } = &*self.ports;
+        let reserved = brief.reserve();
+        let reservation = allowance
+            .reserve(Some(self.user), Meter::Tokens, reserved)
+            .await?;
+        let draft = match writer.write(brief).await {
+            Ok(draft) => draft,
+            Err(error) => {
+                settle_failure(allowance, reservation, &error).await;
+                return Err(error.into());
+            }
+        };
+        allowance
+            .settle(reservation, draft.tokens.unwrap_or(reserved))
+            .await;
+        let invalid =
+            |error| ProviderError::new(writer.provider(), ProviderErrorKind::Invalid).caused_by(error);
+        Ok(read_turns(&draft.text, &brief.word).map_err(invalid)?)
+    }
+
+    /// What is known of the word; a word that is not the vocabulary's is known by itself alone.
+    async fn brief(&self) -> Result<Brief, PortError> {
+        let Generate { word_id, word, .. } = &self.generate;
+        let known = self.ports.words.word(word_id).await?;
+        let known = known.filter(|known| is_written(known, word));
+        let (reading, gloss) = known.map(|known| (known.reading, known.gloss)).unzip();
+        Ok(Brief {
+            word: word.clone(),
+            reading: reading.flatten(),
+            gloss,
+        })
+    }
+
+    /// Keeps by which of its turns the conversation is found.
+    async fn index(&self, turns: &[Turn]) {
+        let word_id = &self.generate.word_id;
+        let (answers, group) = (&self.ports.answers, group(word_id));
+        let key = Bytes::copy_from_slice(self.key.as_str().as_bytes());
+        for (index, turn) in turns.iter().enumerate() {
+            if let Ok(text) = turn.chinese.parse() {
+                let turn_key = turn_key(word_id, index, &text);
+                answers.keep(question(&turn_key, &group), key.clone()).await;
+            }
+        }
+        answers.keep(question(&marker_key(word_id), &group), key).await;
+    }
+}
+
+fn is_written(known: &Word, word: &SubjectWord) -> bool {
+    known.term == word.as_str() || known.alternate_forms.iter().any(|form| form == word.as_str())
+}
+
+#[async_trait]
+impl Make for MakeConversation {
+    async fn make(&self) -> Result<Bytes, MakeError> {
+        let brief = self.brief().await?;
+        let turns = self.write(&brief).await?;
+        self.index(&turns).await;
+        let Generate {
+            word_id,
+            word,
+            version,
+        } = &self.generate;
+        let digest = self.key.digest().get(..DIGEST_IN_ID).unwrap_or_default();
+        let conversation = Conversation {
+            id: format!("{word_id}-{digest}"),
+            word_id: word_id.clone(),
+            word: word.as_str().to_owned(),
+            version: *version,
+            turns,
+            generated_at: self.ports.clock.now(),
+            provider: self.ports.writer.provider().to_owned(),
+        };
+        Ok(record::write(&conversation)?)
+    }
+}
