@@ -9,10 +9,14 @@ use actix_web::web::Data;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 use parlance_domain::accounts::{Accounts, Sessions};
+use parlance_domain::caching::Answers;
+use parlance_domain::conversations::Conversations;
 use parlance_domain::health::{Circuit, Probe};
+use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::{Limit, RateLimiter};
 use parlance_domain::progress::Progress;
+use parlance_domain::speech::Speech;
 use parlance_domain::time::Clock;
 use parlance_domain::words::Words;
 use serde_json::Value;
@@ -72,6 +76,8 @@ pub struct Limits {
     pub default: Limit,
     /// Sign-ins, per client address.
     pub login: Limit,
+    /// What reaches a provider, per user. The services count it; the face only tells of it.
+    pub ai: Limit,
 }
 
 /// How long things may take.
@@ -105,10 +111,31 @@ pub struct Features {
     pub sync_enabled: bool,
     /// `SYNC_ROLLOUT_PERCENT`: for how many of a hundred users progress is written.
     pub sync_rollout_percent: u8,
-    /// Whether speech is synthesised.
+    /// Whether a provider of speech is there.
     pub speech: bool,
-    /// Whether conversations are generated.
+    /// Whether a provider of conversations is there.
     pub conversations: bool,
+}
+
+/// What people are told who ask for what is not set up: a sentence each that names the settings to set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remedies {
+    /// When nobody speaks.
+    pub speech: String,
+    /// When nobody listens.
+    pub recognition: String,
+    /// When nobody writes.
+    pub conversations: String,
+}
+
+impl Default for Remedies {
+    fn default() -> Self {
+        Self {
+            speech: "Speech is not set up on this server.".to_owned(),
+            recognition: "Writing down what was said is not set up on this server.".to_owned(),
+            conversations: "Conversations are not set up on this server.".to_owned(),
+        }
+    }
 }
 
 impl Default for Features {
@@ -144,10 +171,16 @@ pub struct HttpConfig {
     pub limits: Limits,
     /// The largest body, in bytes.
     pub body_limit: usize,
+    /// The largest recording that is written down, in bytes.
+    pub recording_limit: usize,
+    /// How many bytes of recordings may be held at a time, by all requests together.
+    pub uploads_limit: usize,
     /// How long things may take.
     pub timeouts: Timeouts,
     /// What is switched on.
     pub features: Features,
+    /// What people are told who ask for what is not set up.
+    pub remedies: Remedies,
 }
 
 impl HttpConfig {
@@ -168,10 +201,14 @@ impl HttpConfig {
             limits: Limits {
                 default: Limit::per_minute("default", 100),
                 login: Limit::per_minute("login", 5),
+                ai: Limit::per_minute("ai", 10),
             },
             body_limit: 1024 * 1024,
+            recording_limit: 10 * 1024 * 1024,
+            uploads_limit: 256 * 1024 * 1024,
             timeouts: Timeouts::default(),
             features: Features::default(),
+            remedies: Remedies::default(),
         }
     }
 
@@ -209,6 +246,14 @@ pub struct HttpServices {
     pub words: Arc<Words>,
     /// The use-cases of progress.
     pub progress: Arc<Progress>,
+    /// The use-cases of speech.
+    pub speech: Speech,
+    /// The use-cases of conversations.
+    pub conversations: Conversations,
+    /// Keeps what was answered to requests with an `Idempotency-Key`.
+    pub idempotency: Arc<dyn IdempotencyStore>,
+    /// Answers of providers, for the figures of their cache.
+    pub answers: Arc<dyn Answers>,
     /// Counts requests.
     pub limiter: Arc<dyn RateLimiter>,
     /// The time.
@@ -219,7 +264,10 @@ pub struct HttpServices {
     pub database: Arc<dyn Probe>,
     /// Whether what copies of the program share beside the database works; `None` where nothing is shared.
     pub shared: Option<Arc<dyn Probe>>,
-    /// The circuit breakers, by name.
+    /// Whether the store of audio works; `None` where there is none.
+    pub object_store: Option<Arc<dyn Probe>>,
+    /// The circuit breakers, by name. While one is open whose name begins with `speech` or `conversations`, that service
+    /// is down.
     pub circuits: Vec<(&'static str, Arc<dyn Circuit>)>,
     /// What else is measured, such as pools and queues.
     pub gauges: Vec<GaugeSource>,
@@ -241,6 +289,8 @@ pub struct AppState {
     pub(crate) database: Recent,
     /// What the probe of what copies share said last.
     pub(crate) shared: Recent,
+    /// What the probe of the store of audio said last.
+    pub(crate) object_store: Recent,
     started: Instant,
 }
 
@@ -256,6 +306,7 @@ impl AppState {
             document,
             database: Recent::new("database"),
             shared: Recent::new("redis"),
+            object_store: Recent::new("object store"),
             started: Instant::now(),
         })
     }

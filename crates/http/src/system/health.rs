@@ -1,16 +1,19 @@
 //! `GET /health` and `GET /api/v1/health`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use apistos::{ApiComponent, api_operation};
-use parlance_domain::health::CircuitState;
+use parlance_domain::caching::{CONVERSATIONS, Policy, SPEECH, Tally};
+use parlance_domain::health::{CircuitState, Probe};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::ApiError;
 use crate::reply::Reply;
 use crate::state::{AppState, State};
+use crate::system::Recent;
 use crate::time::rfc3339_millis;
 
 /// How the system is.
@@ -85,24 +88,61 @@ struct CacheMetrics {
     overall: HitCount,
 }
 
-#[derive(Default, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct HitCount {
+    /// Answers that were there, or were waited for while they were made for somebody else.
     hits: u64,
+    /// Answers that had to be made, and those that could not be had.
     misses: u64,
     total: u64,
     /// Hits of a hundred, with two decimals.
-    hit_rate: HitRate,
+    hit_rate: String,
 }
 
-/// A percentage as a text.
-#[derive(Serialize, JsonSchema)]
-struct HitRate(String);
-
-impl Default for HitRate {
-    fn default() -> Self {
-        Self("0.00".to_owned())
+impl HitCount {
+    fn of(hits: u64, misses: u64) -> Self {
+        let total = hits + misses;
+        // Ten thousandths, rounded to the nearest; nothing of nothing is nothing.
+        let share = (u128::from(hits) * 20_000 + u128::from(total)) / (2 * u128::from(total.max(1)));
+        Self {
+            hits,
+            misses,
+            total,
+            hit_rate: format!("{}.{:02}", share / 100, share % 100),
+        }
     }
+}
+
+impl CacheMetrics {
+    /// The figures of the services whose answers cost money.
+    fn of(tallies: &[(&'static str, Tally)]) -> Self {
+        let counts = [SPEECH, CONVERSATIONS].map(|Policy { service, .. }| {
+            let tally = tallies.iter().find(|(name, _)| *name == service);
+            let (hits, misses) = tally.map_or((0, 0), |(_, tally)| counted(*tally));
+            (service, hits, misses)
+        });
+        let sum = |of: fn(&(&str, u64, u64)) -> u64| counts.iter().map(of).sum();
+        Self {
+            services: counts
+                .iter()
+                .map(|(service, hits, misses)| (*service, HitCount::of(*hits, *misses)))
+                .collect(),
+            overall: HitCount::of(sum(|count| count.1), sum(|count| count.2)),
+        }
+    }
+}
+
+/// How many answers of a service cost nothing, and how many did or failed.
+const fn counted(tally: Tally) -> (u64, u64) {
+    let Tally {
+        hits,
+        misses,
+        stale,
+        coalesced,
+        errors,
+    } = tally;
+    (hits + stale + coalesced, misses + errors)
 }
 
 /// How the system is, in parts.
@@ -127,26 +167,34 @@ struct Findings {
     database: bool,
     /// What copies share beside it; `None` where nothing is shared.
     shared: Option<bool>,
+    /// The store of audio; `None` where there is none.
+    object_store: Option<bool>,
     /// Whether no circuit is open.
     circuits: bool,
 }
 
 impl Findings {
     fn status(self) -> Status {
-        match (self.database, self.shared, self.circuits) {
-            (false, ..) => Status::Down,
-            (true, Some(false), _) | (true, _, false) => Status::Degraded,
-            (true, ..) => Status::Ok,
+        let rest_works = self.shared != Some(false) && self.object_store != Some(false) && self.circuits;
+        match (self.database, rest_works) {
+            (false, _) => Status::Down,
+            (true, false) => Status::Degraded,
+            (true, true) => Status::Ok,
         }
     }
 }
 
 async fn answer(state: &AppState) -> Result<Reply<Body>, ApiError> {
-    let (database, shared) = tokio::join!(database_works(state), shared_works(state));
+    let (database, shared, object_store) = tokio::join!(
+        database_works(state),
+        works(&state.shared, state.services.shared.as_ref()),
+        works(&state.object_store, state.services.object_store.as_ref()),
+    );
     let circuits = state.services.circuits.iter();
     let findings = Findings {
         database,
         shared,
+        object_store,
         circuits: circuits
             .map(|(_, circuit)| circuit.state())
             .all(|state| state != CircuitState::Open),
@@ -159,9 +207,9 @@ async fn answer(state: &AppState) -> Result<Reply<Body>, ApiError> {
     Ok(Reply::private(&body(state, findings))?.with_status(status))
 }
 
-async fn shared_works(state: &AppState) -> Option<bool> {
-    let probe = state.services.shared.as_ref()?;
-    Some(state.shared.or_ask(probe.as_ref()).await)
+/// Whether something works that is not everywhere.
+async fn works(recent: &Recent, probe: Option<&Arc<dyn Probe>>) -> Option<bool> {
+    Some(recent.or_ask(probe?.as_ref()).await)
 }
 
 /// Whether the database answers in time and is up to date.
@@ -169,10 +217,21 @@ pub(super) async fn database_works(state: &AppState) -> bool {
     state.database.or_ask(state.services.database.as_ref()).await
 }
 
+/// How a service of providers is: switched on, and no circuit of its own is open.
+fn provided(state: &AppState, is_there: bool, service: &str) -> Service {
+    let mut circuits = state.services.circuits.iter();
+    let is_left_alone =
+        circuits.any(|(name, circuit)| name.starts_with(service) && circuit.state() == CircuitState::Open);
+    match (is_there, is_left_alone) {
+        (false, _) => Service::Disabled,
+        (true, true) => Service::Down,
+        (true, false) => Service::Ok,
+    }
+}
+
 fn body(state: &AppState, findings: Findings) -> Body {
     let config = &state.config;
     let works = |works| if works { Service::Ok } else { Service::Down };
-    let enabled = |on| if on { Service::Ok } else { Service::Disabled };
     let circuits = state.services.circuits.iter();
     Body {
         status: findings.status(),
@@ -184,9 +243,9 @@ fn body(state: &AppState, findings: Findings) -> Body {
         services: Services {
             database: works(findings.database),
             cache: works(findings.shared.unwrap_or(true)),
-            speech: enabled(config.features.speech),
-            conversations: enabled(config.features.conversations),
-            object_store: Service::Disabled,
+            speech: provided(state, config.features.speech, "speech"),
+            conversations: provided(state, config.features.conversations, "conversations"),
+            object_store: findings.object_store.map_or(Service::Disabled, works),
         },
         circuits: circuits
             .map(|(name, circuit)| (*name, circuit_name(circuit.state())))
@@ -195,13 +254,7 @@ fn body(state: &AppState, findings: Findings) -> Body {
             redis: Redis {
                 connected: findings.shared == Some(true),
             },
-            metrics: CacheMetrics {
-                services: BTreeMap::from([
-                    ("TTS", HitCount::default()),
-                    ("Conversation", HitCount::default()),
-                ]),
-                overall: HitCount::default(),
-            },
+            metrics: CacheMetrics::of(&state.services.answers.tallies()),
         },
     }
 }
@@ -211,5 +264,92 @@ const fn circuit_name(state: CircuitState) -> &'static str {
         CircuitState::Closed => "closed",
         CircuitState::Open => "open",
         CircuitState::HalfOpen => "halfOpen",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(hits: u64, misses: u64) -> Tally {
+        Tally {
+            hits,
+            misses,
+            ..Tally::default()
+        }
+    }
+
+    #[test]
+    fn hit_rates_are_percentages_with_two_decimals() {
+        let rate = |hits, misses| HitCount::of(hits, misses).hit_rate;
+        assert_eq!(rate(0, 0), "0.00");
+        assert_eq!(rate(0, 3), "0.00");
+        assert_eq!(rate(1, 2), "33.33");
+        assert_eq!(rate(2, 1), "66.67");
+        assert_eq!(rate(7, 0), "100.00");
+        assert_eq!(rate(81, 19), "81.00");
+        assert_eq!(rate(u64::MAX / 2, 1), "100.00");
+    }
+
+    #[test]
+    fn every_answer_is_a_hit_or_a_miss() {
+        let all = Tally {
+            hits: 1,
+            misses: 2,
+            stale: 10,
+            coalesced: 20,
+            errors: 100,
+        };
+        assert_eq!(counted(all), (31, 102));
+    }
+
+    #[test]
+    fn services_are_counted_by_themselves_and_together() {
+        let figures = CacheMetrics::of(&[("TTS", tally(3, 1)), ("Voices", tally(50, 0))]);
+        let figures = serde_json::to_value(figures).unwrap();
+        let expected = serde_json::json!({
+            "services": {
+                "TTS": { "hits": 3, "misses": 1, "total": 4, "hitRate": "75.00" },
+                "Conversation": { "hits": 0, "misses": 0, "total": 0, "hitRate": "0.00" },
+            },
+            "overall": { "hits": 3, "misses": 1, "total": 4, "hitRate": "75.00" },
+        });
+        assert_eq!(figures, expected);
+    }
+
+    #[test]
+    fn what_the_service_can_do_without_only_degrades_it() {
+        let all = Findings {
+            database: true,
+            shared: Some(true),
+            object_store: None,
+            circuits: true,
+        };
+        let status = |findings: Findings| serde_json::to_value(findings.status()).unwrap();
+        assert_eq!(status(all), "ok");
+        let degraded = [
+            Findings {
+                shared: Some(false),
+                ..all
+            },
+            Findings {
+                object_store: Some(false),
+                ..all
+            },
+            Findings {
+                circuits: false,
+                ..all
+            },
+        ];
+        for findings in degraded {
+            assert_eq!(status(findings), "degraded");
+            assert_eq!(
+                status(Findings {
+                    database: false,
+                    ..findings
+                }),
+                "down"
+            );
+        }
     }
 }
