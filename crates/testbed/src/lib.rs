@@ -2,10 +2,11 @@
 //!
 //! A test that stops, kills or freezes its servers starts its own [`Postgres`], [`Redis`], [`Sentinel`] or
 //! [`RedisCluster`]. All other tests share the servers that `cargo xtask test` started, each with a database of its
-//! own: [`TestDatabase`] and [`redis_url`].
+//! own: [`TestDatabase`] and [`redis_url`]. [`FakeGoogle`] stands for the services of Google.
 
 mod database;
 mod environment;
+mod google;
 mod installation;
 mod port;
 mod postgres;
@@ -18,6 +19,7 @@ mod workplace;
 
 pub use database::TestDatabase;
 pub use environment::{parlance_binary, redis_url};
+pub use google::{FakeGoogle, GoogleBehaviour, GoogleRequest, GoogleService};
 pub use installation::{ensure_servers, postgres_program};
 pub use nix::sys::signal::Signal;
 pub use port::Port;
