@@ -1,0 +1,418 @@
+//! Everything that the use-cases need, counted and made to fail as a test wants.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::NaiveDate;
+use parking_lot::Mutex;
+use parlance_domain::caching::{Answer, Answers, CacheKey, Freshness, Make, MakeError, Question, Tally};
+use parlance_domain::conversations::{Brief, ConversationPorts, ConversationWriter, Conversations, Draft};
+use parlance_domain::ids::{ListId, UserId, WordId};
+use parlance_domain::limits::{Limit, RateLimiter, Taken};
+use parlance_domain::port::PortError;
+use parlance_domain::providers::{ProviderError, ProviderErrorKind};
+use parlance_domain::speech::{
+    Audio, AudioFormat, AudioId, AudioStore, Gender, Recognition, Speech, SpeechPorts, SpeechRecognizer,
+    SpeechSynthesizer, Synthesis, TimedWord, Transcript, Voice,
+};
+use parlance_domain::spending::{
+    Allowance, AllowancePolicy, Caps, Meter, ReserveError, Spending, SpendingStore,
+};
+use parlance_domain::time::{Clock, Timestamp};
+use parlance_domain::words::{
+    ImportSummary, Vocabulary, Word, WordCursor, WordHit, WordList, WordQuery, WordStore,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Two learners.
+pub(crate) const ADA: UserId = UserId(Uuid::from_u128(1));
+pub(crate) const BOB: UserId = UserId(Uuid::from_u128(2));
+
+/// How often a user may have a provider asked.
+pub(crate) const QUOTA: u32 = 10;
+
+/// The use-cases and what is behind them.
+pub(crate) struct House {
+    pub(crate) speech: Speech,
+    pub(crate) conversations: Conversations,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) kept: Arc<KeptAnswers>,
+    pub(crate) audio: Arc<KeptAudio>,
+    pub(crate) spent: Arc<Spent>,
+}
+
+impl House {
+    pub(crate) fn new() -> Self {
+        Self::with_caps(Caps::default())
+    }
+
+    /// With these caps of characters and tokens alike.
+    pub(crate) fn with_caps(caps: Caps) -> Self {
+        let (provider, kept) = (Arc::new(Provider::default()), Arc::new(KeptAnswers::default()));
+        let (audio, spent) = (Arc::new(KeptAudio::default()), Arc::new(Spent::default()));
+        let clock: Arc<dyn Clock> = Arc::new(Noon);
+        let allowance = Arc::new(Allowance::new(
+            Arc::clone(&spent) as Arc<dyn SpendingStore>,
+            Arc::new(Counting::default()),
+            Arc::clone(&clock),
+            AllowancePolicy {
+                limit: Limit::per_minute("ai", QUOTA),
+                characters: caps,
+                tokens: caps,
+            },
+        ));
+        let speech = Speech::new(SpeechPorts {
+            synthesizer: Arc::clone(&provider) as Arc<dyn SpeechSynthesizer>,
+            recognizer: Arc::clone(&provider) as Arc<dyn SpeechRecognizer>,
+            audio: Arc::clone(&audio) as Arc<dyn AudioStore>,
+            answers: Arc::clone(&kept) as Arc<dyn Answers>,
+            allowance: Arc::clone(&allowance),
+            clock: Arc::clone(&clock),
+        });
+        let ports = ConversationPorts {
+            writer: Arc::clone(&provider) as Arc<dyn ConversationWriter>,
+            words: Arc::new(OneWord),
+            answers: Arc::clone(&kept) as Arc<dyn Answers>,
+            allowance,
+            clock,
+        };
+        Self {
+            conversations: Conversations::new(ports, speech.clone()),
+            speech,
+            provider,
+            kept,
+            audio,
+            spent,
+        }
+    }
+}
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        "2026-03-01T12:00:00Z".parse().unwrap()
+    }
+}
+
+/// A provider of everything.
+#[derive(Default)]
+pub(crate) struct Provider {
+    /// How often it was asked.
+    pub(crate) calls: AtomicU32,
+    /// How it fails, while it does.
+    pub(crate) failing: Mutex<Option<ProviderErrorKind>>,
+    /// What it writes instead of a dialogue.
+    pub(crate) draft: Mutex<Option<String>>,
+    /// What it was told last.
+    pub(crate) brief: Mutex<Option<Brief>>,
+}
+
+impl Provider {
+    pub(crate) fn asked(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn fail(&self, kind: impl Into<Option<ProviderErrorKind>>) {
+        *self.failing.lock() = kind.into();
+    }
+
+    fn ask(&self) -> Result<(), ProviderError> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let failing = *self.failing.lock();
+        failing.map_or(Ok(()), |kind| Err(ProviderError::new("fake", kind)))
+    }
+}
+
+#[async_trait]
+impl SpeechSynthesizer for Provider {
+    fn provider(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn voices(&self) -> Result<Vec<Voice>, ProviderError> {
+        let voice = |name: &str, language: &str| Voice {
+            name: name.to_owned(),
+            language: language.parse().unwrap(),
+            gender: Gender::Female,
+        };
+        Ok(vec![voice("mei", "cmn-CN"), voice("amy", "en-GB")])
+    }
+
+    async fn synthesize(&self, synthesis: &Synthesis) -> Result<(Audio, String), ProviderError> {
+        self.ask()?;
+        let voice = synthesis.voice.clone().unwrap_or_else(|| "mei".to_owned());
+        let knows = ["mei", "amy"].contains(&voice.as_str());
+        if !knows || synthesis.language.language() == "xx" || synthesis.text.as_str() == "unspeakable" {
+            return Err(ProviderError::new("fake", ProviderErrorKind::Refused));
+        }
+        let content = format!("ID3{}{voice}{}", synthesis.text.as_str(), synthesis.rate);
+        let audio = Audio {
+            format: AudioFormat::Mp3,
+            content: content.into(),
+        };
+        Ok((audio, voice))
+    }
+}
+
+#[async_trait]
+impl SpeechRecognizer for Provider {
+    fn provider(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn recognize(&self, _: &Recognition) -> Result<Transcript, ProviderError> {
+        self.ask()?;
+        Ok(Transcript {
+            transcript: "你好".to_owned(),
+            confidence: 0.9,
+            words: vec![TimedWord {
+                word: "你好".to_owned(),
+                start_ms: 0,
+                end_ms: 400,
+            }],
+        })
+    }
+}
+
+#[async_trait]
+impl ConversationWriter for Provider {
+    fn provider(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn write(&self, brief: &Brief) -> Result<Draft, ProviderError> {
+        self.ask()?;
+        *self.brief.lock() = Some(brief.clone());
+        let turn =
+            |chinese: String| json!({ "speaker": "A", "chinese": chinese, "pinyin": "wǒ", "english": "I" });
+        let word = brief.word.as_str();
+        let turns = ["我", "你", "他"].map(|who| turn(format!("{who}{word}。")));
+        let text = self.draft.lock().clone();
+        Ok(Draft {
+            text: text.unwrap_or_else(|| json!({ "turns": turns }).to_string()),
+            tokens: Some(100),
+        })
+    }
+}
+
+/// Keeps answers for ever; who makes one makes it alone.
+#[derive(Default)]
+pub(crate) struct KeptAnswers {
+    of: Mutex<HashMap<String, (Bytes, Option<String>)>>,
+}
+
+impl KeptAnswers {
+    /// How many are kept.
+    pub(crate) fn count(&self) -> usize {
+        self.of.lock().len()
+    }
+
+    pub(crate) fn forget_all(&self) {
+        self.of.lock().clear();
+    }
+}
+
+#[async_trait]
+impl Answers for KeptAnswers {
+    async fn answer(&self, question: Question<'_>, make: Arc<dyn Make>) -> Result<Answer, MakeError> {
+        if let Some(value) = self.kept(question.key).await {
+            return Ok(Answer {
+                value,
+                freshness: Freshness::Kept,
+            });
+        }
+        let value = make.make().await?;
+        self.keep(question, value.clone()).await;
+        Ok(Answer {
+            value,
+            freshness: Freshness::New,
+        })
+    }
+
+    async fn kept(&self, key: &CacheKey) -> Option<Bytes> {
+        self.of.lock().get(key.as_str()).map(|(value, _)| value.clone())
+    }
+
+    async fn keep(&self, question: Question<'_>, value: Bytes) {
+        assert!(value.len() <= question.policy.largest, "it is not too large");
+        let group = question.group.map(str::to_owned);
+        self.of.lock().insert(question.key.to_string(), (value, group));
+    }
+
+    async fn forget_group(&self, group: &str) -> Result<(), PortError> {
+        self.of.lock().retain(|_, (_, of)| of.as_deref() != Some(group));
+        Ok(())
+    }
+
+    fn tallies(&self) -> Vec<(&'static str, Tally)> {
+        Vec::new()
+    }
+}
+
+/// Keeps audio, until it is lost.
+#[derive(Default)]
+pub(crate) struct KeptAudio {
+    audio: Mutex<HashMap<AudioId, Audio>>,
+    recipes: Mutex<HashMap<AudioId, Bytes>>,
+}
+
+impl KeptAudio {
+    /// Loses all audio, but not how it was made.
+    pub(crate) fn lose(&self) {
+        self.audio.lock().clear();
+    }
+
+    pub(crate) fn lose_recipes(&self) {
+        self.recipes.lock().clear();
+    }
+}
+
+#[async_trait]
+impl AudioStore for KeptAudio {
+    async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError> {
+        let id = audio.id();
+        self.audio.lock().insert(id.clone(), audio.clone());
+        self.recipes.lock().insert(id.clone(), recipe.clone());
+        Ok(id)
+    }
+
+    async fn read(&self, id: &AudioId) -> Result<Option<Audio>, PortError> {
+        Ok(self.audio.lock().get(id).cloned())
+    }
+
+    async fn recipe(&self, id: &AudioId) -> Result<Option<Bytes>, PortError> {
+        Ok(self.recipes.lock().get(id).cloned())
+    }
+
+    fn public_url(&self, _: &AudioId) -> Option<String> {
+        None
+    }
+}
+
+#[derive(Default)]
+struct Counting(Mutex<HashMap<String, u32>>);
+
+#[async_trait]
+impl RateLimiter for Counting {
+    async fn take_up_to(&self, key: &str, limit: &Limit, wanted: u32) -> Result<Taken, PortError> {
+        let mut counts = self.0.lock();
+        let count = counts.entry(key.to_owned()).or_default();
+        let granted = wanted.min(limit.quota - *count);
+        *count += granted;
+        Ok(Taken {
+            granted,
+            remaining: limit.quota - *count,
+            reset_after: Duration::from_secs(30),
+        })
+    }
+}
+
+/// Sums, by whom and of what.
+#[derive(Default)]
+pub(crate) struct Spent(Mutex<HashMap<(Option<UserId>, Meter), u64>>);
+
+impl Spent {
+    pub(crate) fn of(&self, user: Option<UserId>, meter: Meter) -> u64 {
+        self.0.lock().get(&(user, meter)).copied().unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl SpendingStore for Spent {
+    async fn reserve(&self, spending: &Spending, caps: &Caps) -> Result<(), ReserveError> {
+        let fits = |spent: u64, cap: u64| cap == 0 || spent + spending.amount <= cap;
+        if spending.user.is_some() && !fits(self.of(spending.user, spending.meter), caps.user) {
+            return Err(ReserveError::UserSpent);
+        }
+        if !fits(self.of(None, spending.meter), caps.all) {
+            return Err(ReserveError::AllSpent);
+        }
+        let mut sums = self.0.lock();
+        if spending.user.is_some() {
+            *sums.entry((spending.user, spending.meter)).or_default() += spending.amount;
+        }
+        *sums.entry((None, spending.meter)).or_default() += spending.amount;
+        Ok(())
+    }
+
+    async fn give_back(&self, spending: &Spending) -> Result<(), PortError> {
+        let mut sums = self.0.lock();
+        for user in [spending.user, None] {
+            let sum = sums.entry((user, spending.meter)).or_default();
+            *sum = sum.saturating_sub(spending.amount);
+        }
+        Ok(())
+    }
+
+    async fn spent(&self, user: Option<UserId>, _: NaiveDate, meter: Meter) -> Result<u64, PortError> {
+        Ok(self.of(user, meter))
+    }
+
+    async fn purge(&self, _: NaiveDate, _: u32) -> Result<u32, PortError> {
+        Ok(0)
+    }
+}
+
+/// A vocabulary of one word.
+struct OneWord;
+
+#[async_trait]
+impl WordStore for OneWord {
+    async fn word(&self, id: &WordId) -> Result<Option<Word>, PortError> {
+        let word = Word {
+            id: id.clone(),
+            language: "zh".to_owned(),
+            term: "学习".to_owned(),
+            reading: Some("xuéxí".to_owned()),
+            gloss: "to study".to_owned(),
+            alternate_forms: vec!["學習".to_owned()],
+            part_of_speech: Vec::new(),
+            frequency_rank: None,
+            list_ids: Vec::new(),
+        };
+        Ok((id.as_str() == "zh-1").then_some(word))
+    }
+
+    async fn lists(&self) -> Result<Vec<WordList>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn list(&self, _: &ListId) -> Result<Option<WordList>, PortError> {
+        Ok(None)
+    }
+
+    async fn words_of(
+        &self,
+        _: &ListId,
+        _: Option<u32>,
+        _: Option<u32>,
+    ) -> Result<Vec<(u32, Word)>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn words(&self, _: &[WordId]) -> Result<Vec<Word>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn search(&self, _: &WordQuery, _: Option<&WordCursor>, _: u32) -> Result<Vec<WordHit>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn import(&self, _: &Vocabulary) -> Result<ImportSummary, PortError> {
+        Ok(ImportSummary::default())
+    }
+
+    async fn release(&self) -> Result<Option<String>, PortError> {
+        Ok(None)
+    }
+
+    async fn install(&self, _: &str, _: &[Vocabulary]) -> Result<bool, PortError> {
+        Ok(false)
+    }
+}
