@@ -8,6 +8,7 @@
 
 pub mod access_tokens;
 pub mod accounts;
+pub mod audio;
 pub mod cache;
 pub mod conversations;
 pub mod fakes;
