@@ -8,7 +8,7 @@ use actix_web::{App, Error};
 use apistos::web::{ServiceConfig, scope};
 
 use crate::state::State;
-use crate::{accounts, middleware, openapi, progress, system, words};
+use crate::{accounts, conversations, middleware, openapi, progress, speech, system, words};
 
 /// The app over a state, for one worker.
 pub fn app(
@@ -43,5 +43,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         accounts::routes(config);
         words::routes(config);
         progress::routes(config);
+        speech::routes(config);
+        conversations::routes(config);
     }));
 }

@@ -14,13 +14,17 @@ pub mod time;
 
 mod accounts;
 mod app;
+mod conversations;
 mod etag;
 mod fields;
+mod idempotency;
 mod middleware;
 mod paging;
 mod progress;
 mod reply;
+mod speech;
 mod system;
+mod upstream;
 mod words;
 
 pub use app::app;

@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use crate::cors::CorsPolicy;
 use crate::metrics::{GaugeSource, Metrics};
+use crate::speech::Room;
 use crate::system::Recent;
 
 /// The state of the whole face, as a handler's argument.
@@ -285,6 +286,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// The description of the routes, as `/api-docs/openapi.json` sends it.
     pub(crate) document: Value,
+    /// Room for recordings.
+    pub(crate) uploads: Room,
     /// What the probe of the database said last.
     pub(crate) database: Recent,
     /// What the probe of what copies share said last.
@@ -300,6 +303,7 @@ impl AppState {
         let metrics = Metrics::new(services.gauges.clone());
         let document = crate::openapi::openapi_document(&config.version).await;
         Data::new(Self {
+            uploads: Room::new(config.uploads_limit),
             services,
             config,
             metrics,

@@ -66,6 +66,8 @@ catalogue! {
         "The session was ended because an old refresh token was used again.", "Sign in again.";
     OriginNotAllowed "ORIGIN_NOT_ALLOWED" 403 "Origin not allowed",
         "This site may not use the session.", "Add the site's origin to `CORS_ORIGIN` on the server.";
+    Forbidden "FORBIDDEN" 403 "Forbidden",
+        "This is for administrators.", "Sign in as somebody who may do it.";
     NotFound "NOT_FOUND" 404 "Not found",
         "There is nothing at this address.", "Check the path.";
     ListNotFound "LIST_NOT_FOUND" 404 "List not found",
@@ -76,6 +78,13 @@ catalogue! {
         "There is no progress for this word.", "Treat the word as new.";
     ReviewNotFound "REVIEW_NOT_FOUND" 404 "Review not found",
         "There is no such review.", "Check the review id; send the review first.";
+    AudioNotFound "AUDIO_NOT_FOUND" 404 "Audio not found",
+        "There is no such audio.", "Ask for it to be spoken again.";
+    ConversationNotFound "CONVERSATION_NOT_FOUND" 404 "Conversation not found",
+        "There is no conversation of this word.", "Ask for the conversation first, then for the sound of its turns.";
+    TurnNotFound "TURN_NOT_FOUND" 404 "Turn not found",
+        "No conversation of this word says this in this place.",
+        "Send the text of the turn as the conversation has it, and its place from 0.";
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 "Method not allowed",
         "This address does not take this method.", "Use one of the methods in `Allow`.";
     NotAcceptable "NOT_ACCEPTABLE" 406 "Not acceptable",
@@ -86,16 +95,25 @@ catalogue! {
         "An account with this email exists.", "Sign in instead, or use another address.";
     UsernameExists "USERNAME_EXISTS" 409 "Username exists",
         "An account with this username exists.", "Choose another username.";
+    IdempotencyInProgress "IDEMPOTENCY_IN_PROGRESS" 409 "Request in progress",
+        "The same request is being answered.", "Repeat it after the seconds in `Retry-After`.";
     PreconditionFailed "PRECONDITION_FAILED" 412 "Precondition failed",
         "It has changed meanwhile.", "Read it again and repeat the change with the new `ETag`.";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413 "Payload too large",
         "The body is too large.", "Send less at a time.";
     UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE" 415 "Unsupported media type",
         "The body must be uncompressed JSON.", "Send `Content-Type: application/json` and no `Content-Encoding`.";
+    RangeNotSatisfiable "RANGE_NOT_SATISFIABLE" 416 "Range not satisfiable",
+        "There are no such bytes.", "Ask for bytes within the length in `Content-Range`, or for all.";
+    IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" 422 "Idempotency key reused",
+        "The idempotency key was used for another request.", "Choose a new `Idempotency-Key` for each new request.";
     RateLimitExceeded "RATE_LIMIT_EXCEEDED" 429 "Rate limit exceeded",
         "Too many requests; please wait a moment.", "Wait for the seconds in `Retry-After`.";
     AccountLocked "ACCOUNT_LOCKED" 429 "Account locked",
         "Too many failed sign-ins; please wait.", "Wait for the seconds in `Retry-After`.";
+    BudgetExceeded "BUDGET_EXCEEDED" 429 "Budget exceeded",
+        "What may be spent in a day is spent; what was made before is still there.",
+        "Offer what was made before; repeat after the seconds in `Retry-After`.";
     InternalError "INTERNAL_ERROR" 500 "Internal error",
         "Something went wrong on our side.", "Report it with the request id.";
     Unavailable "UNAVAILABLE" 503 "Unavailable",
@@ -106,6 +124,10 @@ catalogue! {
         "Nothing can be changed at the moment.", "Keep the change and send it later.";
     SyncDisabled "SYNC_DISABLED" 503 "Sync is switched off",
         "Progress is not kept on the server at the moment.", "Keep progress on the device and send it later.";
+    SpeechUnavailable "SPEECH_UNAVAILABLE" 503 "Speech unavailable",
+        "Speech is not available at the moment.", "Repeat after the seconds in `Retry-After`.";
+    ConversationUnavailable "CONVERSATION_UNAVAILABLE" 503 "Conversation unavailable",
+        "Conversations are not available at the moment.", "Repeat after the seconds in `Retry-After`.";
     UpstreamTimeout "UPSTREAM_TIMEOUT" 504 "Upstream timeout",
         "A service that this needs did not answer in time.", "Try again.";
 }
@@ -141,6 +163,20 @@ impl ErrorCode {
         self.entry().action
     }
 
+    /// Whether it goes with a `Retry-After`, even where nobody knows better than the usual.
+    pub(crate) const fn tells_when(self) -> bool {
+        matches!(
+            self,
+            Self::IdempotencyInProgress
+                | Self::RateLimitExceeded
+                | Self::AccountLocked
+                | Self::BudgetExceeded
+                | Self::Unavailable
+                | Self::SpeechUnavailable
+                | Self::ConversationUnavailable
+        )
+    }
+
     /// The code for an error that the framework answered with a bare status.
     pub fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
@@ -151,6 +187,7 @@ impl ErrorCode {
             408 => Self::RequestTimeout,
             413 => Self::PayloadTooLarge,
             415 => Self::UnsupportedMediaType,
+            416 => Self::RangeNotSatisfiable,
             429 => Self::RateLimitExceeded,
             400..=499 => Self::BadRequest,
             503 => Self::Unavailable,

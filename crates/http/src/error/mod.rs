@@ -38,7 +38,7 @@ impl ApiError {
             code,
             message: None,
             fields: Vec::new(),
-            retry_after: (code == ErrorCode::Unavailable).then_some(RETRY_AFTER_SECONDS),
+            retry_after: code.tells_when().then_some(RETRY_AFTER_SECONDS),
             challenge: (code.status() == StatusCode::UNAUTHORIZED).then_some("Bearer"),
             cause: None,
         }
@@ -59,12 +59,20 @@ impl ApiError {
 
     /// The failure of a port: 503 when trying later may help, 401 when the caller's account is gone, else 500.
     pub fn port(error: PortError) -> Self {
-        let code = match error.kind {
-            PortErrorKind::OwnerGone => return Self::token(ErrorCode::Unauthorized).caused_by(error),
-            PortErrorKind::Unavailable | PortErrorKind::Timeout => ErrorCode::Unavailable,
-            PortErrorKind::Corrupt | PortErrorKind::Unexpected => ErrorCode::InternalError,
+        Self::shared_port(Arc::new(error))
+    }
+
+    /// The same for a failure that several share.
+    pub fn shared_port(error: Arc<PortError>) -> Self {
+        let refusal = match error.kind {
+            PortErrorKind::OwnerGone => Self::token(ErrorCode::Unauthorized),
+            PortErrorKind::Unavailable | PortErrorKind::Timeout => Self::new(ErrorCode::Unavailable),
+            PortErrorKind::Corrupt | PortErrorKind::Unexpected => Self::new(ErrorCode::InternalError),
         };
-        Self::new(code).caused_by(error)
+        Self {
+            cause: Some(error),
+            ..refusal
+        }
     }
 
     /// The refusal of an access token that was sent.

@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use apistos::ApiComponent;
 use apistos::reference_or::ReferenceOr;
 use apistos::security::SecurityScheme;
-use parlance_domain::accounts::{Principal, TokenError};
+use parlance_domain::accounts::{Principal, Role, TokenError};
 use parlance_domain::ids::UserId;
 use schemars::schema::Schema;
 use sha2::{Digest, Sha256};
@@ -33,6 +33,10 @@ pub struct Writer(pub Principal);
 #[derive(Debug, Clone)]
 pub struct ProgressWriter(pub Principal);
 
+/// An administrator with a good access token, while anything may be changed at all.
+#[derive(Debug, Clone)]
+pub struct Admin(pub Principal);
+
 impl Caller {
     /// Whose token it is.
     pub fn user_id(&self) -> UserId {
@@ -41,6 +45,13 @@ impl Caller {
 }
 
 impl Writer {
+    /// Whose token it is.
+    pub fn user_id(&self) -> UserId {
+        self.0.user_id
+    }
+}
+
+impl Admin {
     /// Whose token it is.
     pub fn user_id(&self) -> UserId {
         self.0.user_id
@@ -88,8 +99,17 @@ pub(crate) fn check_writable(features: Features) -> Result<(), ApiError> {
     }
 }
 
-fn check_sync(features: Features, user: UserId) -> Result<(), ApiError> {
+fn check_admin(features: Features, principal: &Principal) -> Result<(), ApiError> {
+    if principal.roles.contains(&Role::Admin) {
+        check_writable(features)
+    } else {
+        Err(ApiError::new(ErrorCode::Forbidden))
+    }
+}
+
+fn check_sync(features: Features, principal: &Principal) -> Result<(), ApiError> {
     check_writable(features)?;
+    let user = principal.user_id;
     if features.sync_enabled && rollout_place(user) < features.sync_rollout_percent {
         Ok(())
     } else {
@@ -113,9 +133,9 @@ macro_rules! authority {
             type Future = Ready<Result<Self, ApiError>>;
 
             fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-                let check: fn(Features, UserId) -> Result<(), ApiError> = $check;
+                let check: fn(Features, &Principal) -> Result<(), ApiError> = $check;
                 ready(authenticate(req).and_then(|principal| {
-                    check(state(req)?.config.features, principal.user_id)?;
+                    check(state(req)?.config.features, &principal)?;
                     Ok(Self(principal))
                 }))
             }
@@ -144,10 +164,12 @@ macro_rules! authority {
 authority!(Caller, |_, _| Ok(()));
 authority!(Writer, |features, _| check_writable(features));
 authority!(ProgressWriter, check_sync);
+authority!(Admin, check_admin);
 
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use parlance_domain::ids::SessionId;
     use uuid::Uuid;
 
     use super::*;
@@ -157,6 +179,14 @@ mod tests {
             .insert_header((header::AUTHORIZATION, value))
             .to_http_request();
         bearer(&req).map(str::to_owned).map_err(|error| error.code())
+    }
+
+    fn principal(roles: &[Role]) -> Principal {
+        Principal {
+            user_id: UserId(Uuid::from_u128(1)),
+            session_id: SessionId(Uuid::from_u128(2)),
+            roles: roles.iter().copied().collect(),
+        }
     }
 
     #[test]
@@ -179,8 +209,8 @@ mod tests {
 
     #[test]
     fn flags_decide_who_may_write() {
-        let user = UserId(Uuid::from_u128(1));
-        let code = |features: Features| check_sync(features, user).err().map(|error| error.code());
+        let user = principal(&[Role::User]);
+        let code = |features: Features| check_sync(features, &user).err().map(|error| error.code());
         let on = Features::default();
         assert_eq!(code(on), None);
         assert_eq!(
@@ -204,5 +234,22 @@ mod tests {
             }),
             Some(ErrorCode::SyncDisabled)
         );
+    }
+
+    #[test]
+    fn administrators_alone_may_do_what_is_theirs() {
+        let on = Features::default();
+        let off = Features {
+            auth_enabled: false,
+            ..on
+        };
+        let code = |features, roles: &[Role]| {
+            let checked = check_admin(features, &principal(roles));
+            checked.err().map(|error| error.code())
+        };
+        assert_eq!(code(on, &[Role::User, Role::Admin]), None);
+        assert_eq!(code(on, &[Role::User]), Some(ErrorCode::Forbidden));
+        assert_eq!(code(off, &[]), Some(ErrorCode::Forbidden));
+        assert_eq!(code(off, &[Role::Admin]), Some(ErrorCode::ReadOnly));
     }
 }

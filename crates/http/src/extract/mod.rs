@@ -16,7 +16,7 @@ use actix_web::web::Data;
 use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
 
-pub use caller::{Caller, ProgressWriter, Writer};
+pub use caller::{Admin, Caller, ProgressWriter, Writer};
 pub(crate) use form::{check_form, complaint, parsed};
 pub use json::ApiJson;
 pub use merge::Merge;

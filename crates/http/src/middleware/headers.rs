@@ -12,7 +12,8 @@ const STATIC: [(HeaderName, &str); 2] = [
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const ONE_YEAR: &str = "max-age=31536000; includeSubDomains";
 const EXPOSED: &str = "X-Request-Id, ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, \
-                       X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
+                       X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Accept-Ranges, \
+                       Content-Range, Idempotent-Replayed";
 
 /// The header of a page with a policy of its own.
 pub(crate) fn content_security_policy(policy: &'static str) -> (HeaderName, HeaderValue) {

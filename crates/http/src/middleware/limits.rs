@@ -84,6 +84,16 @@ async fn take(req: &ServiceRequest, state: &AppState, limit: &Limit) -> Result<(
             return Ok(());
         }
     };
+    note(req, limit, decision);
+    if decision.allowed {
+        Ok(())
+    } else {
+        Err(exceeded(decision))
+    }
+}
+
+/// Notes what a limit said of a request, for the headers of its answer.
+pub(crate) fn note(req: &impl HttpMessage, limit: &Limit, decision: LimitDecision) {
     let mut extensions = req.extensions_mut();
     if !extensions.contains::<Verdicts>() {
         extensions.insert(Verdicts::default());
@@ -91,12 +101,12 @@ async fn take(req: &ServiceRequest, state: &AppState, limit: &Limit) -> Result<(
     if let Some(Verdicts(verdicts)) = extensions.get_mut() {
         verdicts.push((*limit, decision));
     }
-    if decision.allowed {
-        Ok(())
-    } else {
-        let wait = u32::try_from(seconds(decision)).unwrap_or(u32::MAX).max(1);
-        Err(ApiError::new(ErrorCode::RateLimitExceeded).with_retry_after(wait))
-    }
+}
+
+/// The refusal of what a limit does not let through.
+pub(crate) fn exceeded(decision: LimitDecision) -> ApiError {
+    let wait = u32::try_from(seconds(decision)).unwrap_or(u32::MAX).max(1);
+    ApiError::new(ErrorCode::RateLimitExceeded).with_retry_after(wait)
 }
 
 /// Whole seconds until there is more room: rounded up, so that who waits that long gets in.

@@ -11,7 +11,9 @@ pub(crate) mod limits;
 mod preflight;
 mod shape;
 
+use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
+use context::RequestContext;
 
 pub(crate) use arrival::arrival;
 pub(crate) use deadline::deadline;
@@ -23,6 +25,11 @@ pub(crate) use shape::shape;
 
 use crate::error::{ApiError, ErrorCode};
 use crate::state::State;
+
+/// The id of a request that has passed the edge.
+pub(crate) fn request_id(req: &impl HttpMessage) -> String {
+    RequestContext::from(req).map_or(String::new(), |context| context.id)
+}
 
 /// The state; absent only in an app that was put together wrongly.
 fn state_of(req: &ServiceRequest) -> Result<State, ApiError> {

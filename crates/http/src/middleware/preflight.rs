@@ -11,8 +11,8 @@ use super::headers::allowed_origin;
 use super::state_of;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
-const HEADERS: &str =
-    "Authorization, Content-Type, Accept-Language, If-Match, If-None-Match, X-Request-Id, Idempotency-Key";
+const HEADERS: &str = "Authorization, Content-Type, Accept-Language, If-Match, If-None-Match, Range, If-Range, \
+                       X-Request-Id, Idempotency-Key";
 const VARY: &str = "Access-Control-Request-Method, Access-Control-Request-Headers";
 /// How long browsers may remember the answer: two hours is the most that Chromium takes.
 const MAX_AGE_SECONDS: &str = "7200";

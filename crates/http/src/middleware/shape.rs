@@ -7,8 +7,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 
-use super::context::RequestContext;
-use super::state_of;
+use super::{request_id, state_of};
 use crate::error::{ApiError, ErrorCode, PROBLEM_JSON};
 
 /// Compressing less than this makes it longer or saves no packet.
@@ -24,13 +23,15 @@ pub(crate) async fn shape(
     // The connection remembers that no body is to be sent.
     if req.method() == Method::HEAD {
         req.head_mut().method = Method::GET;
+        // Parts are for GET alone (RFC 9110, 14.2).
+        req.headers_mut().remove(header::RANGE);
     }
     let mut res = next.call(req).await?.map_into_boxed_body();
     if options && res.status() == StatusCode::METHOD_NOT_ALLOWED {
         *res.response_mut().status_mut() = StatusCode::NO_CONTENT;
     }
     if let Some(error) = error_of(&res) {
-        let id = RequestContext::from(res.request()).map_or(String::new(), |context| context.id);
+        let id = request_id(res.request());
         log_cause(&error, &id);
         res = rewritten(res, error.to_response(&id, &state.config.docs_url));
     }

@@ -9,9 +9,11 @@ use crate::error::ErrorCode;
 /// not described until somebody has thought about its errors.
 const OWN: &[(&str, &[ErrorCode])] = {
     use ErrorCode::{
-        AuthDisabled, EmailExists, InvalidCredentials, InvalidRefreshToken, ListNotFound,
-        MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound, ReadOnly,
-        RefreshTokenReused, ReviewNotFound, SyncDisabled, UsernameExists, WeakPassword, WordNotFound,
+        AudioNotFound, AuthDisabled, BudgetExceeded, ConversationNotFound, ConversationUnavailable,
+        EmailExists, Forbidden, InvalidCredentials, InvalidRefreshToken, ListNotFound, MissingRefreshToken,
+        OriginNotAllowed, PreconditionFailed, ProgressNotFound, RangeNotSatisfiable, ReadOnly,
+        RefreshTokenReused, ReviewNotFound, SpeechUnavailable, SyncDisabled, TurnNotFound, UpstreamTimeout,
+        UsernameExists, WeakPassword, WordNotFound,
     };
     &[
         (
@@ -54,6 +56,45 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ("undoReview", &[ReviewNotFound, ReadOnly, SyncDisabled]),
         ("listReviews", &[]),
         ("getStudy", &[ListNotFound]),
+        ("speak", &[BudgetExceeded, SpeechUnavailable, UpstreamTimeout]),
+        ("listVoices", &[SpeechUnavailable, UpstreamTimeout]),
+        (
+            "getAudio",
+            &[
+                AudioNotFound,
+                RangeNotSatisfiable,
+                BudgetExceeded,
+                SpeechUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
+        ("transcribe", &[SpeechUnavailable, UpstreamTimeout]),
+        (
+            "generateConversation",
+            &[BudgetExceeded, ConversationUnavailable, UpstreamTimeout],
+        ),
+        (
+            "speakTurn",
+            &[
+                ConversationNotFound,
+                TurnNotFound,
+                BudgetExceeded,
+                SpeechUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
+        (
+            "generateEither",
+            &[
+                ConversationNotFound,
+                TurnNotFound,
+                BudgetExceeded,
+                SpeechUnavailable,
+                ConversationUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
+        ("forgetConversations", &[Forbidden, ReadOnly]),
         ("getConfig", &[]),
         ("health", &[]),
         ("healthV1", &[]),
@@ -67,15 +108,21 @@ pub(super) fn of(operation: &Operation<'_>, fields: &Map<String, Value>) -> Opti
     let (_, own) = OWN.iter().find(|(id, _)| *id == operation.id)?;
     let mut codes = own.to_vec();
     if operation::has_body(fields) {
+        if !operation.is_upload() {
+            codes.push(ErrorCode::MalformedJson);
+        }
         codes.extend([
-            ErrorCode::MalformedJson,
             ErrorCode::ValidationFailed,
             ErrorCode::RequestTimeout,
             ErrorCode::PayloadTooLarge,
             ErrorCode::UnsupportedMediaType,
         ]);
     }
-    if operation::has_parameters(fields) {
+    if operation.takes_key() {
+        codes.extend([ErrorCode::IdempotencyInProgress, ErrorCode::IdempotencyKeyReused]);
+    }
+    // Whatever names no audio is not there.
+    if operation::has_parameters(fields) && !operation.has_parts() {
         codes.push(ErrorCode::ValidationFailed);
     }
     if operation::wants_bearer(fields) {

@@ -66,6 +66,9 @@ fn complete_components(components: &mut Value) {
         "Location": header("Where what was made can be read.", "string"),
         "RetryAfter": header("After how many seconds to try again.", "integer"),
         "WwwAuthenticate": header("`Bearer`, with `error=\"invalid_token\"` when a token was sent.", "string"),
+        "AcceptRanges": header("`bytes`: parts can be asked for by `Range`.", "string"),
+        "ContentRange": header("Which part of how many bytes it is: `bytes 0-99/1234`.", "string"),
+        "IdempotentReplayed": header("`true` when the answer was given before.", "string"),
         "SetCookie": header("The refresh token, for `/api/v1/auth` only.", "string"),
     });
 }
@@ -93,6 +96,27 @@ fn complete_operation(operation: &Operation<'_>, fields: &mut Map<String, Value>
         let mut headers = common_headers(operation);
         headers.insert("ETag".to_owned(), header_ref("ETag"));
         fields["responses"]["304"] = json!({ "description": "Not modified", "headers": headers });
+    }
+    if operation.takes_key() {
+        add_parameter(
+            fields,
+            "Idempotency-Key",
+            "1 to 255 visible ASCII characters of the client's choice: within 24 hours, the same request with the same \
+             key is done once and answered alike.",
+        );
+    }
+    if operation.has_parts() {
+        add_parameter(
+            fields,
+            "Range",
+            "Which bytes to send: `bytes=0-99`. Several parts at a time come as the whole.",
+        );
+        add_parameter(
+            fields,
+            "If-Range",
+            "An `ETag`: only if it still names the state, `Range` counts.",
+        );
+        fields["responses"]["416"]["headers"]["Content-Range"] = header_ref("ContentRange");
     }
     if operation.id == "setProgress" {
         add_parameter(
@@ -142,6 +166,7 @@ fn complete_success(operation: &Operation<'_>, fields: &mut Map<String, Value>) 
         let description = match status.as_str() {
             "201" => "Made",
             "204" => "Done",
+            "206" => "The part that was asked for",
             _ => "Success",
         };
         let mut headers = common_headers(operation);
@@ -150,6 +175,9 @@ fn complete_success(operation: &Operation<'_>, fields: &mut Map<String, Value>) 
             (operation.is_paged(), "Link", "Link"),
             (operation.sets_cookie(), "Set-Cookie", "SetCookie"),
             (status == "201", "Location", "Location"),
+            (operation.has_parts(), "Accept-Ranges", "AcceptRanges"),
+            (status == "206", "Content-Range", "ContentRange"),
+            (operation.takes_key(), "Idempotent-Replayed", "IdempotentReplayed"),
         ];
         for (_, name, component) in more.into_iter().filter(|(there, ..)| *there) {
             headers.insert(name.to_owned(), header_ref(component));
@@ -197,7 +225,7 @@ fn add_errors(fields: &mut Map<String, Value>, codes: &[ErrorCode]) {
             None => response["description"] = line.into(),
         }
         response["headers"]["X-Request-Id"] = header_ref("RequestId");
-        if matches!(status, 429) || *code == ErrorCode::Unavailable {
+        if code.tells_when() {
             response["headers"]["Retry-After"] = header_ref("RetryAfter");
         }
         if status == 401 && bearer {

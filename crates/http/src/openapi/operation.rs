@@ -18,7 +18,26 @@ impl Operation<'_> {
     /// Whether its answer is the same for everybody and has an `ETag`, or is one row with its own.
     pub(super) fn is_tagged(&self, fields: &Map<String, Value>) -> bool {
         let public = self.path.starts_with("/api/v1/vocabulary/") && !wants_bearer(fields);
-        self.method == "get" && (public || matches!(self.id.as_str(), "getConfig" | "getProgress"))
+        self.method == "get"
+            && (public || matches!(self.id.as_str(), "getConfig" | "getProgress" | "getAudio"))
+    }
+
+    /// Whether it costs money, and takes an `Idempotency-Key` for that.
+    pub(super) fn takes_key(&self) -> bool {
+        matches!(
+            self.id.as_str(),
+            "speak" | "transcribe" | "generateConversation" | "speakTurn" | "generateEither"
+        )
+    }
+
+    /// Whether its body is a form with a file.
+    pub(super) fn is_upload(&self) -> bool {
+        self.id == "transcribe"
+    }
+
+    /// Whether it answers with a part of what there is, if asked.
+    pub(super) fn has_parts(&self) -> bool {
+        self.id == "getAudio"
     }
 
     /// Whether it answers in pages.

@@ -2,7 +2,8 @@
 
 /// What the description says at its beginning.
 pub(super) const DESCRIPTION: &str = "\
-The backend of language-learning apps: accounts, vocabulary, and progress that follows a learner across devices.
+The backend of language-learning apps: accounts, vocabulary, progress that follows a learner across devices, speech, and \
+generated conversations.
 
 **Begin**: `POST /api/v1/auth/register` answers with an access token; press *Authorize* and paste it. It is good \
 for 15 minutes; `POST /api/v1/auth/refresh` exchanges the cookie for a new one.
@@ -14,7 +15,7 @@ under `details.fields`. Each carries the id of its request, also in `X-Request-I
 **Limits** are told in `RateLimit` and `RateLimit-Policy`.";
 
 /// The groups of routes, in the order in which they are shown.
-pub(super) const TAGS: [(&str, &str); 6] = [
+pub(super) const TAGS: [(&str, &str); 8] = [
     (
         "accounts",
         "Who a learner is, and on which devices they are signed in.",
@@ -26,5 +27,10 @@ pub(super) const TAGS: [(&str, &str); 6] = [
     ),
     ("reviews", "What happened: the log that progress is folded from."),
     ("study", "What to study now."),
+    (
+        "speech",
+        "What is written is spoken, what is said is written down; what was made before costs nothing.",
+    ),
+    ("conversations", "Short dialogues around a word, and their sound."),
     ("system", "How the server is."),
 ];

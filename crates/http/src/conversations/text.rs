@@ -1,0 +1,49 @@
+//! `POST /conversations/text/generate`
+
+use actix_web::HttpRequest;
+use actix_web::HttpResponse;
+use apistos::api_operation;
+use parlance_domain::conversations::Generate;
+use parlance_domain::ids::UserId;
+
+use super::body::TextBody;
+use super::view::ConversationView;
+use crate::error::ApiError;
+use crate::extract::{ApiJson, Caller};
+use crate::idempotency::once;
+use crate::reply::Reply;
+use crate::state::State;
+use crate::upstream::{Outcome, WRITING};
+
+/// A dialogue around a word.
+///
+/// One that was written before is there at once and counts towards no limit.
+#[api_operation(tag = "conversations", operation_id = "generateConversation")]
+pub(super) async fn handler(
+    request: HttpRequest,
+    caller: Caller,
+    body: ApiJson<TextBody>,
+    state: State,
+) -> Result<Reply<ConversationView>, ApiError> {
+    let answer = answer(&request, &caller, &body, &state).await?;
+    Ok(answer.into())
+}
+
+pub(super) async fn answer(
+    request: &HttpRequest,
+    caller: &Caller,
+    body: &TextBody,
+    state: &State,
+) -> Result<HttpResponse, ApiError> {
+    let user = caller.user_id();
+    let doing = generated(state.clone(), user, body.command()?);
+    once(request, state, user, || body.fingerprint(), doing).await
+}
+
+async fn generated(state: State, user: UserId, generate: Generate) -> Outcome {
+    match state.services.conversations.generate(user, generate).await {
+        Ok(generated) if generated.cached => Outcome::kept(&ConversationView::from(generated)),
+        Ok(generated) => Outcome::made(&state, user, &ConversationView::from(generated)).await,
+        Err(error) => Outcome::not_made(&state, user, &WRITING, error).await,
+    }
+}

@@ -1,0 +1,24 @@
+//! Speech: the route table.
+
+mod audio;
+mod part;
+mod recording;
+mod speak;
+mod transcribe;
+mod view;
+mod voices;
+
+use apistos::web::{ServiceConfig, get, post, resource};
+
+pub(crate) use recording::Room;
+pub(crate) use speak::refuse;
+pub(crate) use view::audio_url;
+
+/// Adds the routes, relative to `/api/v1`.
+pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        .service(resource("/tts").route(post().to(speak::handler)))
+        .service(resource("/tts/voices").route(get().to(voices::handler)))
+        .service(resource("/audio/{id}").route(get().to(audio::handler)))
+        .service(resource("/stt").route(post().to(transcribe::handler)));
+}
