@@ -1,0 +1,13 @@
+//! Speaking and listening.
+
+mod chosen;
+mod recognizer;
+mod recording;
+mod synthesizer;
+mod voices;
+
+pub use recognizer::GoogleRecognizer;
+pub use synthesizer::GoogleSpeech;
+
+/// The name of the provider, as answers give it.
+const PROVIDER: &str = "google";
