@@ -1,8 +1,10 @@
 //! Settings: read from the environment and `.env`, checked all at once, secrets shown to nobody.
 
 mod dotenv;
+mod objects;
 mod origin;
 mod problems;
+mod providers;
 mod reader;
 pub mod reference;
 mod secret;
@@ -22,8 +24,13 @@ use parlance_http::state::{CookieSameSite, Environment};
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
+pub use objects::ObjectSettings;
 pub use origin::out_of_reach;
 pub use problems::{Problem, Problems};
+pub use providers::{
+    BudgetSettings, ConversationProvider, GeminiSettings, GoogleAccount, GoogleSettings, OpenAiSettings,
+    ProtectionSettings, ProviderSettings, SpeechProvider,
+};
 use reader::Reader;
 pub use sources::Values;
 pub use storage::{DatabaseSettings, PostgresSettings, RedisSettings};
@@ -45,6 +52,16 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// The Redis that copies share, if there is one.
     pub redis: Option<RedisSettings>,
+    /// How many bytes of answers are kept in the process.
+    pub cache_bytes: u64,
+    /// Where audio is kept.
+    pub objects: ObjectSettings,
+    /// Who speaks and who writes conversations.
+    pub providers: ProviderSettings,
+    /// What keeps a provider that is slow or fails from slowing us down.
+    pub protection: ProtectionSettings,
+    /// How much may be spent in a day.
+    pub budgets: BudgetSettings,
     /// Whether `serve` migrates the database.
     pub migrate_on_start: bool,
     /// The tokens and the cookie of a session.
@@ -97,6 +114,8 @@ pub struct LimitSettings {
     pub per_minute: u32,
     /// Sign-ins, by client address.
     pub login_per_minute: u32,
+    /// What has a provider asked, by user.
+    pub ai_per_minute: u32,
 }
 
 /// How logs are written.
@@ -145,6 +164,11 @@ impl Settings {
             drain: Duration::from_secs(reader.number("DRAIN_SECONDS", 0..=300)),
             database: storage::database(&mut reader, &data_dir),
             redis: storage::redis(&mut reader),
+            cache_bytes: reader.number("CACHE_MEGABYTES", 1..=65_536) << 20,
+            objects: objects::objects(&mut reader, &data_dir),
+            providers: providers::providers(&mut reader),
+            protection: providers::protection(&mut reader),
+            budgets: providers::budgets(&mut reader),
             data_dir,
             migrate_on_start: reader.flag("MIGRATE_ON_START"),
             sessions: sessions(&mut reader),
@@ -179,7 +203,20 @@ impl Settings {
             })
             .collect();
         self.warnings.extend(warnings);
+        self.warn_of_audio_apart();
         self
+    }
+
+    /// Audio that one copy keeps in its own directory is not found by the others.
+    fn warn_of_audio_apart(&mut self) {
+        let speaks = self.providers.speech != SpeechProvider::Nobody;
+        if self.is_production() && speaks && self.objects.in_directory() && self.database.file().is_none() {
+            self.warnings.push(
+                "audio is kept in a directory: where there are several copies of the program, all of them must see it, \
+                 or OBJECT_STORE must name a bucket"
+                    .to_owned(),
+            );
+        }
     }
 }
 
@@ -234,6 +271,7 @@ fn limits(reader: &mut Reader<'_>) -> LimitSettings {
     let limits = LimitSettings {
         per_minute: reader.number("RATE_LIMIT_PER_MINUTE", 0..=1_000_000),
         login_per_minute: reader.number("LOGIN_LIMIT_PER_MINUTE", 0..=1_000_000),
+        ai_per_minute: reader.number("AI_LIMIT_PER_MINUTE", 0..=1_000_000),
     };
     if reader.is_production() && reader.text("LOGIN_LIMIT_PER_MINUTE").as_deref() == Some("0") {
         reader.refuse("LOGIN_LIMIT_PER_MINUTE", "must not be 0 in production");

@@ -7,6 +7,10 @@ pub enum Group {
     Server,
     /// Where things are kept.
     Storage,
+    /// Who speaks and who writes conversations.
+    Providers,
+    /// What providers may cost, and what becomes of those that fail.
+    Spending,
     /// Accounts, tokens and cookies.
     Accounts,
     /// Who may call, and how often.
@@ -19,9 +23,11 @@ pub enum Group {
 
 impl Group {
     /// Every group, in order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Server,
         Self::Storage,
+        Self::Providers,
+        Self::Spending,
         Self::Accounts,
         Self::Access,
         Self::Observability,
@@ -33,6 +39,8 @@ impl Group {
         match self {
             Self::Server => "Server",
             Self::Storage => "Storage",
+            Self::Providers => "Speech and conversations",
+            Self::Spending => "What speech and conversations may cost",
             Self::Accounts => "Accounts and sessions",
             Self::Access => "Access and limits",
             Self::Observability => "Logs and metrics",
@@ -167,7 +175,7 @@ pub const KEYS: &[Key] = &[
         "REDIS_URL",
         Group::Storage,
         "",
-        "The Redis that copies of the program share limits and announcements through: \
+        "The Redis that copies of the program share limits, announcements and answers of providers through: \
          `redis://user:password@host:6379/0`, `rediss://` for TLS, `redis+sentinel://host:26379,host:26379/name/0`, or \
          `redis+cluster://host:6379,host:6379`. When not set, each copy keeps its own.",
     )
@@ -210,6 +218,240 @@ pub const KEYS: &[Key] = &[
         Group::Storage,
         "true",
         "Whether `serve` brings the database up to date by itself. When `false`, run `parlance migrate` first.",
+    ),
+    key(
+        "CACHE_MEGABYTES",
+        Group::Storage,
+        "64",
+        "How much memory the answers of providers may take in the process, before those of Redis: 1 to 65536 megabytes.",
+    ),
+    key(
+        "OBJECT_STORE",
+        Group::Storage,
+        "",
+        "Where audio is kept: the path of a directory, `s3://bucket/prefix` for S3 or what speaks its protocol, such as \
+         MinIO, or `gs://bucket/prefix` for Google Cloud Storage. When not set, `objects` in `DATA_DIR`. Several copies of \
+         the program must have the same.",
+    ),
+    key(
+        "OBJECT_STORE_ENDPOINT",
+        Group::Storage,
+        "",
+        "Where the object store is, if not where its provider has it, such as `https://minio.example.com`.",
+    ),
+    key(
+        "OBJECT_STORE_REGION",
+        Group::Storage,
+        "",
+        "The region of an `s3://` bucket. When not set, `us-east-1`.",
+    ),
+    key(
+        "OBJECT_STORE_ACCESS_KEY_ID",
+        Group::Storage,
+        "",
+        "The id of the key to an `s3://` bucket.",
+    )
+    .secret(),
+    key(
+        "OBJECT_STORE_SECRET_ACCESS_KEY",
+        Group::Storage,
+        "",
+        "The secret of the key to an `s3://` bucket.",
+    )
+    .secret(),
+    key(
+        "OBJECT_STORE_PUBLIC_URL",
+        Group::Storage,
+        "",
+        "Where clients fetch audio themselves, if the bucket can be read by everybody or stands behind a CDN: what \
+         `audioUrl` then begins with. When not set, they fetch it through the server.",
+    ),
+    key(
+        "OBJECT_STORE_ALLOW_HTTP",
+        Group::Storage,
+        "false",
+        "Whether the object store may be reached without TLS.",
+    ),
+    key(
+        "SPEECH_PROVIDER",
+        Group::Providers,
+        "auto",
+        "Who speaks and listens: `google`; `offline`, which is `espeak-ng` on this machine and does not listen; `none`; \
+         or `auto`, which is `google` when there are credentials for it, else `offline`, and in production `none`.",
+    ),
+    key(
+        "CONVERSATION_PROVIDER",
+        Group::Providers,
+        "auto",
+        "Who writes conversations: `gemini`; `openai`, which is whatever speaks that protocol; `offline`, which fills in \
+         templates; `none`; or `auto`, which is the first of `gemini` and `openai` that there are credentials for, else \
+         `offline`, and in production `none`.",
+    ),
+    key(
+        "GOOGLE_API_KEY",
+        Group::Providers,
+        "",
+        "A key of Google Cloud for Text-to-Speech and Speech-to-Text, and for Gemini where it has none of its own.",
+    )
+    .secret(),
+    key(
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        Group::Providers,
+        "",
+        "The file of a service account of Google Cloud, in the place of a key.",
+    ),
+    key(
+        "GOOGLE_CREDENTIALS_JSON",
+        Group::Providers,
+        "",
+        "The content of such a file, where there are no files; in `.env`, in single quotation marks.",
+    )
+    .secret(),
+    key(
+        "GOOGLE_TTS_URL",
+        Group::Providers,
+        "https://texttospeech.googleapis.com",
+        "Where Text-to-Speech is: `https://`, or `http://` on this machine.",
+    ),
+    key(
+        "GOOGLE_STT_URL",
+        Group::Providers,
+        "https://speech.googleapis.com",
+        "Where Speech-to-Text is: `https://`, or `http://` on this machine.",
+    ),
+    key(
+        "GEMINI_API_KEY",
+        Group::Providers,
+        "",
+        "The key of Gemini. When not set, `GOOGLE_API_KEY`, else the service account.",
+    )
+    .secret(),
+    key(
+        "GEMINI_MODEL",
+        Group::Providers,
+        "gemini-2.5-flash",
+        "Which model of Gemini writes conversations.",
+    ),
+    key(
+        "GEMINI_STREAM",
+        Group::Providers,
+        "false",
+        "Whether Gemini is asked to stream its answer.",
+    ),
+    key(
+        "GEMINI_THINKING_TOKENS",
+        Group::Providers,
+        "0",
+        "How many tokens the model may think before it writes: 0 to 65536, or `none` for a model that cannot think.",
+    ),
+    key(
+        "GEMINI_URL",
+        Group::Providers,
+        "https://generativelanguage.googleapis.com",
+        "Where Gemini is: `https://`, or `http://` on this machine.",
+    ),
+    key(
+        "OPENAI_BASE_URL",
+        Group::Providers,
+        "",
+        "Where something speaks the protocol of OpenAI, version included, such as `https://api.openai.com/v1`, which it \
+         is when only `OPENAI_API_KEY` is set: `https://`, or `http://` and an address of this machine or of a private \
+         network.",
+    ),
+    key(
+        "OPENAI_API_KEY",
+        Group::Providers,
+        "",
+        "Its key, where it wants one.",
+    )
+    .secret(),
+    key(
+        "OPENAI_MODEL",
+        Group::Providers,
+        "",
+        "Which of its models writes conversations.",
+    ),
+    key(
+        "ESPEAK_PATH",
+        Group::Providers,
+        "",
+        "The program `espeak-ng` that speaks offline. When not set, it is looked for on the `PATH`.",
+    ),
+    key(
+        "AI_LIMIT_PER_MINUTE",
+        Group::Spending,
+        "10",
+        "How often in a minute a user may have a provider asked; answers that are kept do not count. 0 means no limit.",
+    ),
+    key(
+        "SPEECH_CHARACTERS_PER_USER_DAY",
+        Group::Spending,
+        "20000",
+        "How many characters a user may have made into speech in a day (UTC): about 1,000 sentences. Kept answers do not \
+         count. 0 means no bound.",
+    ),
+    key(
+        "SPEECH_CHARACTERS_PER_DAY",
+        Group::Spending,
+        "500000",
+        "How many characters may be made into speech in a day (UTC) for all users and `speech prewarm` together. 0 means \
+         no bound.",
+    ),
+    key(
+        "CONVERSATION_TOKENS_PER_USER_DAY",
+        Group::Spending,
+        "150000",
+        "How many tokens a user may have read and written by a model in a day (UTC): about 100 conversations. Kept \
+         answers do not count. 0 means no bound.",
+    ),
+    key(
+        "CONVERSATION_TOKENS_PER_DAY",
+        Group::Spending,
+        "3000000",
+        "How many tokens models may read and write in a day (UTC) for all users together. 0 means no bound.",
+    ),
+    key(
+        "SPEECH_TIMEOUT_MS",
+        Group::Spending,
+        "5000",
+        "How long a provider may take to speak, retries included: 100 to 29000 milliseconds.",
+    ),
+    key(
+        "RECOGNITION_TIMEOUT_MS",
+        Group::Spending,
+        "20000",
+        "How long a provider may take to write down what was said, retries included: 100 to 29000 milliseconds.",
+    ),
+    key(
+        "CONVERSATION_TIMEOUT_MS",
+        Group::Spending,
+        "28000",
+        "How long a provider may take to write a conversation, retries included: 100 to 29000 milliseconds.",
+    ),
+    key(
+        "BREAKER_FAILURE_PERCENT",
+        Group::Spending,
+        "50",
+        "How many of a hundred calls to a provider must have failed of late for it to be left alone: 1 to 100.",
+    ),
+    key(
+        "BREAKER_MIN_CALLS",
+        Group::Spending,
+        "10",
+        "Of how many calls at least that is said: 1 to 10000.",
+    ),
+    key(
+        "BREAKER_OPEN_SECONDS",
+        Group::Spending,
+        "30",
+        "How long it is then left alone before it is tried again: 1 to 3600 seconds.",
+    ),
+    key(
+        "PROVIDER_CONCURRENCY",
+        Group::Spending,
+        "32",
+        "How many calls to a provider a copy of the program has under way at once: 1 to 4096. Whoever comes then waits \
+         for a moment, then gets a 503.",
     ),
     key(
         "JWT_SECRET",
@@ -339,10 +581,8 @@ pub const KEYS: &[Key] = &[
 ///
 /// In `.env` each is refused, in the environment the start warns about it.
 pub const NOT_YET: &[&str] = &[
-    "AI_LIMIT_PER_MINUTE",
     "LOCKOUT_ATTEMPTS",
     "LOCKOUT_MINUTES",
-    "OBJECT_STORE",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 

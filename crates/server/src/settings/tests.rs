@@ -6,11 +6,11 @@ use super::*;
 
 const SECRET: &str = "gmOPuVt0AmHpQuzAr/5LwOM9iNXo6xTcCWiMyJrSRGvLBgCB";
 
-fn development<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Problems> {
+pub(super) fn development<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Problems> {
     Settings::from_values(&Values::from(pairs))
 }
 
-fn production<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Problems> {
+pub(super) fn production<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Problems> {
     let mut values = Values::from([
         ("APP_ENV", "production"),
         ("JWT_SECRET", SECRET),
@@ -23,7 +23,7 @@ fn production<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Prob
     Settings::from_values(&values)
 }
 
-fn subjects(result: Result<Settings, Problems>) -> Vec<String> {
+pub(super) fn subjects(result: Result<Settings, Problems>) -> Vec<String> {
     let problems = result.err().unwrap();
     problems.0.into_iter().map(|problem| problem.subject).collect()
 }
