@@ -303,12 +303,8 @@ impl Connections {
 
     /// The slot's connection, or any that there is while that one cannot be made.
     async fn link(&self, slot: &Slot, deadline: Instant) -> Result<Arc<Link>, Unreachable> {
-        let connect = || {
-            self.connects.fetch_add(1, Ordering::Relaxed);
-            let connector = Arc::clone(&self.connector);
-            async move { connector.connect().await }
-        };
-        match timeout_at(deadline, slot.link(self.driver.get(), connect)).await {
+        let link = slot.link(self.driver.get(), || self.connect());
+        match timeout_at(deadline, link).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(why)) => self.slots.iter().find_map(Slot::current).ok_or(why),
             Err(_) => Err(Unreachable::TimedOut),
@@ -348,9 +344,10 @@ impl Connections {
         &self.slots[..self.slots.len() - 1]
     }
 
-    /// The number of a slot with room: of this thread's if possible, and the least busy of them.
+    /// The number of a slot with room and a connection: of this thread's if possible, and the least busy of them.
     ///
-    /// A connection is driven by the thread that made it: on the same one a statement wakes nobody else.
+    /// A connection is driven by the thread that made it: on the same one a statement wakes nobody else. While this
+    /// thread could do with one more, one is made, and others are used meanwhile.
     fn choose(&self) -> usize {
         let home = home();
         let is_foreign =
@@ -358,16 +355,33 @@ impl Connections {
         let preference = |(number, slot): &(usize, &Slot)| {
             let out_of_order = slot.is_failing();
             let is_full = slot.busy() >= self.depth;
-            (
-                out_of_order,
-                is_full,
-                is_foreign(*number),
-                !slot.is_connected(),
-                slot.busy(),
-            )
+            let is_closed = slot.current().is_none();
+            (out_of_order, is_full, is_closed, is_foreign(*number), slot.busy())
         };
         let slots = self.ordinary().iter().enumerate();
-        slots.min_by_key(preference).map_or(0, |(number, _)| number)
+        let chosen = slots.min_by_key(preference).map_or(0, |(number, _)| number);
+        if is_foreign(chosen) || self.slots[chosen].busy() > 0 {
+            let mut own = (0..self.ordinary().len()).filter(|number| !is_foreign(*number));
+            if let Some(vacant) = own.find(|number| self.slots[*number].is_vacant()) {
+                self.dial_ahead(vacant);
+            }
+        }
+        chosen
+    }
+
+    /// Has a slot's connection made while nobody waits for it.
+    fn dial_ahead(&self, number: usize) {
+        let begun = self.slots[number].begin(self.driver.get(), || self.connect());
+        if let Some(dial) = begun {
+            let slots = Arc::clone(&self.slots);
+            tokio::spawn(async move { slots[number].settled(dial).await });
+        }
+    }
+
+    fn connect(&self) -> impl Future<Output = Result<Link, Unreachable>> + Send + use<> {
+        self.connects.fetch_add(1, Ordering::Relaxed);
+        let connector = Arc::clone(&self.connector);
+        async move { connector.connect().await }
     }
 }
 

@@ -74,14 +74,16 @@ impl PgDatabase {
             config: Arc::new(config),
             closing: Arc::default(),
         };
-        let Migrations { pending, unknown } = database.migrations().await?;
+        let link = database.connector.connect().await.map_err(MigrateError::from)?;
+        database.check_language(&link).await;
+        let Migrations { pending, unknown } = database.migrations_on(&link).await?;
+        link.close().await;
         if !unknown.is_empty() {
             return Err(OpenError::NewerSchema(unknown));
         }
         if database.config.migrate && !pending.is_empty() {
             database.migrate().await?;
         }
-        database.check_language().await;
         Ok(database)
     }
 
@@ -184,16 +186,19 @@ impl PgDatabase {
 
     async fn migrations(&self) -> Result<Migrations, MigrateError> {
         let link = self.connector.connect().await?;
+        self.migrations_on(&link).await
+    }
+
+    async fn migrations_on(&self, link: &Link) -> Result<Migrations, MigrateError> {
         let applied = timeout(self.patience(), migrations::applied(&link.connection)).await;
         migrations::compare(&applied.map_err(|_| Unreachable::TimedOut)??)
     }
 
     /// Warns of messages in a language in which interruptions are not told from defects: Diesel passes on no SQLSTATE.
-    async fn check_language(&self) {
-        let read = |connection: Arc<AsyncPgConnection>| async move {
-            Language::new().get_result::<(String,)>(&mut &*connection).await
-        };
-        if let Ok((language,)) = self.run_at_once(read).await
+    async fn check_language(&self, link: &Link) {
+        let statement = Language::new();
+        let read = statement.get_result::<(String,)>(&mut &*link.connection);
+        if let Ok(Ok((language,))) = timeout(self.patience(), read).await
             && !is_english(&language)
         {
             tracing::warn!(

@@ -19,7 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The making of a connection, whose outcome all share who wait for it.
-type Dial = Shared<BoxFuture<'static, Result<Arc<Link>, Unreachable>>>;
+pub(super) type Dial = Shared<BoxFuture<'static, Result<Arc<Link>, Unreachable>>>;
 
 /// The place of one connection.
 #[derive(Default)]
@@ -70,9 +70,9 @@ impl Slot {
         self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whether there is a connection, or one is being made.
-    pub(super) fn is_connected(&self) -> bool {
-        matches!(&*self.state.read(), State::Connected(_) | State::Dialling { .. })
+    /// Whether there is neither a connection nor an attempt at one.
+    pub(super) fn is_vacant(&self) -> bool {
+        matches!(&*self.state.read(), State::Vacant)
     }
 
     /// Whether whoever wants a connection now is refused at once.
@@ -98,12 +98,26 @@ impl Slot {
         match self.step(driver, connect) {
             Step::Take(link) => Ok(link),
             Step::Refuse(why) => Err(why),
-            Step::Wait(dial) => {
-                let outcome = dial.clone().await;
-                self.settle(&dial, &outcome);
-                outcome
-            }
+            Step::Wait(dial) => self.settled(dial).await,
         }
+    }
+
+    /// Begins to make the connection, unless it is there or may not be made now; what comes of it is to be waited for by `settled`.
+    pub(super) fn begin<F>(&self, driver: Option<&Handle>, connect: impl FnOnce() -> F) -> Option<Dial>
+    where
+        F: Future<Output = Result<Link, Unreachable>> + Send + 'static,
+    {
+        match self.step(driver, connect) {
+            Step::Wait(dial) => Some(dial),
+            Step::Take(_) | Step::Refuse(_) => None,
+        }
+    }
+
+    /// Waits for what comes of an attempt, and keeps it.
+    pub(super) async fn settled(&self, dial: Dial) -> Result<Arc<Link>, Unreachable> {
+        let outcome = dial.clone().await;
+        self.settle(&dial, &outcome);
+        outcome
     }
 
     /// Lets go of a connection, unless another one has taken its place already.

@@ -100,7 +100,7 @@ async fn callers_who_go_away_give_their_places_back_once_the_server_is_done_with
     })
     .await;
     let words = Arc::new(PgWords::new(database.clone()));
-    let mut blocker = session(&home.url()).await;
+    let (mut blocker, looker) = (session(&home.url()).await, session(&home.url()).await);
     let lock = lock_lists(&mut blocker).await;
     let held: Vec<_> = (0..5).map(|_| read_lists(&words)).collect();
     eventually("some were to wait", async || {
@@ -108,16 +108,14 @@ async fn callers_who_go_away_give_their_places_back_once_the_server_is_done_with
         (stats.busy == 2 && stats.waiting == 3).then_some(())
     })
     .await;
+    backend_waiting_for_a_lock(&looker).await;
     for held in held {
         held.abort();
         assert!(held.await.unwrap_err().is_cancelled());
     }
     let stats = database.stats();
-    assert_eq!(
-        (stats.busy, stats.waiting),
-        (2, 0),
-        "their statements are under way still"
-    );
+    assert!(stats.busy > 0, "what the server works on is under way still");
+    assert_eq!(stats.waiting, 0);
     lock.rollback().await.unwrap();
     eventually("the places were to be given back", async || {
         (database.stats().busy == 0).then_some(())
