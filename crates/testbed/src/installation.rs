@@ -70,13 +70,46 @@ pub fn ensure_servers(postgres: bool, redis: bool) -> Result<()> {
     if redis && redis_program().is_err() {
         packages.push("redis-server");
     }
-    let installed = if !packages.is_empty() && nix::unistd::geteuid().is_root() && has_apt() {
-        install(&packages)
-    } else {
-        Ok(())
-    };
+    let installed = install_where_allowed(&packages);
     // What counts is whether the programs are there: a package whose service cannot be started here is good enough.
     let found = postgres_if(postgres).and_then(|()| redis_if(redis));
+    found_or(found, installed)
+}
+
+/// Looks for `espeak-ng`, by which the offline synthesizer speaks; it is installed where this runs as root of a Debian.
+///
+/// # Errors
+///
+/// Says what to install.
+pub fn ensure_espeak() -> Result<()> {
+    if espeak_program().is_ok() {
+        return Ok(());
+    }
+    let installed = install_where_allowed(&["espeak-ng"]);
+    found_or(espeak_program().map(drop), installed)
+}
+
+/// The program `espeak-ng`.
+fn espeak_program() -> Result<PathBuf> {
+    let mut folders = search_path();
+    folders.extend(["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from));
+    let mut programs = folders.into_iter().map(|folder| folder.join("espeak-ng"));
+    programs.find(|program| program.is_file()).context(
+        "no espeak-ng found: install it (Debian, Ubuntu: `apt-get install espeak-ng`; \
+         macOS: `brew install espeak-ng`) or put it on PATH",
+    )
+}
+
+fn install_where_allowed(packages: &[&str]) -> Result<()> {
+    if !packages.is_empty() && nix::unistd::geteuid().is_root() && has_apt() {
+        install(packages)
+    } else {
+        Ok(())
+    }
+}
+
+/// What is still missing is told together with why it could not be installed.
+fn found_or(found: Result<()>, installed: Result<()>) -> Result<()> {
     match (found, installed) {
         (Ok(()), _) => Ok(()),
         (Err(missing), Ok(())) => Err(missing),
