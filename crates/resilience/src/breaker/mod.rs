@@ -3,6 +3,9 @@
 //! The crates at hand do not fit: `failsafe` lets every call through while half-open, and `recloser` opens by a rate
 //! over a ring of calls; neither tells its state, takes a clock, or notices that the one call it waits for was given up.
 
+mod config;
+mod watch;
+
 use std::error::Error;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -13,32 +16,12 @@ use parking_lot::Mutex;
 use parlance_domain::health::{Circuit, CircuitState};
 use parlance_domain::port::{PortError, PortErrorKind};
 
+pub use self::config::{BreakerConfig, Opens};
+use self::watch::Watch;
 use crate::{Elapsed, monotonic};
 
-/// When a breaker opens, and for how long.
-#[derive(Debug, Clone, Copy)]
-pub struct BreakerConfig {
-    /// What is behind it, for the log.
-    pub name: &'static str,
-    /// After how many failures in a row it opens; at least one.
-    pub failures: u32,
-    /// How long it is open at first, give or take a fifth.
-    pub rest: Duration,
-    /// How long it is open at most: each trial that fails doubles the rest.
-    pub longest_rest: Duration,
-}
-
-impl BreakerConfig {
-    /// Three failures in a row, a rest of 2 seconds, growing to 5.
-    pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            failures: 3,
-            rest: Duration::from_secs(2),
-            longest_rest: Duration::from_secs(5),
-        }
-    }
-}
+/// Whoever comes while a call is being tried is told to come again after this.
+const TRIAL_TAKES: Duration = Duration::from_secs(1);
 
 /// Something was not called because it failed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,14 +32,18 @@ pub struct LeftAlone;
 pub struct Breaker {
     config: BreakerConfig,
     elapsed: Elapsed,
-    standing: Mutex<Standing>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    standing: Standing,
+    /// Counts while it is closed.
+    watch: Watch,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Standing {
     Closed {
-        /// In a row.
-        failures: u32,
         /// How long the last rest was and when it was over.
         rested: Option<(Duration, Duration)>,
     },
@@ -78,19 +65,20 @@ impl Breaker {
 
     /// A closed breaker that is told the time by `elapsed`.
     pub fn with_clock(config: BreakerConfig, elapsed: Elapsed) -> Self {
+        let inner = Inner {
+            standing: Standing::Closed { rested: None },
+            watch: Watch::new(config.opens),
+        };
         Self {
             config,
             elapsed,
-            standing: Mutex::new(Standing::Closed {
-                failures: 0,
-                rested: None,
-            }),
+            inner: Mutex::new(inner),
         }
     }
 
     /// Leave to call, unless what is behind is to be left alone.
     pub fn enter(&self) -> Option<Permit<'_>> {
-        let mut standing = self.standing.lock();
+        let standing = &mut self.inner.lock().standing;
         let is_trial = match *standing {
             Standing::Closed { .. } => false,
             Standing::Open { until, rest } if (self.elapsed)() >= until => {
@@ -103,6 +91,18 @@ impl Breaker {
             breaker: self,
             is_trial,
         })
+    }
+
+    /// How long what is behind is still to be left alone; `None` when a call may be made now.
+    pub fn left_alone_for(&self) -> Option<Duration> {
+        match self.inner.lock().standing {
+            Standing::Closed { .. } => None,
+            Standing::Open { until, .. } => {
+                let left = until.saturating_sub((self.elapsed)());
+                (!left.is_zero()).then_some(left)
+            }
+            Standing::HalfOpen { .. } => Some(TRIAL_TAKES),
+        }
     }
 
     /// Makes a call if it may be made, and notes what came of it; `None` when it may not.
@@ -119,12 +119,14 @@ impl Breaker {
     }
 
     fn succeeded(&self, is_trial: bool) {
-        let mut standing = self.standing.lock();
-        match (&mut *standing, is_trial) {
-            (Standing::Closed { failures, .. }, false) => *failures = 0,
+        let now = (self.elapsed)();
+        let mut inner = self.inner.lock();
+        match (inner.standing, is_trial) {
+            (Standing::Closed { .. }, false) => inner.watch.succeeded(now),
             (Standing::HalfOpen { rest }, true) => {
-                let rested = Some((*rest, (self.elapsed)()));
-                *standing = Standing::Closed { failures: 0, rested };
+                let rested = Some((rest, now));
+                inner.standing = Standing::Closed { rested };
+                inner.watch.clear();
                 tracing::info!(circuit = self.config.name, "works again");
             }
             // It began before the breaker opened.
@@ -132,26 +134,23 @@ impl Breaker {
         }
     }
 
-    fn failed(&self, is_trial: bool, error: &PortError) {
+    fn failed(&self, is_trial: bool, error: &dyn Error) {
         let now = (self.elapsed)();
-        let mut standing = self.standing.lock();
-        match (&mut *standing, is_trial) {
-            (Standing::Closed { failures, rested }, false) => {
-                *failures += 1;
-                if *failures >= self.config.failures {
-                    let rest = self.first_rest(*rested, now);
-                    *standing = Self::open(rest, now);
-                    self.say_open(error, rest);
-                }
+        let mut inner = self.inner.lock();
+        match (inner.standing, is_trial) {
+            (Standing::Closed { rested }, false) if inner.watch.failed(now) => {
+                let rest = self.first_rest(rested, now);
+                inner.standing = Self::open(rest, now);
+                self.say_open(error, rest);
             }
-            (Standing::HalfOpen { rest }, true) => *standing = Self::open(self.longer(*rest), now),
+            (Standing::HalfOpen { rest }, true) => inner.standing = Self::open(self.longer(rest), now),
             _ => {}
         }
     }
 
-    /// The trial was given up: nothing is known, and the next call may be the trial.
+    /// The trial was given up, or told nothing: the next call may be the trial.
     fn given_up(&self) {
-        let mut standing = self.standing.lock();
+        let standing = &mut self.inner.lock().standing;
         if let Standing::HalfOpen { rest } = *standing {
             let until = (self.elapsed)();
             *standing = Standing::Open { until, rest };
@@ -160,9 +159,15 @@ impl Breaker {
 
     /// What fails again as soon as it worked is left alone for longer.
     fn first_rest(&self, rested: Option<(Duration, Duration)>, now: Duration) -> Duration {
+        let BreakerConfig {
+            rest: first,
+            longest_rest,
+            flapping,
+            ..
+        } = self.config;
         match rested {
-            Some((rest, over)) if now < over + self.config.longest_rest => self.longer(rest),
-            _ => self.config.rest,
+            Some((rest, over)) if now < over + longest_rest.max(flapping) => self.longer(rest).max(flapping),
+            _ => first,
         }
     }
 
@@ -177,20 +182,19 @@ impl Breaker {
         Standing::Open { until, rest }
     }
 
-    fn say_open(&self, error: &PortError, rest: Duration) {
+    fn say_open(&self, error: &dyn Error, rest: Duration) {
         let causes = causes(error);
         tracing::warn!(
             circuit = self.config.name,
-            failures = self.config.failures,
             rest_ms = rest.as_millis(),
             %error,
             causes,
-            "left alone after failures in a row"
+            "left alone after failures"
         );
     }
 }
 
-fn causes(error: &PortError) -> String {
+fn causes(error: &dyn Error) -> String {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -202,7 +206,7 @@ fn causes(error: &PortError) -> String {
 
 impl Circuit for Breaker {
     fn state(&self) -> CircuitState {
-        match *self.standing.lock() {
+        match self.inner.lock().standing {
             Standing::Closed { .. } => CircuitState::Closed,
             // The next call is the trial: as long as nobody calls, nothing is known to be broken.
             Standing::Open { until, .. } if (self.elapsed)() >= until => CircuitState::HalfOpen,
@@ -212,7 +216,7 @@ impl Circuit for Breaker {
     }
 }
 
-/// Leave to make one call. Dropped without a word, the call is taken for given up.
+/// Leave to make one call. Dropped without a word, the call is taken for given up: nothing is known.
 #[must_use]
 pub struct Permit<'a> {
     breaker: &'a Breaker,
@@ -223,9 +227,20 @@ impl Permit<'_> {
     /// Tells what came of the call. That somebody's owner is gone is an answer like any other.
     pub fn note<T>(self, result: &Result<T, PortError>) {
         match result {
-            Err(error) if error.kind != PortErrorKind::OwnerGone => self.breaker.failed(self.is_trial, error),
-            _ => self.breaker.succeeded(self.is_trial),
+            Err(error) if error.kind != PortErrorKind::OwnerGone => self.failed(error),
+            _ => self.succeeded(),
         }
+    }
+
+    /// The call did what it should.
+    pub fn succeeded(self) {
+        self.breaker.succeeded(self.is_trial);
+        mem::forget(self);
+    }
+
+    /// What is behind failed.
+    pub fn failed(self, error: &dyn Error) {
+        self.breaker.failed(self.is_trial, error);
         mem::forget(self);
     }
 }

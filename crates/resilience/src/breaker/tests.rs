@@ -163,3 +163,74 @@ fn threat_74_the_time_of_a_breaker_is_monotonic() {
     let instants: Vec<_> = (0..1_000).map(|_| (breaker.elapsed)()).collect();
     assert!(instants.is_sorted() && instants[0] < Duration::from_mins(1));
 }
+
+fn provider_breaker() -> (Breaker, Arc<TestElapsed>) {
+    let time = Arc::new(TestElapsed::default());
+    let told = Arc::clone(&time);
+    let config = BreakerConfig::of_provider("test");
+    let breaker = Breaker::with_clock(config, Arc::new(move || told.elapsed()));
+    (breaker, time)
+}
+
+#[test]
+fn it_opens_when_half_of_the_calls_of_late_fail() {
+    let (breaker, time) = provider_breaker();
+    for _ in 0..100 {
+        note(&breaker, &Ok(()));
+    }
+    fail(&breaker, 99);
+    assert_eq!(breaker.state(), CircuitState::Closed);
+    time.advance(Duration::from_secs(31));
+    note(&breaker, &Ok(()));
+    fail(&breaker, 8);
+    assert_eq!(breaker.state(), CircuitState::Closed, "nine calls tell nothing");
+    assert_eq!(breaker.left_alone_for(), None);
+    fail(&breaker, 1);
+    assert_eq!(breaker.state(), CircuitState::Open);
+    let left = breaker.left_alone_for().unwrap();
+    assert!((24..=36).contains(&left.as_secs()), "{left:?}");
+    time.advance(left);
+    assert_eq!(breaker.left_alone_for(), None);
+    note(&breaker, &Ok(()));
+    // What was before it opened is forgotten.
+    fail(&breaker, 9);
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+/// The instants at which a breaker changed within ten minutes, with ten calls a second.
+fn changes(is_well: impl Fn(u32, bool) -> bool) -> Vec<Duration> {
+    let (breaker, time) = provider_breaker();
+    let (mut changes, mut before, mut called) = (Vec::new(), breaker.state(), 0);
+    for _ in 0..6_000 {
+        time.advance(Duration::from_millis(100));
+        if let Some(permit) = breaker.enter() {
+            called += 1;
+            let is_trial = permit.is_trial;
+            permit.note(&if is_well(called, is_trial) {
+                Ok(())
+            } else {
+                failure(PortErrorKind::Unavailable)
+            });
+        }
+        if breaker.state() != before {
+            changes.push(time.elapsed());
+        }
+        before = breaker.state();
+    }
+    changes
+}
+
+#[test]
+fn threat_63_a_provider_that_comes_and_goes_changes_its_state_twice_a_minute_at_most() {
+    let alternates = changes(|called, _| called % 2 == 0);
+    let well_when_tried = changes(|_, is_trial| is_trial);
+    for changes in [alternates, well_when_tried] {
+        assert!((3..=20).contains(&changes.len()), "{changes:?}");
+        // In any three minutes, beginning with the first failure.
+        for (number, first) in changes.iter().enumerate() {
+            let end = *first + Duration::from_mins(3);
+            let within = changes[number..].iter().filter(|change| **change < end).count();
+            assert!(within <= 6, "{changes:?}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use parlance_domain::port::PortError;
 use parlance_domain::time::Clock;
 
 use self::entry::{Entry, expiry};
-use crate::{Breaker, LeftAlone};
+use crate::{Breaker, LeftAlone, Nearby};
 
 const PORT: &str = "Cache";
 
@@ -77,17 +77,7 @@ impl Cache for TieredCache {
         if let Ok(Some(value)) = self.near.get(key).await {
             return Ok(Some(value));
         }
-        let Some((entry, left)) = self.look_far(key).await else {
-            return Ok(None);
-        };
-        let Entry { value, group, .. } = entry;
-        let lifetime = left.min(self.near_for);
-        // It is found again, only further away.
-        let _ = self
-            .near
-            .put(key, value.clone(), lifetime, group.as_deref())
-            .await;
-        Ok(Some(value))
+        Ok(self.renew(key).await)
     }
 
     async fn put(
@@ -119,6 +109,27 @@ impl Cache for TieredCache {
         let far = self.breaker.call(self.far.forget_group(group)).await;
         self.near.forget_group(group).await?;
         far.unwrap_or_else(|| Err(not_forgotten()))
+    }
+}
+
+#[async_trait]
+impl Nearby for TieredCache {
+    async fn renew(&self, key: &str) -> Option<Bytes> {
+        let (entry, left) = self.look_far(key).await?;
+        let Entry { value, group, .. } = entry;
+        let lifetime = left.min(self.near_for);
+        // It is found again, only further away.
+        let _ = self
+            .near
+            .put(key, value.clone(), lifetime, group.as_deref())
+            .await;
+        Some(value)
+    }
+
+    async fn forget_nearby(&self, group: &str) {
+        if let Err(error) = self.near.forget_group(group).await {
+            tracing::warn!(%error, "what another copy forgot is served for a while");
+        }
     }
 }
 
