@@ -6,13 +6,18 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use parlance_domain::accounts::{AccountStore, SessionStore};
 use parlance_domain::health::Probe;
+use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::progress::ProgressStore;
+use parlance_domain::spending::SpendingStore;
 use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
-use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgProgress, PgSessions, PgTransfer, PgWords};
+use parlance_postgres::{
+    PgAccounts, PgConfig, PgDatabase, PgIdempotency, PgProgress, PgSessions, PgSpending, PgTransfer, PgWords,
+};
 use parlance_sqlite::{
-    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteProgress, SqliteSessions, SqliteTransfer, SqliteWords,
+    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteIdempotency, SqliteProgress, SqliteSessions,
+    SqliteSpending, SqliteTransfer, SqliteWords,
 };
 
 use crate::gauges;
@@ -37,6 +42,10 @@ pub struct Stores {
     pub words: Arc<dyn WordStore>,
     /// The progress.
     pub progress: Arc<dyn ProgressStore>,
+    /// What was spent on providers.
+    pub spending: Arc<dyn SpendingStore>,
+    /// What was answered to requests with a key.
+    pub idempotency: Arc<dyn IdempotencyStore>,
     /// Everything, to be moved elsewhere.
     pub transfer: Arc<dyn TransferStore>,
 }
@@ -172,6 +181,8 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
         sessions: Arc::new(SqliteSessions::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
+        spending: Arc::new(SqliteSpending::new(database.clone())),
+        idempotency: Arc::new(SqliteIdempotency::new(database.clone())),
         transfer: Arc::new(SqliteTransfer::new(database.clone())),
     }
 }
@@ -182,6 +193,8 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
         sessions: Arc::new(PgSessions::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(progress),
+        spending: Arc::new(PgSpending::new(database.clone())),
+        idempotency: Arc::new(PgIdempotency::new(database.clone())),
         transfer: Arc::new(PgTransfer::new(database.clone())),
     }
 }

@@ -2,13 +2,21 @@
 
 use std::sync::Arc;
 
+use parlance_domain::caching::{Answers, CONVERSATIONS, SPEECH, Tally, VOICES};
 use parlance_domain::health::{Circuit, CircuitState};
+use parlance_domain::providers::ProviderErrorKind;
+use parlance_domain::spending::Meter;
 use parlance_http::metrics::GaugeSource;
+use parlance_memory::MemoryCache;
 use parlance_platform::BcryptPasswordHasher;
 use parlance_postgres::{PgDatabase, PgProgress};
+use parlance_resilience::Guard;
 use parlance_sqlite::SqliteDatabase;
 
-use crate::shared::REDIS_LIMITS;
+use crate::ledger::Ledger;
+use crate::providers;
+use crate::settings::BudgetSettings;
+use crate::shared::{REDIS_ANNOUNCEMENTS, REDIS_CACHE, REDIS_LIMITS};
 
 /// Of the database in a file.
 pub(crate) fn of_sqlite(database: &SqliteDatabase) -> Vec<GaugeSource> {
@@ -150,21 +158,210 @@ pub(crate) fn of_hasher(hasher: &Arc<BcryptPasswordHasher>) -> Vec<GaugeSource> 
 pub(crate) fn of_circuits(circuits: &[(&'static str, Arc<dyn Circuit>)]) -> Vec<GaugeSource> {
     let gauge = |(name, circuit): &(&'static str, Arc<dyn Circuit>)| {
         let circuit = Arc::clone(circuit);
-        let (name, help) = match *name {
-            REDIS_LIMITS => (
-                "redis_limits_open",
-                "Whether limits are counted by this copy alone",
-            ),
-            _ => (
-                "redis_announcements_open",
-                "Whether announcements are not sent for a while",
-            ),
-        };
+        let (name, help) = of_circuit(name);
         GaugeSource::new(name, help, move || {
             f64::from(u8::from(circuit.state() == CircuitState::Open))
         })
     };
     circuits.iter().map(gauge).collect()
+}
+
+fn of_circuit(name: &str) -> (&'static str, &'static str) {
+    match name {
+        REDIS_LIMITS => (
+            "redis_limits_open",
+            "Whether limits are counted by this copy alone",
+        ),
+        REDIS_ANNOUNCEMENTS => (
+            "redis_announcements_open",
+            "Whether announcements are not sent for a while",
+        ),
+        REDIS_CACHE => ("redis_cache_open", "Whether answers are kept by this copy alone"),
+        providers::SPEECH => ("speech_open", "Whether nobody is asked to speak for a while"),
+        providers::RECOGNITION => (
+            "recognition_open",
+            "Whether nobody is asked to listen for a while",
+        ),
+        _ => (
+            "conversations_open",
+            "Whether nobody is asked to write for a while",
+        ),
+    }
+}
+
+/// What calls of a provider came to; the names begin with that of the service.
+macro_rules! guard_gauges {
+    ($guard:expr, $service:literal) => {{
+        let gauge = |name, help, read: fn(&Arc<Guard>) -> u64| gauge($guard, name, help, read);
+        let mut gauges = vec![
+            gauge(
+                concat!($service, "_provider_attempts"),
+                "How often the provider was asked, retries included",
+                |guard| guard.metered().attempts,
+            ),
+            gauge(
+                concat!($service, "_provider_successes"),
+                "How often the provider answered as it should",
+                |guard| guard.metered().successes,
+            ),
+            gauge(
+                concat!($service, "_provider_retries"),
+                "How often the provider was asked again after a failure",
+                |guard| guard.metered().retries,
+            ),
+            gauge(
+                concat!($service, "_provider_in_flight"),
+                "Calls of the provider under way",
+                |guard| guard.metered().in_flight,
+            ),
+        ];
+        gauges.extend(
+            FAILURES
+                .into_iter()
+                .zip([
+                    concat!($service, "_provider_missing"),
+                    concat!($service, "_provider_unavailable"),
+                    concat!($service, "_provider_timeouts"),
+                    concat!($service, "_provider_exhausted"),
+                    concat!($service, "_provider_unauthorized"),
+                    concat!($service, "_provider_refused"),
+                    concat!($service, "_provider_invalid"),
+                    concat!($service, "_provider_left_alone"),
+                    concat!($service, "_provider_full"),
+                ])
+                .map(|((kind, help), name)| {
+                    let guard = Arc::clone($guard);
+                    GaugeSource::new(name, help, move || as_f64(guard.metered().failures_of(kind)))
+                }),
+        );
+        gauges
+    }};
+}
+
+const FAILURES: [(ProviderErrorKind, &str); 9] = [
+    (
+        ProviderErrorKind::Missing,
+        "Calls of a provider that is not set up",
+    ),
+    (ProviderErrorKind::Unavailable, "Calls that the provider failed"),
+    (
+        ProviderErrorKind::Timeout,
+        "Calls that the provider did not answer in time",
+    ),
+    (
+        ProviderErrorKind::Exhausted,
+        "Calls that were too many for the provider",
+    ),
+    (
+        ProviderErrorKind::Unauthorized,
+        "Calls whose credentials the provider did not accept",
+    ),
+    (ProviderErrorKind::Refused, "Calls that the provider refused"),
+    (
+        ProviderErrorKind::Invalid,
+        "Calls that the provider answered with something else",
+    ),
+    (
+        ProviderErrorKind::LeftAlone,
+        "Calls not made because the provider failed before",
+    ),
+    (
+        ProviderErrorKind::Full,
+        "Calls not made because too many were under way",
+    ),
+];
+
+/// Of the providers.
+pub(crate) fn of_guards(guards: &[(&'static str, Arc<Guard>)]) -> Vec<GaugeSource> {
+    let of_guard = |(name, guard): &(&'static str, Arc<Guard>)| match *name {
+        providers::SPEECH => guard_gauges!(guard, "speech"),
+        providers::RECOGNITION => guard_gauges!(guard, "recognition"),
+        _ => guard_gauges!(guard, "conversations"),
+    };
+    guards.iter().flat_map(of_guard).collect()
+}
+
+/// How often answers of a service were there; the names begin with that of the service.
+macro_rules! answer_gauges {
+    ($answers:expr, $policy:expr, $service:literal) => {{
+        let gauge = |name, help, read: fn(Tally) -> u64| {
+            let answers = Arc::clone($answers);
+            GaugeSource::new(name, help, move || {
+                let tallies = answers.tallies();
+                let tally = tallies.iter().find(|(service, _)| *service == $policy.service);
+                as_f64(tally.map_or(0, |(_, tally)| read(*tally)))
+            })
+        };
+        [
+            gauge(
+                concat!($service, "_cache_hits"),
+                "Answers that were kept and fresh",
+                |tally| tally.hits,
+            ),
+            gauge(
+                concat!($service, "_cache_misses"),
+                "Answers that had to be made",
+                |tally| tally.misses,
+            ),
+            gauge(
+                concat!($service, "_cache_stale"),
+                "Answers that were kept and past their time",
+                |tally| tally.stale,
+            ),
+            gauge(
+                concat!($service, "_cache_coalesced"),
+                "Answers that were being made for somebody else",
+                |tally| tally.coalesced,
+            ),
+            gauge(
+                concat!($service, "_cache_errors"),
+                "Answers that could not be had",
+                |tally| tally.errors,
+            ),
+        ]
+    }};
+}
+
+/// Of the cache of answers.
+pub(crate) fn of_answers(answers: &Arc<dyn Answers>, near: &Arc<MemoryCache>) -> Vec<GaugeSource> {
+    let mut gauges = vec![gauge(
+        near,
+        "cache_bytes",
+        "Bytes of answers kept in the process",
+        |near: &Arc<MemoryCache>| near.bytes(),
+    )];
+    gauges.extend(answer_gauges!(answers, SPEECH, "speech"));
+    gauges.extend(answer_gauges!(answers, VOICES, "voices"));
+    gauges.extend(answer_gauges!(answers, CONVERSATIONS, "conversations"));
+    gauges
+}
+
+/// Of what was spent today, and what may be.
+pub(crate) fn of_ledger(ledger: &Arc<Ledger>, budgets: &BudgetSettings) -> Vec<GaugeSource> {
+    let spent = |name, help, read: fn(&Arc<Ledger>) -> u64| gauge(ledger, name, help, read);
+    let cap = |name, help, cap: u64| GaugeSource::new(name, help, move || as_f64(cap));
+    vec![
+        spent(
+            "speech_characters_spent",
+            "Characters made into speech today by all copies",
+            |ledger| ledger.spent(Meter::Characters),
+        ),
+        cap(
+            "speech_characters_budget",
+            "Characters that may be made into speech in a day; 0 is without bound",
+            budgets.characters.all,
+        ),
+        spent(
+            "conversation_tokens_spent",
+            "Tokens read and written by models today for all copies",
+            |ledger| ledger.spent(Meter::Tokens),
+        ),
+        cap(
+            "conversation_tokens_budget",
+            "Tokens that models may read and write in a day; 0 is without bound",
+            budgets.tokens.all,
+        ),
+    ]
 }
 
 fn gauge<T: Clone + Send + Sync + 'static>(

@@ -1,11 +1,15 @@
 //! What the binary is made of: settings, wiring, commands.
 
 pub mod banner;
+mod cached;
 pub mod commands;
 pub mod data_dir;
 pub mod database;
 mod gauges;
+mod ledger;
 pub mod logs;
+mod nobody;
+mod providers;
 pub mod server;
 pub mod settings;
 mod shared;

@@ -83,7 +83,7 @@ impl Server {
         let secrets = Secrets::of(settings, &data_dir)?;
         let database = Database::open_current(&settings.database, settings.migrate_on_start).await?;
         let timeouts = options.overrides.timeouts;
-        let mut system = System::wire(settings, &secrets, &database, options.overrides)?;
+        let mut system = System::wire(settings, &secrets, &database, options.overrides).await?;
         system.http.gauges.extend(options.gauges);
         let loaded = if options.load_vocabulary {
             shipped::load(system.word_store.as_ref())
@@ -97,9 +97,9 @@ impl Server {
             .load_revoked()
             .await
             .context("cannot read the ended sessions")?;
-        let workers = Workers::start(&sessions, &system.pubsub, database.is_shared());
+        let workers = Workers::start(&system.work, database.is_shared());
         let draining = system.http.draining.clone();
-        let state = AppState::new(system.http, wiring::http_config(settings, timeouts)).await;
+        let state = AppState::new(system.http, wiring::http_config(settings, system.there, timeouts)).await;
         let metrics = serve_metrics(settings, &state)?;
         database.serve_workers().await;
         let (address, api) = serve_api(settings, &state, options.workers)?;
@@ -110,7 +110,7 @@ impl Server {
             metrics,
             workers,
             database,
-            pubsub: system.pubsub,
+            pubsub: system.work.pubsub,
             draining,
             _lock: lock,
         })

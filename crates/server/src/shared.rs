@@ -7,17 +7,21 @@ use parlance_domain::health::{Circuit, Probe};
 use parlance_domain::limits::RateLimiter;
 use parlance_domain::pubsub::PubSub;
 use parlance_memory::{Elapsed, MemoryPubSub, MemoryRateLimiter};
-use parlance_redis::{RedisConfig, RedisLimiter, RedisLink, RedisPubSub};
+use parlance_redis::{RedisCache, RedisConfig, RedisLeases, RedisLimiter, RedisLink, RedisPubSub};
 use parlance_resilience::{Breaker, BreakerConfig, FallbackLimiter, GuardedPubSub, LeasedLimiter};
 
+use crate::cached::Far;
 use crate::settings::{RedisSettings, Settings};
 
 /// The limit of everything, the only one that is not exact to the request when copies share it.
 pub(crate) const DEFAULT_LIMIT: &str = "default";
+/// The limit of what has a provider asked.
+pub(crate) const AI_LIMIT: &str = "ai";
 /// The circuits between the requests and Redis, as `/health` names them. A Redis may refuse the one and do the other:
 /// one that only reads still carries announcements.
 pub(crate) const REDIS_LIMITS: &str = "redisLimits";
-const REDIS_ANNOUNCEMENTS: &str = "redisAnnouncements";
+pub(crate) const REDIS_ANNOUNCEMENTS: &str = "redisAnnouncements";
+pub(crate) const REDIS_CACHE: &str = "redisCache";
 /// How many keys the limiter in the process remembers.
 const LIMITER_KEYS: usize = 50_000;
 
@@ -27,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) limiter: Arc<dyn RateLimiter>,
     /// Tells of ended sessions.
     pub(crate) pubsub: Arc<dyn PubSub>,
+    /// Where answers are kept for all copies; `None` where nothing is shared.
+    pub(crate) far: Option<Far>,
     /// Whether it works; `None` where nothing is shared.
     pub(crate) probe: Option<Arc<dyn Probe>>,
     /// What stands between the requests and a Redis that is gone.
@@ -45,6 +51,7 @@ impl Shared {
             None => Ok(Self {
                 limiter: local,
                 pubsub: Arc::new(MemoryPubSub::default()),
+                far: None,
                 probe: None,
                 circuits: Vec::new(),
             }),
@@ -55,6 +62,7 @@ impl Shared {
         let link = RedisLink::new(config(settings)).context("REDIS_URL")?;
         let limits = Arc::new(Breaker::new(BreakerConfig::new(REDIS_LIMITS)));
         let announcements = Arc::new(Breaker::new(BreakerConfig::new(REDIS_ANNOUNCEMENTS)));
+        let answers = Arc::new(Breaker::new(BreakerConfig::new(REDIS_CACHE)));
         let limiter = FallbackLimiter::new(
             Arc::new(RedisLimiter::new(link.clone())),
             local,
@@ -67,8 +75,17 @@ impl Shared {
         Ok(Self {
             limiter: Arc::new(LeasedLimiter::new(Arc::new(limiter), [DEFAULT_LIMIT])),
             pubsub: Arc::new(pubsub),
+            far: Some(Far {
+                cache: Arc::new(RedisCache::new(link.clone())),
+                breaker: Arc::clone(&answers),
+                leases: Arc::new(RedisLeases::new(link.clone())),
+            }),
             probe: Some(Arc::new(link)),
-            circuits: vec![(REDIS_LIMITS, limits), (REDIS_ANNOUNCEMENTS, announcements)],
+            circuits: vec![
+                (REDIS_LIMITS, limits),
+                (REDIS_ANNOUNCEMENTS, announcements),
+                (REDIS_CACHE, answers),
+            ],
         })
     }
 }

@@ -1,35 +1,47 @@
 //! Puts the system together: which adapter stands behind which port.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
     AccessTokens, Accounts, PasswordHasher, RefreshTokens, RevokedSessions, SessionPolicy, SessionPorts,
     Sessions,
 };
+use parlance_domain::caching::Answers;
+use parlance_domain::conversations::{ConversationPorts, Conversations};
+use parlance_domain::health::{Circuit, Probe};
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::Limit;
 use parlance_domain::progress::Progress;
-use parlance_domain::pubsub::PubSub;
+use parlance_domain::speech::{AudioStore, Speech, SpeechPorts};
+use parlance_domain::spending::{Allowance, AllowancePolicy, SpendingStore};
 use parlance_domain::time::Clock;
 use parlance_domain::words::{WordStore, Words};
+use parlance_http::metrics::GaugeSource;
 use parlance_http::state::{
     CookiePolicy, Draining, Environment, Features, HttpConfig, HttpServices, Limits, Timeouts,
 };
 use parlance_memory::{Elapsed, MemoryRevokedSessions};
+use parlance_objects::{ObjectAudio, ObjectsConfig};
 use parlance_platform::{
     BcryptConfig, BcryptPasswordHasher, JwtAccessTokens, JwtConfig, SystemClock, UuidV7Ids,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
+use crate::cached::Cached;
 use crate::data_dir::DataDir;
-use crate::database::Database;
+use crate::database::{Database, Stores};
 use crate::gauges;
-use crate::settings::Settings;
-use crate::shared::{DEFAULT_LIMIT, Shared};
+use crate::ledger::Ledger;
+use crate::nobody::Nobody;
+use crate::providers::{self, Providers, There};
+use crate::settings::{Settings, SpeechProvider};
+use crate::shared::{AI_LIMIT, DEFAULT_LIMIT, Shared};
+use crate::workers::Work;
 
 /// How long a password hash of the usual cost takes on a usual core.
 const HASHING_TIME: Duration = Duration::from_millis(300);
@@ -50,10 +62,12 @@ pub struct Overrides {
 pub struct System {
     /// The words, for whoever loads them.
     pub word_store: Arc<dyn WordStore>,
-    /// Tells of ended sessions.
-    pub pubsub: Arc<dyn PubSub>,
+    /// What is done beside the requests.
+    pub(crate) work: Work,
     /// What the HTTP face calls.
     pub http: HttpServices,
+    /// Who speaks and who writes.
+    pub(crate) there: There,
 }
 
 /// What tokens are made with.
@@ -82,31 +96,108 @@ impl Secrets {
 
 impl System {
     /// Puts the system together over an open database.
-    pub fn wire(
+    pub async fn wire(
         settings: &Settings,
         secrets: &Secrets,
         database: &Database,
         overrides: Overrides,
     ) -> anyhow::Result<Self> {
-        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
-        let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7Ids);
+        let base = Base {
+            clock: overrides.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            ids: Arc::new(UuidV7Ids),
+            shared: Shared::new(settings, overrides.elapsed)?,
+        };
+        let (stores, mut gauges) = database.stores();
+        let (accounts, sessions) = base.accounts(settings, secrets, &stores, &mut gauges);
+        let voiced = base.voiced(settings, &stores, &mut gauges).await?;
+        let Base { clock, ids, shared } = base;
+        let progress = Progress::new(
+            stores.progress,
+            stores.accounts,
+            Arc::clone(&stores.words),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+        );
+        let mut circuits = shared.circuits;
+        circuits.extend(voiced.circuits);
+        gauges.extend(gauges::of_circuits(&circuits));
+        let work = Work {
+            sessions: Arc::clone(&sessions),
+            pubsub: shared.pubsub,
+            answers: Arc::clone(&voiced.cached.answers),
+            spending: stores.spending,
+            idempotency: Arc::clone(&stores.idempotency),
+            ledger: voiced.ledger,
+            clock: Arc::clone(&clock),
+        };
+        let http = HttpServices {
+            accounts: Arc::new(accounts),
+            sessions,
+            words: Arc::new(Words::new(Arc::clone(&stores.words))),
+            progress: Arc::new(progress),
+            speech: voiced.speech,
+            conversations: voiced.conversations,
+            idempotency: stores.idempotency,
+            answers: voiced.cached.answers,
+            limiter: shared.limiter,
+            clock,
+            ids,
+            database: database.probe(),
+            shared: shared.probe,
+            object_store: voiced.object_store,
+            circuits,
+            gauges,
+            draining: Draining::default(),
+        };
+        Ok(Self {
+            word_store: stores.words,
+            work,
+            http,
+            there: voiced.there,
+        })
+    }
+}
+
+/// What everything else stands on, beside the stores.
+struct Base {
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    shared: Shared,
+}
+
+/// Speech, conversations, and what keeps them cheap.
+struct Voiced {
+    speech: Speech,
+    conversations: Conversations,
+    cached: Cached,
+    ledger: Arc<Ledger>,
+    object_store: Option<Arc<dyn Probe>>,
+    circuits: Vec<(&'static str, Arc<dyn Circuit>)>,
+    there: There,
+}
+
+impl Base {
+    fn accounts(
+        &self,
+        settings: &Settings,
+        secrets: &Secrets,
+        stores: &Stores,
+        gauges: &mut Vec<GaugeSource>,
+    ) -> (Accounts, Arc<Sessions>) {
         let hasher = Arc::new(BcryptPasswordHasher::new(hashing(
             settings.bcrypt_cost,
             settings.bcrypt_parallelism,
         )));
-        let (stores, mut gauges) = database.stores();
         gauges.extend(gauges::of_hasher(&hasher));
-        let shared = Shared::new(settings, overrides.elapsed)?;
-        gauges.extend(gauges::of_circuits(&shared.circuits));
         let ports = SessionPorts {
             accounts: Arc::clone(&stores.accounts),
-            sessions: stores.sessions,
+            sessions: Arc::clone(&stores.sessions),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
-            access_tokens: access_tokens(settings, secrets, Arc::clone(&ids)),
+            access_tokens: access_tokens(settings, secrets, Arc::clone(&self.ids)),
             revoked: Arc::new(MemoryRevokedSessions::default()) as Arc<dyn RevokedSessions>,
-            pubsub: Arc::clone(&shared.pubsub),
-            clock: Arc::clone(&clock),
-            ids: Arc::clone(&ids),
+            pubsub: Arc::clone(&self.shared.pubsub),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
         };
         let sessions = Arc::new(Sessions::new(
             ports,
@@ -115,38 +206,101 @@ impl System {
         ));
         let accounts = Accounts::new(
             Arc::clone(&stores.accounts),
-            Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
+            hasher,
             Arc::clone(&sessions),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.ids),
         );
-        let progress = Progress::new(
-            stores.progress,
-            stores.accounts,
-            Arc::clone(&stores.words),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-        );
-        let http = HttpServices {
-            accounts: Arc::new(accounts),
-            sessions,
-            words: Arc::new(Words::new(Arc::clone(&stores.words))),
-            progress: Arc::new(progress),
-            limiter: shared.limiter,
-            clock,
-            ids,
-            database: database.probe(),
-            shared: shared.probe,
-            circuits: shared.circuits,
-            gauges,
-            draining: Draining::default(),
+        (accounts, sessions)
+    }
+
+    async fn voiced(
+        &self,
+        settings: &Settings,
+        stores: &Stores,
+        gauges: &mut Vec<GaugeSource>,
+    ) -> anyhow::Result<Voiced> {
+        let providers = Providers::new(settings, &self.clock)?;
+        let cached = Cached::new(settings, &self.shared, &self.clock);
+        let answers = Arc::clone(&cached.answers) as Arc<dyn Answers>;
+        let ledger = Arc::new(Ledger::new(Arc::clone(&stores.spending), Arc::clone(&self.clock)));
+        gauges.extend(gauges::of_guards(&providers.guards));
+        gauges.extend(gauges::of_answers(&answers, &cached.near));
+        gauges.extend(gauges::of_ledger(&ledger, &settings.budgets));
+        let allowance = Arc::new(self.allowance(settings, Arc::clone(&stores.spending)));
+        let (audio, object_store) = audio_store(settings).await?;
+        let speech = Speech::new(SpeechPorts {
+            synthesizer: providers.synthesizer,
+            recognizer: providers.recognizer,
+            audio,
+            answers: Arc::clone(&answers),
+            allowance: Arc::clone(&allowance),
+            clock: Arc::clone(&self.clock),
+        });
+        let ports = ConversationPorts {
+            writer: providers.writer,
+            words: Arc::clone(&stores.words),
+            answers,
+            allowance,
+            clock: Arc::clone(&self.clock),
         };
-        Ok(Self {
-            word_store: stores.words,
-            pubsub: shared.pubsub,
-            http,
+        let circuits = providers.guards.into_iter();
+        Ok(Voiced {
+            conversations: Conversations::new(ports, speech.clone()),
+            speech,
+            cached,
+            ledger,
+            object_store,
+            circuits: circuits
+                .map(|(name, guard)| (name, guard as Arc<dyn Circuit>))
+                .collect(),
+            there: providers.there,
         })
     }
+
+    fn allowance(&self, settings: &Settings, spending: Arc<dyn SpendingStore>) -> Allowance {
+        let policy = AllowancePolicy {
+            limit: ai_limit(settings),
+            characters: settings.budgets.characters,
+            tokens: settings.budgets.tokens,
+        };
+        Allowance::new(
+            spending,
+            Arc::clone(&self.shared.limiter),
+            Arc::clone(&self.clock),
+            policy,
+        )
+    }
+}
+
+const fn ai_limit(settings: &Settings) -> Limit {
+    Limit::per_minute(AI_LIMIT, settings.limits.ai_per_minute)
+}
+
+type Audio = (Arc<dyn AudioStore>, Option<Arc<dyn Probe>>);
+
+/// Where audio is kept. Where nobody speaks and nothing was ever kept, no directory is made: the file system may be
+/// read-only.
+async fn audio_store(settings: &Settings) -> anyhow::Result<Audio> {
+    let objects = &settings.objects;
+    let is_needed = settings.providers.speech != SpeechProvider::Nobody;
+    if !is_needed && objects.in_directory() && !Path::new(&objects.url).is_dir() {
+        return Ok((Arc::new(Nobody), None));
+    }
+    let (id, secret) = objects.access_key.clone().unzip();
+    let config = ObjectsConfig {
+        endpoint: objects.endpoint.clone(),
+        region: objects.region.clone(),
+        access_key_id: id.map(|id| id.expose_secret().to_owned()),
+        secret_access_key: secret,
+        service_account: providers::account(&settings.providers.google)?,
+        allow_http: objects.allow_http,
+        public_url: objects.public_url.clone(),
+        ..ObjectsConfig::new(objects.url.clone())
+    };
+    let opened = tokio::task::spawn_blocking(move || ObjectAudio::open(&config)).await?;
+    let store = Arc::new(opened.context("OBJECT_STORE")?);
+    Ok((Arc::clone(&store) as Arc<dyn AudioStore>, Some(store)))
 }
 
 fn access_tokens(settings: &Settings, secrets: &Secrets, ids: Arc<dyn IdGenerator>) -> Arc<dyn AccessTokens> {
@@ -188,7 +342,7 @@ fn hashing(cost: u32, parallelism: usize) -> BcryptConfig {
 }
 
 /// The settings of the HTTP face.
-pub fn http_config(settings: &Settings, timeouts: Option<Timeouts>) -> HttpConfig {
+pub(crate) fn http_config(settings: &Settings, there: There, timeouts: Option<Timeouts>) -> HttpConfig {
     HttpConfig {
         environment: settings.environment,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -203,13 +357,16 @@ pub fn http_config(settings: &Settings, timeouts: Option<Timeouts>) -> HttpConfi
         limits: Limits {
             default: Limit::per_minute(DEFAULT_LIMIT, settings.limits.per_minute),
             login: Limit::per_minute("login", settings.limits.login_per_minute),
+            ai: ai_limit(settings),
         },
         features: Features {
             auth_enabled: settings.features.auth_enabled,
             sync_enabled: settings.features.sync_enabled,
             sync_rollout_percent: settings.features.sync_rollout_percent,
-            ..Features::default()
+            speech: there.speech,
+            conversations: there.conversations,
         },
+        remedies: providers::remedies(settings),
         timeouts: timeouts.unwrap_or_default(),
         ..HttpConfig::development()
     }

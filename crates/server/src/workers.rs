@@ -5,16 +5,29 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::Days;
 use futures_util::{FutureExt, StreamExt};
 use parlance_domain::accounts::{SESSION_REVOKED, Sessions};
+use parlance_domain::idempotency::{IdempotencyStore, KEPT_FOR};
 use parlance_domain::ids::SessionId;
 use parlance_domain::port::PortError;
 use parlance_domain::pubsub::PubSub;
+use parlance_domain::spending::SpendingStore;
+use parlance_domain::time::Clock;
+use parlance_resilience::CachedAnswers;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// How often expired sessions are looked for.
+use crate::ledger::Ledger;
+
+/// How often what has expired is looked for.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
+/// How much of it is deleted at once.
+const PURGED_AT_ONCE: u32 = 1_000;
+/// For how many days it is known what was spent.
+const SPENDING_KEPT: Days = Days::new(31);
+/// How often it is read what was spent today.
+const READ_EVERY: Duration = Duration::from_secs(15);
 /// How often the store is asked what other copies ended: within a second, an ended session is ended everywhere.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A task that lived for so long has recovered from what ended it before.
@@ -28,25 +41,56 @@ pub struct Workers {
     tasks: JoinSet<()>,
 }
 
+/// What the tasks work on.
+#[derive(Clone)]
+pub(crate) struct Work {
+    /// The sessions.
+    pub(crate) sessions: Arc<Sessions>,
+    /// Where copies tell each other what ended.
+    pub(crate) pubsub: Arc<dyn PubSub>,
+    /// The answers, which copies tell each other to forget.
+    pub(crate) answers: Arc<CachedAnswers>,
+    /// What was spent.
+    pub(crate) spending: Arc<dyn SpendingStore>,
+    /// What was answered to requests with a key.
+    pub(crate) idempotency: Arc<dyn IdempotencyStore>,
+    /// What was spent today.
+    pub(crate) ledger: Arc<Ledger>,
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 impl Workers {
     /// Starts every task; where the store is shared with other copies, it is asked what they ended.
-    pub fn start(sessions: &Arc<Sessions>, pubsub: &Arc<dyn PubSub>, shared_store: bool) -> Self {
+    pub(crate) fn start(work: &Work, shared_store: bool) -> Self {
         let mut workers = Self::default();
-        let purger = Arc::clone(sessions);
-        workers.keep_running("purge of expired sessions", REST, move || {
-            purge_for_ever(Arc::clone(&purger))
+        workers.run("purge of expired sessions", work, |work| {
+            purge_for_ever(work.sessions)
         });
-        let (listener, pubsub) = (Arc::clone(sessions), Arc::clone(pubsub));
-        workers.keep_running("listener for ended sessions", REST, move || {
-            hear_of_ended_sessions(Arc::clone(&listener), Arc::clone(&pubsub))
+        workers.run("purge of spending", work, purge_spending);
+        workers.run("purge of idempotency keys", work, purge_idempotency);
+        workers.run("reader of spending", work, |work| read_spending(work.ledger));
+        workers.run("listener for ended sessions", work, |work| {
+            hear_of_ended_sessions(work.sessions, work.pubsub)
+        });
+        workers.run("listener for forgotten answers", work, |work| async move {
+            work.answers.listen().await
         });
         if shared_store {
-            let reader = Arc::clone(sessions);
-            workers.keep_running("reader of ended sessions", REST, move || {
-                read_ended_sessions(Arc::clone(&reader))
+            workers.run("reader of ended sessions", work, |work| {
+                read_ended_sessions(work.sessions)
             });
         }
         workers
+    }
+
+    /// Keeps a task running on a copy of the work.
+    fn run<F>(&mut self, name: &'static str, work: &Work, task: impl Fn(Work) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Result<(), PortError>> + Send,
+    {
+        let work = work.clone();
+        self.keep_running(name, REST, move || task(work.clone()));
     }
 
     /// Runs a task, and runs it again whenever it ends, fails or panics.
@@ -83,14 +127,48 @@ impl Workers {
 }
 
 async fn purge_for_ever(sessions: Arc<Sessions>) -> Result<(), PortError> {
-    let mut hours = tokio::time::interval(PURGE_EVERY);
-    hours.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        hours.tick().await;
         let purged = sessions.purge_expired().await?;
-        if purged > 0 {
-            tracing::info!(purged, "deleted expired sessions");
-        }
+        say_purged("sessions", purged as u64);
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
+async fn purge_spending(work: Work) -> Result<(), PortError> {
+    loop {
+        let today = work.clock.now().date_naive();
+        let before = today.checked_sub_days(SPENDING_KEPT).unwrap_or(today);
+        let purged = work.spending.purge(before, PURGED_AT_ONCE).await?;
+        rest_from_purging("sums of spending", purged).await;
+    }
+}
+
+async fn purge_idempotency(work: Work) -> Result<(), PortError> {
+    loop {
+        let before = work.clock.now() - KEPT_FOR;
+        let purged = work.idempotency.purge(before, PURGED_AT_ONCE).await?;
+        rest_from_purging("idempotency keys", purged).await;
+    }
+}
+
+/// Rests when there is nothing left to be deleted.
+async fn rest_from_purging(what: &'static str, purged: u32) {
+    say_purged(what, purged.into());
+    if purged < PURGED_AT_ONCE {
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
+fn say_purged(what: &'static str, purged: u64) {
+    if purged > 0 {
+        tracing::info!(what, purged, "deleted what has expired");
+    }
+}
+
+async fn read_spending(ledger: Arc<Ledger>) -> Result<(), PortError> {
+    loop {
+        ledger.read().await?;
+        tokio::time::sleep(READ_EVERY).await;
     }
 }
 
