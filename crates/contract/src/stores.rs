@@ -8,8 +8,10 @@ use parlance_domain::accounts::{
     Account, AccountStore, AccountWithPassword, CefrLevel, PasswordHash, Role, RotationTerms, Session,
     SessionStore,
 };
+use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::ids::{ListId, SessionId, UserId, WordId};
 use parlance_domain::progress::ProgressStore;
+use parlance_domain::spending::SpendingStore;
 use parlance_domain::time::Timestamp;
 use parlance_domain::words::{Difficulty, Vocabulary, Word, WordList, WordStore};
 use uuid::Uuid;
@@ -24,6 +26,10 @@ pub struct Stores {
     pub words: Arc<dyn WordStore>,
     /// The progress.
     pub progress: Arc<dyn ProgressStore>,
+    /// What was spent.
+    pub spending: Arc<dyn SpendingStore>,
+    /// The requests with keys.
+    pub idempotency: Arc<dyn IdempotencyStore>,
     /// What must outlive the stores, such as their directory.
     pub guard: Box<dyn Any + Send + Sync>,
 }

@@ -80,8 +80,8 @@ pub trait IdempotencyStore: Send + Sync {
     /// Begins a request of a user under a key.
     ///
     /// - As many parallel calls as there may be, one is new.
-    /// - One that was begun [`GIVEN_UP_AFTER`] ago or earlier and never ended is new again; one that was answered
-    ///   [`KEPT_FOR`] ago or earlier too.
+    /// - One that was begun [`GIVEN_UP_AFTER`] ago or earlier and never ended is new again; one that was answered, and
+    ///   begun [`KEPT_FOR`] ago or earlier, too. Its key is then free for any request.
     /// - Keys of different users do not influence each other.
     async fn begin(
         &self,
@@ -91,7 +91,7 @@ pub trait IdempotencyStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Beginning, PortError>;
 
-    /// Keeps the answer to a request that was begun with this fingerprint.
+    /// Keeps the answer to a request that was begun with this fingerprint, unless it has one.
     async fn finish(
         &self,
         user: UserId,

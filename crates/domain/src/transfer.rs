@@ -23,7 +23,8 @@ pub struct StoredEvent {
     pub recorded_at: Timestamp,
 }
 
-/// Everything that a store holds of one learner.
+/// Everything that a store holds of one learner, but for what it forgets within days: what was spent, and requests with
+/// keys.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LearnerRecord {
     /// The account.

@@ -7,7 +7,9 @@
 mod accounts;
 mod convert;
 mod database;
+mod idempotency;
 mod progress;
+mod spending;
 mod statement;
 mod transfer;
 mod words;
@@ -16,6 +18,8 @@ pub use accounts::{SqliteAccounts, SqliteSessions};
 pub use database::{
     BackupError, DatabaseStats, MigrateError, OpenError, RestoreError, SqliteConfig, SqliteDatabase,
 };
+pub use idempotency::SqliteIdempotency;
 pub use progress::SqliteProgress;
+pub use spending::SqliteSpending;
 pub use transfer::SqliteTransfer;
 pub use words::SqliteWords;

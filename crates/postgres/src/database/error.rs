@@ -136,6 +136,16 @@ pub(crate) enum Verdict {
 }
 
 impl StoreError {
+    /// The same of what was written for a user, whose account may be gone.
+    pub(crate) fn for_owner(self) -> Self {
+        match self {
+            Self::Statement(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => {
+                Self::OwnerGone
+            }
+            other => other,
+        }
+    }
+
     /// What to do next.
     pub(crate) fn verdict(&self) -> Verdict {
         match self {

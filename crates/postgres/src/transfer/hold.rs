@@ -7,18 +7,21 @@ use tokio::time::timeout;
 use crate::database::{Link, PgDatabase, StoreError};
 
 /// Every table may be read meanwhile. The transaction has nothing to do for as long as the move takes.
+///
+/// What was spent and the requests with keys (`spending`, `spending_total`, `idempotency_keys`) are not moved: they
+/// live for a day, and may be written meanwhile.
 const HOLD: &str = "SET idle_in_transaction_session_timeout = 0; BEGIN; \
      LOCK TABLE accounts, sessions, words, word_lists, list_words, vocabulary_release, progress_heads, \
      progress_events, progress IN SHARE MODE";
 
-/// Locks on every table, which end with this.
+/// Locks on every table that is moved, which end with this.
 pub struct Hold {
     database: PgDatabase,
     link: Link,
 }
 
 impl Hold {
-    /// Locks every table, unless somebody holds one for too long.
+    /// Locks every table that is moved, unless somebody holds one for too long.
     pub(super) async fn take(database: &PgDatabase) -> Result<Self, StoreError> {
         Ok(Self {
             link: database.link(HOLD).await?,

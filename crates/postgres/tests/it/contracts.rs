@@ -19,3 +19,11 @@ mod progress {
 mod transfer {
     parlance_contract::transfer_contract!(crate::support::installation().await);
 }
+
+mod spending {
+    parlance_contract::spending_contract!(crate::support::stores().await);
+}
+
+mod idempotency {
+    parlance_contract::idempotency_contract!(crate::support::stores().await);
+}

@@ -8,22 +8,27 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 
 /// The tables of a learner's data, by the columns that name the learner.
-const TABLES: [(&str, &[&str]); 5] = [
+const TABLES: [(&str, &[&str]); 7] = [
     ("accounts", &["id", "email_key", "username_key"]),
+    ("idempotency_keys", &["user_id"]),
     ("progress", &["user_id"]),
     ("progress_events", &["user_id"]),
     ("progress_heads", &["user_id"]),
     ("sessions", &["user_id"]),
+    ("spending", &["user_id"]),
 ];
 
 /// The statements that name no learner, by how they begin or what they say of themselves.
-const EXCEPTIONS: [&str; 6] = [
+const EXCEPTIONS: [&str; 8] = [
     // A refresh token names its session, not its user.
     "revoked_at FROM sessions WHERE id = $1",
     "UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND",
     // Every copy of the program refuses the sessions of all users that were ended.
     "SELECT id, revoked_at FROM sessions WHERE revoked_at >= $1",
     "DELETE FROM sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessions WHERE expires_at < $1",
+    // What is old is forgotten, whoever's it is.
+    "DELETE FROM spending WHERE ctid = ANY (ARRAY(SELECT ctid FROM spending WHERE day < $1",
+    "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys WHERE begun_at < $1",
     // Whoever moves an installation moves all learners.
     "SELECT id FROM accounts ORDER BY id LIMIT $1",
     "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",

@@ -4,10 +4,12 @@
 
 mod contracts;
 mod crowded;
+mod deletion;
 mod imports;
 mod isolation;
 mod migrations;
 mod outages;
+mod overtaken;
 mod progress;
 mod schema;
 mod sqlstates;

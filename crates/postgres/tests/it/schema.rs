@@ -33,12 +33,19 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
     }
     assert_eq!(
         of_users,
-        ["progress", "progress_events", "progress_heads", "sessions"]
+        [
+            "idempotency_keys",
+            "progress",
+            "progress_events",
+            "progress_heads",
+            "sessions",
+            "spending"
+        ]
     );
 }
 
 #[tokio::test]
-async fn indexes_of_a_learners_data_begin_with_the_user_but_those_of_sessions_that_need_not() {
+async fn indexes_of_a_learners_data_begin_with_the_user_but_those_that_need_not() {
     let mut others: Vec<String> = Vec::new();
     for table in rows(TABLES).await.iter().filter(|table| table.get("has_user")) {
         others.extend(table.get::<_, Vec<String>>("others"));
@@ -47,7 +54,13 @@ async fn indexes_of_a_learners_data_begin_with_the_user_but_those_of_sessions_th
     // By a refresh token, which names no user, and for the program's own housekeeping.
     assert_eq!(
         others,
-        ["sessions_expires_at", "sessions_id", "sessions_revoked_at"]
+        [
+            "idempotency_keys_begun_at",
+            "sessions_expires_at",
+            "sessions_id",
+            "sessions_revoked_at",
+            "spending_day"
+        ]
     );
 }
 
@@ -59,7 +72,7 @@ async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
          FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
     )
     .await;
-    assert_eq!(references.len(), 6);
+    assert_eq!(references.len(), 8);
     for reference in references {
         let name: String = reference.get("conname");
         assert!(reference.get::<_, bool>("is_told"), "{name}");

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use parlance_contract::stores::{Stores, account, at, list_id, session as new_session, terms, user, word_id};
 use parlance_contract::transfer::Installation;
 use parlance_domain::accounts::{Account, AccountWithPassword, Patch, ProfilePatch};
+use parlance_domain::idempotency::{Beginning, GivenAnswer};
 use parlance_domain::ids::{EventId, ProgressId};
 use parlance_domain::progress::{Change, Changes, MergeItem, NewReview, NewSet, Rating, Submission};
+use parlance_domain::spending::{Caps, Meter, Spending};
 use parlance_domain::words::WordQuery;
 use parlance_postgres::{PgConfig, PgDatabase, PgTransfer};
 use parlance_testbed::Postgres;
@@ -123,6 +125,8 @@ async fn use_all(stores: &Stores, round: u128) {
     use_words(stores).await;
     append_to_log(stores, 1_000 * round).await;
     read_progress(stores).await;
+    use_spending(stores, round).await;
+    use_idempotency(stores, round).await;
 }
 
 async fn use_accounts(stores: &Stores, round: u128) {
@@ -255,6 +259,44 @@ async fn read_progress(stores: &Stores) {
     }
 }
 
+async fn use_spending(stores: &Stores, round: u128) {
+    let spending = &stores.spending;
+    let day = at(86_400 * i64::try_from(round).unwrap()).date_naive();
+    for user in [Some(user(ANN)), None] {
+        let five = Spending {
+            user,
+            day,
+            meter: Meter::Characters,
+            amount: 5,
+        };
+        let caps = Caps { user: 5, all: 10 };
+        spending.reserve(&five, &caps).await.unwrap();
+        spending.give_back(&Spending { amount: 1, ..five }).await.unwrap();
+        spending.spent(user, day, Meter::Characters).await.unwrap();
+    }
+    spending.purge(day, 10).await.unwrap();
+}
+
+async fn use_idempotency(stores: &Stores, round: u128) {
+    let (requests, ann) = (&stores.idempotency, user(ANN));
+    let key = format!("key{round}").parse().unwrap();
+    let answer = GivenAnswer {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: "{}".into(),
+    };
+    for expected in [Beginning::New, Beginning::InProgress] {
+        assert_eq!(
+            requests.begin(ann, &key, &[1; 32], at(0)).await.unwrap(),
+            expected
+        );
+    }
+    requests.abandon(ann, &key, &[1; 32]).await.unwrap();
+    requests.begin(ann, &key, &[1; 32], at(0)).await.unwrap();
+    requests.finish(ann, &key, &[1; 32], &answer).await.unwrap();
+    requests.purge(at(0), 10).await.unwrap();
+}
+
 /// Ann, somebody else, and a list of words.
 async fn prepare(stores: &Stores) {
     let ann = account(ANN, "ann@example.com", Some("ann"));
@@ -336,7 +378,7 @@ async fn hot_statements_are_parsed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_statement_of_accounts_sessions_and_words_reads_a_whole_table() {
+async fn no_statement_but_those_of_progress_reads_a_whole_table() {
     let scene = scene().await;
     let stores = &scene.installation.stores;
     prepare(stores).await;
@@ -344,6 +386,8 @@ async fn no_statement_of_accounts_sessions_and_words_reads_a_whole_table() {
     use_accounts(stores, 0).await;
     use_sessions(stores, 0).await;
     use_words(stores).await;
+    use_spending(stores, 0).await;
+    use_idempotency(stores, 0).await;
     let transfer = &scene.installation.transfer;
     transfer.learners(None, 10).await.unwrap();
     transfer.learners(Some(user(1)), 10).await.unwrap();

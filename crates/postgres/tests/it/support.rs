@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
-use parlance_postgres::{PgAccounts, PgConfig, PgDatabase, PgProgress, PgSessions, PgTransfer, PgWords};
+use parlance_postgres::{
+    PgAccounts, PgConfig, PgDatabase, PgIdempotency, PgProgress, PgSessions, PgSpending, PgTransfer, PgWords,
+};
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
 
@@ -62,6 +64,8 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         sessions: Arc::new(PgSessions::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(PgProgress::new(database.clone())),
+        spending: Arc::new(PgSpending::new(database.clone())),
+        idempotency: Arc::new(PgIdempotency::new(database.clone())),
         guard: Box::new(()),
     }
 }

@@ -6,7 +6,7 @@ use parlance_domain::cache::Cache;
 use parlance_domain::health::Probe;
 use parlance_domain::limits::{Limit, RateLimiter};
 use parlance_domain::port::PortErrorKind;
-use parlance_redis::{RedisCache, RedisPubSub};
+use parlance_redis::{RedisCache, RedisLeases, RedisPubSub};
 use parlance_testbed::RedisCluster;
 
 use crate::support::{limiter, link_to, patient_link_to, until};
@@ -23,7 +23,7 @@ fn url(cluster: &RedisCluster) -> String {
 /// Over one cluster, since to start one takes a while; each with keys of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_ports_keep_to_their_contracts_in_a_cluster() {
-    use parlance_contract::{cache, limits, pubsub};
+    use parlance_contract::{cache, leases, limits, pubsub};
     let cluster = RedisCluster::start().unwrap();
     let url = url(&cluster);
     let link = || patient_link_to(&url);
@@ -43,6 +43,13 @@ async fn the_ports_keep_to_their_contracts_in_a_cluster() {
     cache::a_value_is_of_the_group_it_was_put_under_last(&new()).await;
     cache::groups_and_keys_of_the_same_name_are_not_each_other(&new()).await;
     cache::parallel_users_do_not_disturb_each_other(&new()).await;
+
+    let new = || Arc::new(RedisLeases::new(link()));
+    leases::of_parallel_calls_one_gets_the_lease(&new()).await;
+    leases::after_its_lifetime_a_lease_is_anybodys(&new()).await;
+    leases::a_lease_that_ran_out_gives_back_nothing_of_its_successor(&new()).await;
+    leases::a_lease_is_given_back_once(&new()).await;
+    leases::any_text_is_a_key_of_its_own(&new()).await;
 
     let new = || RedisPubSub::new(link());
     pubsub::every_listener_of_a_topic_hears_each_message_once_and_in_order(&new()).await;

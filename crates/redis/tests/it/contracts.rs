@@ -12,6 +12,14 @@ mod cache {
     parlance_contract::cache_contract!(Arc::new(RedisCache::new(crate::support::link())));
 }
 
+mod leases {
+    use std::sync::Arc;
+
+    use parlance_redis::RedisLeases;
+
+    parlance_contract::leases_contract!(Arc::new(RedisLeases::new(crate::support::link())));
+}
+
 mod pubsub {
     use parlance_redis::RedisPubSub;
 

@@ -7,6 +7,7 @@ mod cache;
 mod cluster;
 mod contracts;
 mod faults;
+mod leases;
 mod limits;
 mod link;
 mod proxy;

@@ -1,12 +1,14 @@
 //! A Redis that sentinels watch.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use parlance_domain::cache::Cache;
+use parlance_domain::caching::Leases;
 use parlance_domain::health::Probe;
 use parlance_domain::pubsub::PubSub;
-use parlance_redis::{RedisCache, RedisPubSub};
+use parlance_redis::{RedisCache, RedisLeases, RedisPubSub};
 use parlance_testbed::Sentinel;
 
 use crate::support::{limiter, patient_link_to, until, whole_text};
@@ -23,6 +25,8 @@ async fn the_ports_keep_to_their_contracts_behind_a_sentinel_and_after_a_failove
     let link = patient_link_to(&url(&sentinel, "primary"));
     link.check().await.unwrap();
     parlance_contract::limits::no_more_than_the_quota_are_allowed(&limiter(link.clone())).await;
+    let leases = Arc::new(RedisLeases::new(link.clone()));
+    parlance_contract::leases::a_lease_is_given_back_once(&leases).await;
     let pubsub = RedisPubSub::new(link.clone());
     parlance_contract::pubsub::every_listener_of_a_topic_hears_each_message_once_and_in_order(&pubsub).await;
     let mut listener = pubsub.subscribe("topic").await.unwrap();
@@ -39,6 +43,8 @@ async fn the_ports_keep_to_their_contracts_behind_a_sentinel_and_after_a_failove
     })
     .await;
     assert_eq!(cache.get("key").await.unwrap().unwrap(), "value");
+    let taken = leases.take("after", Duration::from_mins(1)).await.unwrap();
+    leases.give_back(&taken.unwrap()).await.unwrap();
     let mut listener = pubsub.subscribe("topic").await.unwrap();
     pubsub.publish("topic", "message".into()).await.unwrap();
     assert_eq!(listener.next().await.unwrap(), "message");

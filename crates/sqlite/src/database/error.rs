@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use diesel::result::Error as DieselError;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use parlance_domain::port::{PortError, PortErrorKind};
 
 use crate::convert::CorruptRow;
@@ -87,6 +87,14 @@ pub(crate) enum StoreError {
 }
 
 impl StoreError {
+    /// Why something could not be written for a user, whose account may be gone.
+    pub(crate) fn of_owner(error: DieselError) -> Self {
+        match error {
+            DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _) => Self::OwnerGone,
+            error => error.into(),
+        }
+    }
+
     /// The error of the port on whose behalf the work was done.
     pub(crate) fn into_port(self, port: &'static str) -> PortError {
         let kind = match &self {

@@ -19,3 +19,11 @@ mod transfer {
 mod progress {
     parlance_contract::progress_store_contract!(crate::support::stores());
 }
+
+mod spending {
+    parlance_contract::spending_contract!(crate::support::stores());
+}
+
+mod idempotency {
+    parlance_contract::idempotency_contract!(crate::support::stores());
+}

@@ -6,5 +6,6 @@ mod backup;
 mod concurrency;
 mod contracts;
 mod corruption;
+mod deletion;
 mod schema;
 mod support;

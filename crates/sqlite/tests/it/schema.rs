@@ -55,7 +55,7 @@ fn tables() -> Vec<Table> {
 #[test]
 fn every_table_is_strict() {
     let tables = tables();
-    assert_eq!(tables.len(), 9);
+    assert_eq!(tables.len(), 12);
     for table in tables {
         assert_eq!(table.strict, 1, "{}", table.name);
     }
@@ -64,7 +64,7 @@ fn every_table_is_strict() {
 #[test]
 fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
     let of_users: Vec<Table> = tables().into_iter().filter(|table| table.has_user == 1).collect();
-    assert_eq!(of_users.len(), 4);
+    assert_eq!(of_users.len(), 6);
     for table in of_users {
         assert_eq!(table.first_key.as_deref(), Some("user_id"), "{}", table.name);
         assert_eq!(table.without_rowid, 1, "{}", table.name);
@@ -82,7 +82,7 @@ fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
     )
     .load(&mut connection(&fresh))
     .unwrap();
-    assert_eq!(references.len(), 6);
+    assert_eq!(references.len(), 8);
     for reference in references {
         assert_ne!(reference.on_delete, "NO ACTION", "{}", reference.name);
         assert!(reference.indexed > 0, "{}", reference.name);
@@ -118,6 +118,18 @@ fn no_hot_question_reads_a_whole_table() {
             "SELECT at, kind = 1, rating > 1 FROM progress_events WHERE user_id = x'00' AND at >= 1 AND at < 9 \
              AND (kind = 1 AND undone = 0 OR kind = 2 AND raised_study_count = 1)",
             "COVERING INDEX progress_events_at",
+        ),
+        (
+            "SELECT user_id, day, meter FROM spending WHERE day < 9 ORDER BY day LIMIT 9",
+            "COVERING INDEX spending_day",
+        ),
+        (
+            "SELECT day, meter FROM spending_total WHERE day < 9 ORDER BY day LIMIT 9",
+            "PRIMARY KEY",
+        ),
+        (
+            "SELECT user_id, key FROM idempotency_keys WHERE begun_at < 9 ORDER BY begun_at LIMIT 9",
+            "COVERING INDEX idempotency_keys_begun_at",
         ),
     ] {
         let plan: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {question}"))

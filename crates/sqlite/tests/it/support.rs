@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
-    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteProgress, SqliteSessions, SqliteTransfer, SqliteWords,
+    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteIdempotency, SqliteProgress, SqliteSessions,
+    SqliteSpending, SqliteTransfer, SqliteWords,
 };
 use tempfile::TempDir;
 
@@ -55,6 +56,8 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
         sessions: Arc::new(SqliteSessions::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
+        spending: Arc::new(SqliteSpending::new(database.clone())),
+        idempotency: Arc::new(SqliteIdempotency::new(database.clone())),
         guard: Box::new(()),
     }
 }

@@ -1,0 +1,6 @@
+//! Requests with an `Idempotency-Key`.
+
+mod row;
+mod store;
+
+pub use store::SqliteIdempotency;

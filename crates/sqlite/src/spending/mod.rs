@@ -1,0 +1,5 @@
+//! What was spent on providers.
+
+mod store;
+
+pub use store::SqliteSpending;
