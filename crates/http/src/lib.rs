@@ -24,6 +24,8 @@ mod progress;
 mod reply;
 mod speech;
 mod system;
+#[cfg(test)]
+mod testing;
 mod upstream;
 mod words;
 

@@ -7,6 +7,9 @@ mod forget;
 mod text;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 use apistos::web::{ServiceConfig, delete, post, resource};
 
 /// Adds the routes, relative to `/api/v1`.

@@ -8,6 +8,9 @@ mod transcribe;
 mod view;
 mod voices;
 
+#[cfg(test)]
+mod tests;
+
 use apistos::web::{ServiceConfig, get, post, resource};
 
 pub(crate) use recording::Room;

@@ -1,5 +1,8 @@
 //! Requests with an `Idempotency-Key`: done once, answered alike.
 
+#[cfg(test)]
+mod tests;
+
 use std::panic::AssertUnwindSafe;
 
 use actix_web::http::StatusCode;
@@ -175,52 +178,5 @@ impl Attempt {
             content_type: PROBLEM_JSON.to_owned(),
             body: Bytes::from(serde_json::to_vec(&problem).ok()?),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn fields_of_a_fingerprint_do_not_run_into_each_other() {
-        let of = |route: &str, fields: &[Option<&str>]| {
-            let start = Fingerprinter::new(route);
-            fields
-                .iter()
-                .fold(start, |fingerprint, field| fingerprint.field(*field))
-                .finish()
-        };
-        let all = [
-            of("tts", &[Some("ab"), Some("c")]),
-            of("tts", &[Some("a"), Some("bc")]),
-            of("tts", &[Some("abc"), None]),
-            of("tts", &[None, Some("abc")]),
-            of("tts", &[Some("abc"), Some("")]),
-            of("tts", &[Some("abc")]),
-            of("stt", &[Some("abc")]),
-        ];
-        let different: std::collections::HashSet<_> = all.iter().collect();
-        assert_eq!(different.len(), all.len());
-        assert_eq!(of("tts", &[Some("a")]), of("tts", &[Some("a")]));
-    }
-
-    #[test]
-    fn a_malformed_key_is_a_bad_field() {
-        let key = |value: &[u8]| {
-            let value = HeaderValue::from_bytes(value).unwrap();
-            let request = TestRequest::default().insert_header((IDEMPOTENCY_KEY, value));
-            key_of(&request.to_http_request())
-        };
-        let good = key(b"8e03978e-40d5-43dd-bc93-6894a57f9324").unwrap();
-        assert_eq!(good.unwrap().as_str(), "8e03978e-40d5-43dd-bc93-6894a57f9324");
-        assert_eq!(key_of(&TestRequest::default().to_http_request()).unwrap(), None);
-        for bad in [&b""[..], b"a b", "\u{e4}".as_bytes(), &[b'x'; 256]] {
-            let error = key(bad).unwrap_err();
-            assert_eq!(error.code(), ErrorCode::ValidationFailed);
-            assert_eq!(error.fields()[0].field, "Idempotency-Key");
-        }
     }
 }

@@ -1,0 +1,244 @@
+//! What routes of providers do not need.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::DateTime;
+use futures_util::stream::BoxStream;
+use parlance_domain::accounts::{
+    AccessClaims, AccessToken, AccessTokens, Account, AccountStore, AccountWithPassword, Email,
+    InsertAccountError, PasswordHash, RevokedSession, RevokedSessions, Role, Rotation, RotationTerms,
+    SaveAccountError, Session, SessionStore, TokenError, Username,
+};
+use parlance_domain::health::Probe;
+use parlance_domain::ids::{ListId, SessionId, UserId, WordId};
+use parlance_domain::port::PortError;
+use parlance_domain::progress::{
+    ActivityBucket, AppendError, Appended, ListSummary, LoggedReview, ProgressRow, ProgressStore, Submission,
+    Totals,
+};
+use parlance_domain::pubsub::PubSub;
+use parlance_domain::time::Timestamp;
+use parlance_domain::words::{
+    ImportSummary, Vocabulary, Word, WordCursor, WordHit, WordList, WordQuery, WordStore,
+};
+use uuid::Uuid;
+
+/// Stores of which nobody is to ask anything; as a store of words it is empty, and as a probe it works.
+pub(super) struct Absent;
+
+fn absent() -> PortError {
+    PortError::unavailable("Absent", "nobody should ask")
+}
+
+#[async_trait]
+impl AccountStore for Absent {
+    async fn insert(&self, _: &AccountWithPassword, _: &Session) -> Result<(), InsertAccountError> {
+        Err(absent().into())
+    }
+
+    async fn by_id(&self, _: UserId) -> Result<Option<Account>, PortError> {
+        Err(absent())
+    }
+
+    async fn by_email(&self, _: &Email) -> Result<Option<AccountWithPassword>, PortError> {
+        Err(absent())
+    }
+
+    async fn by_username(&self, _: &Username) -> Result<Option<AccountWithPassword>, PortError> {
+        Err(absent())
+    }
+
+    async fn save(&self, _: &Account, _: u64) -> Result<(), SaveAccountError> {
+        Err(absent().into())
+    }
+
+    async fn replace_password_hash(
+        &self,
+        _: UserId,
+        _: &PasswordHash,
+        _: &PasswordHash,
+    ) -> Result<(), PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl SessionStore for Absent {
+    async fn insert(&self, _: &Session) -> Result<(), PortError> {
+        Err(absent())
+    }
+
+    async fn rotate(&self, _: SessionId, _: u64, _: RotationTerms) -> Result<Option<Rotation>, PortError> {
+        Err(absent())
+    }
+
+    async fn revoke(&self, _: SessionId, _: Timestamp) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn revoked_since(&self, _: Timestamp) -> Result<Vec<RevokedSession>, PortError> {
+        Err(absent())
+    }
+
+    async fn purge_expired(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
+        Err(absent())
+    }
+}
+
+impl RevokedSessions for Absent {
+    fn insert(&self, _: SessionId, _: Timestamp) {}
+
+    fn contains(&self, _: SessionId) -> bool {
+        false
+    }
+
+    fn forget_before(&self, _: Timestamp) {}
+}
+
+#[async_trait]
+impl PubSub for Absent {
+    async fn publish(&self, _: &str, _: Bytes) -> Result<(), PortError> {
+        Err(absent())
+    }
+
+    async fn subscribe(&self, _: &str) -> Result<BoxStream<'static, Bytes>, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl Probe for Absent {
+    async fn check(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl WordStore for Absent {
+    async fn lists(&self) -> Result<Vec<WordList>, PortError> {
+        Err(absent())
+    }
+
+    async fn list(&self, _: &ListId) -> Result<Option<WordList>, PortError> {
+        Err(absent())
+    }
+
+    async fn words_of(
+        &self,
+        _: &ListId,
+        _: Option<u32>,
+        _: Option<u32>,
+    ) -> Result<Vec<(u32, Word)>, PortError> {
+        Err(absent())
+    }
+
+    async fn word(&self, _: &WordId) -> Result<Option<Word>, PortError> {
+        Ok(None)
+    }
+
+    async fn words(&self, _: &[WordId]) -> Result<Vec<Word>, PortError> {
+        Err(absent())
+    }
+
+    async fn search(&self, _: &WordQuery, _: Option<&WordCursor>, _: u32) -> Result<Vec<WordHit>, PortError> {
+        Err(absent())
+    }
+
+    async fn import(&self, _: &Vocabulary) -> Result<ImportSummary, PortError> {
+        Err(absent())
+    }
+
+    async fn release(&self) -> Result<Option<String>, PortError> {
+        Err(absent())
+    }
+
+    async fn install(&self, _: &str, _: &[Vocabulary]) -> Result<bool, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl ProgressStore for Absent {
+    async fn append(&self, _: UserId, _: &Submission) -> Result<Appended, AppendError> {
+        Err(absent().into())
+    }
+
+    async fn by_word(&self, _: UserId, _: &WordId) -> Result<Option<ProgressRow>, PortError> {
+        Err(absent())
+    }
+
+    async fn list(&self, _: UserId, _: Option<u64>, _: Option<u32>) -> Result<Vec<ProgressRow>, PortError> {
+        Err(absent())
+    }
+
+    async fn changes(&self, _: UserId, _: u64, _: u32) -> Result<Vec<ProgressRow>, PortError> {
+        Err(absent())
+    }
+
+    async fn due(
+        &self,
+        _: UserId,
+        _: Timestamp,
+        _: Option<&ListId>,
+        _: Option<u32>,
+    ) -> Result<Vec<ProgressRow>, PortError> {
+        Err(absent())
+    }
+
+    async fn unseen(&self, _: UserId, _: &ListId, _: u32) -> Result<Vec<WordId>, PortError> {
+        Err(absent())
+    }
+
+    async fn totals(&self, _: UserId, _: Timestamp) -> Result<Totals, PortError> {
+        Err(absent())
+    }
+
+    async fn list_summary(&self, _: UserId, _: &ListId) -> Result<ListSummary, PortError> {
+        Err(absent())
+    }
+
+    async fn activity(
+        &self,
+        _: UserId,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<Vec<ActivityBucket>, PortError> {
+        Err(absent())
+    }
+
+    async fn reviews(
+        &self,
+        _: UserId,
+        _: Option<&WordId>,
+        _: u64,
+        _: u32,
+    ) -> Result<Vec<LoggedReview>, PortError> {
+        Err(absent())
+    }
+}
+
+/// Tokens that say who bears them: `user-1`, `admin-2`.
+pub(super) struct Names;
+
+impl AccessTokens for Names {
+    fn sign(&self, _: &AccessClaims) -> Result<AccessToken, PortError> {
+        Err(absent())
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
+        let (role, number) = token.split_once('-').ok_or(TokenError::Invalid)?;
+        let number = number.parse().map_err(|_| TokenError::Invalid)?;
+        let roles = match role {
+            "user" => [Role::User].into(),
+            "admin" => [Role::User, Role::Admin].into(),
+            _ => return Err(TokenError::Invalid),
+        };
+        Ok(AccessClaims {
+            user_id: UserId(Uuid::from_u128(number)),
+            session_id: SessionId(Uuid::from_u128(number)),
+            roles,
+            issued_at: now,
+            expires_at: DateTime::<chrono::Utc>::MAX_UTC,
+        })
+    }
+}

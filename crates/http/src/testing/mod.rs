@@ -1,0 +1,227 @@
+//! The whole face over stand-ins, for tests of its routes.
+
+mod absent;
+mod kept;
+mod provider;
+
+use std::sync::Arc;
+
+use actix_http::Request;
+use actix_web::Error;
+use actix_web::body::{MessageBody, to_bytes};
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::test::{TestRequest, init_service};
+use bytes::Bytes;
+use chrono::TimeDelta;
+use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
+use parlance_domain::accounts::{Accounts, RefreshTokens, SessionPolicy, SessionPorts, Sessions};
+use parlance_domain::conversations::{ConversationPorts, Conversations};
+use parlance_domain::progress::Progress;
+use parlance_domain::speech::{Speech, SpeechPorts};
+use parlance_domain::spending::{Allowance, AllowancePolicy, Caps};
+use parlance_domain::words::Words;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use self::absent::{Absent, Names};
+use self::kept::{Answering, AudioShelf, Counting, Keys, Purse};
+use self::provider::Provider;
+use crate::state::{AppState, Draining, HttpConfig, HttpServices, State};
+
+/// Everything that a test may look at or change.
+pub(crate) struct Stage {
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) audio: Arc<AudioShelf>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) state: State,
+}
+
+/// An answer, received.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answered {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let problem = self.json();
+        let fields = problem["details"]["fields"].as_array().unwrap();
+        fields
+            .iter()
+            .map(|field| field["field"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// How many characters may be made into speech in a day on a stage, and how many tokens read and written.
+const CHARACTERS: Caps = Caps { user: 3_000, all: 0 };
+const TOKENS: Caps = Caps {
+    user: 1_000_000,
+    all: 0,
+};
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut HttpConfig)) -> Self {
+        let mut config = HttpConfig::development();
+        config.limits.default.quota = 0;
+        config.limits.ai.quota = 3;
+        change(&mut config);
+        let (provider, audio, keys) = (Arc::default(), Arc::default(), Arc::default());
+        let (answers, clock) = (Arc::<Answering>::default(), Arc::<TestClock>::default());
+        let services = services(&config, &provider, &audio, &answers, &keys, &clock);
+        Self {
+            state: AppState::new(services, config).await,
+            provider,
+            audio,
+            keys,
+        }
+    }
+
+    /// Sends a request of the first user.
+    pub(crate) async fn send(&self, request: TestRequest) -> Answered {
+        self.send_as("user-1", request).await
+    }
+
+    /// Sends a request with this token.
+    pub(crate) async fn send_as(&self, token: &str, request: TestRequest) -> Answered {
+        let bearer = format!("Bearer {token}");
+        self.send_plain(request.insert_header((header::AUTHORIZATION, bearer)))
+            .await
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send_plain(&self, request: TestRequest) -> Answered {
+        let app = init_service(crate::app(self.state.clone())).await;
+        received(&app, request.to_request()).await
+    }
+
+    /// Posts JSON as the first user.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answered {
+        self.send(TestRequest::post().uri(path).set_json(body)).await
+    }
+}
+
+async fn received<S, B>(app: &S, request: Request) -> Answered
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    let response = match app.call(request).await {
+        Ok(response) => {
+            let (_, response) = response.into_parts();
+            response.map_into_boxed_body()
+        }
+        Err(error) => error.error_response(),
+    };
+    let (response, body) = response.into_parts();
+    Answered {
+        status: response.status(),
+        headers: response.headers().clone(),
+        body: to_bytes(body).await.unwrap_or_default(),
+    }
+}
+
+fn services(
+    config: &HttpConfig,
+    provider: &Arc<Provider>,
+    audio: &Arc<AudioShelf>,
+    answers: &Arc<Answering>,
+    keys: &Arc<Keys>,
+    clock: &Arc<TestClock>,
+) -> HttpServices {
+    let limiter = Arc::new(Counting::default());
+    let policy = AllowancePolicy {
+        limit: config.limits.ai,
+        characters: CHARACTERS,
+        tokens: TOKENS,
+    };
+    let allowance = Allowance::new(Arc::new(Purse::default()), limiter.clone(), clock.clone(), policy);
+    let allowance = Arc::new(allowance);
+    let speech = Speech::new(SpeechPorts {
+        synthesizer: provider.clone(),
+        recognizer: provider.clone(),
+        audio: audio.clone(),
+        answers: answers.clone(),
+        allowance: allowance.clone(),
+        clock: clock.clone(),
+    });
+    let ports = ConversationPorts {
+        writer: provider.clone(),
+        words: Arc::new(Absent),
+        answers: answers.clone(),
+        allowance,
+        clock: clock.clone(),
+    };
+    let sessions = sessions(clock);
+    HttpServices {
+        accounts: Arc::new(Accounts::new(
+            Arc::new(Absent),
+            Arc::new(PlainHasher::default()),
+            sessions.clone(),
+            clock.clone(),
+            Arc::new(SequentialIds::default()),
+        )),
+        sessions,
+        words: Arc::new(Words::new(Arc::new(Absent))),
+        progress: Arc::new(Progress::new(
+            Arc::new(Absent),
+            Arc::new(Absent),
+            Arc::new(Absent),
+            clock.clone(),
+            Arc::new(SequentialIds::default()),
+        )),
+        conversations: Conversations::new(ports, speech.clone()),
+        speech,
+        idempotency: keys.clone(),
+        answers: answers.clone(),
+        limiter,
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+        database: Arc::new(Absent),
+        shared: None,
+        object_store: Some(audio.clone()),
+        circuits: Vec::new(),
+        gauges: Vec::new(),
+        draining: Draining::default(),
+    }
+}
+
+fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
+    let ports = SessionPorts {
+        accounts: Arc::new(Absent),
+        sessions: Arc::new(Absent),
+        hasher: Arc::new(PlainHasher::default()),
+        access_tokens: Arc::new(Names),
+        revoked: Arc::new(Absent),
+        pubsub: Arc::new(Absent),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+    };
+    let policy = SessionPolicy {
+        access_lifetime: TimeDelta::minutes(15),
+        refresh_lifetime: TimeDelta::days(7),
+        refresh_grace: TimeDelta::seconds(10),
+    };
+    let secret = SecretString::from("0123456789abcdef0123456789abcdef");
+    Arc::new(Sessions::new(ports, RefreshTokens::new(&secret), policy))
+}
