@@ -255,7 +255,7 @@ pub struct HttpServices {
     pub idempotency: Arc<dyn IdempotencyStore>,
     /// Answers of providers, for the figures of their cache.
     pub answers: Arc<dyn Answers>,
-    /// Counts requests.
+    /// Counts requests, and what reaches a provider: the same that the services of providers ask.
     pub limiter: Arc<dyn RateLimiter>,
     /// The time.
     pub clock: Arc<dyn Clock>,
