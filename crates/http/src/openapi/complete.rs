@@ -97,6 +97,28 @@ fn complete_operation(operation: &Operation<'_>, fields: &mut Map<String, Value>
         headers.insert("ETag".to_owned(), header_ref("ETag"));
         fields["responses"]["304"] = json!({ "description": "Not modified", "headers": headers });
     }
+    add_request_headers(operation, fields);
+    if operation.reads_cookie() {
+        let optional = if operation.id == "logout" {
+            json!([{}, { COOKIE: [] }])
+        } else {
+            json!([{ COOKIE: [] }])
+        };
+        fields.insert("security".to_owned(), optional);
+    }
+    if operation.id.starts_with("health") {
+        let mut down = fields["responses"]["200"].clone();
+        down["description"] = "The database is down".into();
+        fields["responses"]["503"] = down;
+    }
+    if operation.id == "updateProfile" {
+        let content = &mut fields["requestBody"]["content"];
+        content["application/merge-patch+json"] = content["application/json"].clone();
+    }
+}
+
+/// The headers that some requests may have.
+fn add_request_headers(operation: &Operation<'_>, fields: &mut Map<String, Value>) {
     if operation.takes_key() {
         add_parameter(
             fields,
@@ -124,23 +146,6 @@ fn complete_operation(operation: &Operation<'_>, fields: &mut Map<String, Value>
             "If-Match",
             "An `ETag`: only if it still names the state, the change is made.",
         );
-    }
-    if operation.reads_cookie() {
-        let optional = if operation.id == "logout" {
-            json!([{}, { COOKIE: [] }])
-        } else {
-            json!([{ COOKIE: [] }])
-        };
-        fields.insert("security".to_owned(), optional);
-    }
-    if operation.id.starts_with("health") {
-        let mut down = fields["responses"]["200"].clone();
-        down["description"] = "The database is down".into();
-        fields["responses"]["503"] = down;
-    }
-    if operation.id == "updateProfile" {
-        let content = &mut fields["requestBody"]["content"];
-        content["application/merge-patch+json"] = content["application/json"].clone();
     }
 }
 
