@@ -66,7 +66,10 @@ pub(crate) fn hasty(config: &mut GoogleConfig, _: &FakeGoogle) {
     config.timeouts.silence = Duration::from_millis(300);
 }
 
-fn fixture<T>(change: Change, make: impl FnOnce(&Google) -> T) -> Fixture<T> {
+fn fixture<T>(
+    change: impl FnOnce(&mut GoogleConfig, &FakeGoogle),
+    make: impl FnOnce(&Google) -> T,
+) -> Fixture<T> {
     let fake = FakeGoogle::start().unwrap();
     let clock = Arc::new(TestClock::default());
     let mut config = config(&fake);
@@ -84,6 +87,15 @@ pub(crate) fn recognizer(change: Change) -> Fixture<GoogleRecognizer> {
 }
 
 pub(crate) fn writer(change: Change) -> Fixture<GeminiWriter> {
+    fixture(change, Google::writer)
+}
+
+/// As [`writer`], with answers taken in as they are written.
+pub(crate) fn streaming_writer(change: Change) -> Fixture<GeminiWriter> {
+    let change = |config: &mut GoogleConfig, fake: &FakeGoogle| {
+        change(config, fake);
+        streamed(config, fake);
+    };
     fixture(change, Google::writer)
 }
 

@@ -2,7 +2,9 @@
 
 mod audio;
 mod body;
+mod call;
 mod dialogue;
+mod failure;
 mod recognition;
 mod record;
 mod schema;

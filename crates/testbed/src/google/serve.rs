@@ -1,98 +1,17 @@
 //! Answers requests as the script has it.
 
-use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::body::{End, Pieces};
+use super::call::Call;
+use super::failure::failure;
 use super::record::GoogleRequest;
-use super::schema::{Direction, Discovery, GENERATIVE_LANGUAGE, SPEECH, TEXT_TO_SPEECH, Violations};
+use super::schema::Direction;
 use super::script::{GoogleBehaviour, GoogleService};
 use super::state::State;
 use super::{FakeGoogle, dialogue, recognition, synthesis};
-
-/// A call: what it is for, and of which model, if it is for one.
-struct Call {
-    service: GoogleService,
-    model: String,
-    is_streamed: bool,
-}
-
-impl Call {
-    fn of(method: &str, path: &str) -> Option<Self> {
-        let (service, model, is_streamed) = match (method, path) {
-            ("POST", "/v1/text:synthesize") => (GoogleService::Synthesis, "", false),
-            ("GET", "/v1/voices") => (GoogleService::Voices, "", false),
-            ("POST", "/v1/speech:recognize") => (GoogleService::Recognition, "", false),
-            ("POST", "/token") => (GoogleService::Tokens, "", false),
-            ("POST", path) => {
-                let (model, verb) = path.strip_prefix("/v1beta/models/")?.split_once(':')?;
-                let is_streamed = match verb {
-                    "generateContent" => false,
-                    "streamGenerateContent" => true,
-                    _ => return None,
-                };
-                (GoogleService::Writing, model, is_streamed)
-            }
-            _ => return None,
-        };
-        Some(Self {
-            service,
-            model: model.to_owned(),
-            is_streamed,
-        })
-    }
-
-    /// Where the messages of the service are described: the document, the request, the answer.
-    fn described(&self) -> Option<(&'static Discovery, Option<&'static str>, &'static str)> {
-        Some(match self.service {
-            GoogleService::Synthesis => (
-                &TEXT_TO_SPEECH,
-                Some("SynthesizeSpeechRequest"),
-                "SynthesizeSpeechResponse",
-            ),
-            GoogleService::Voices => (&TEXT_TO_SPEECH, None, "ListVoicesResponse"),
-            GoogleService::Recognition => (&SPEECH, Some("RecognizeRequest"), "RecognizeResponse"),
-            GoogleService::Writing => (
-                &GENERATIVE_LANGUAGE,
-                Some("GenerateContentRequest"),
-                "GenerateContentResponse",
-            ),
-            GoogleService::Tokens => return None,
-        })
-    }
-
-    /// What of a request is not as the documents have it.
-    fn violations(&self, request: &GoogleRequest) -> Violations {
-        let mut violations = match self.described() {
-            Some((document, Some(name), _)) => document.check(name, &request.body, Direction::Request),
-            _ => Vec::new(),
-        };
-        for (name, value) in url::form_urlencoded::parse(request.query.as_bytes()) {
-            let is_known = match self.service {
-                GoogleService::Voices => name == "languageCode",
-                GoogleService::Writing => self.is_streamed && name == "alt" && value == "sse",
-                _ => false,
-            };
-            if !is_known {
-                violations.push(format!("{} has {name} in its query", request.path));
-            }
-        }
-        let expected = match self.service {
-            GoogleService::Voices => None,
-            GoogleService::Tokens => Some("application/x-www-form-urlencoded"),
-            _ => Some("application/json"),
-        };
-        if request.header("content-type") != expected {
-            violations.push(format!(
-                "{} has another content type than {expected:?}",
-                request.path
-            ));
-        }
-        violations
-    }
-}
 
 /// Answers any request.
 pub(super) async fn answer(state: Data<State>, request: HttpRequest, body: Bytes) -> HttpResponse {
@@ -221,62 +140,4 @@ fn deliver(state: &State, call: &Call, answer: &Value, behaviour: &GoogleBehavio
     response
         .content_type("text/event-stream")
         .body(Pieces::stream(events, end))
-}
-
-/// An error as Google writes it.
-struct Failure {
-    status: u16,
-    error: Value,
-    retry_after: Option<String>,
-}
-
-fn failure(status: u16, message: &str) -> Failure {
-    let name = match status {
-        400 => "INVALID_ARGUMENT",
-        401 => "UNAUTHENTICATED",
-        403 => "PERMISSION_DENIED",
-        404 => "NOT_FOUND",
-        429 => "RESOURCE_EXHAUSTED",
-        503 => "UNAVAILABLE",
-        504 => "DEADLINE_EXCEEDED",
-        _ => "INTERNAL",
-    };
-    Failure {
-        status,
-        error: json!({ "code": status, "message": message, "status": name }),
-        retry_after: None,
-    }
-}
-
-impl Failure {
-    fn reason(mut self, reason: &str) -> Self {
-        self.error["details"] = json!([{
-            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": reason,
-            "domain": "googleapis.com",
-        }]);
-        self
-    }
-
-    /// In a header field, or, if it ends with `s`, as Gemini tells it.
-    fn retry_after(mut self, after: &str) -> Self {
-        if after.ends_with('s') {
-            self.error["details"] = json!([{
-                "@type": "type.googleapis.com/google.rpc.RetryInfo",
-                "retryDelay": after,
-            }]);
-        } else {
-            self.retry_after = Some(after.to_owned());
-        }
-        self
-    }
-
-    fn finish(self) -> HttpResponse {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = HttpResponseBuilder::new(status);
-        if let Some(after) = self.retry_after {
-            response.insert_header(("Retry-After", after));
-        }
-        response.json(json!({ "error": self.error }))
-    }
 }
