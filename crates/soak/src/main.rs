@@ -4,6 +4,7 @@
     reason = "it tells what came of it on its standard output"
 )]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,9 @@ struct Arguments {
     /// Only parts whose name contains this; may be given several times
     #[arg(long)]
     only: Vec<String>,
+    /// Where to leave the histories of checked loads that failed, a line of JSON for each operation
+    #[arg(long)]
+    histories: Option<PathBuf>,
     /// Faults and volume as in the tests: seconds each, and nothing said of speed
     #[arg(long)]
     short: bool,
@@ -79,13 +83,31 @@ async fn main() -> ExitCode {
                 seed: seed + number,
                 ..plan
             };
-            ok &= tell(&timed("checker", "checker", plan.seed, check(&plan, length)).await);
+            let history = arguments.history_of(plan.seed);
+            let line = timed(
+                "checker",
+                "checker",
+                plan.seed,
+                check(&plan, length, history.clone()),
+            )
+            .await;
+            if line.ok
+                && let Some(history) = history
+            {
+                let _ = std::fs::remove_file(history);
+            }
+            ok &= tell(&line);
         }
     }
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl Arguments {
+    fn history_of(&self, seed: u64) -> Option<PathBuf> {
+        let folder = self.histories.as_ref()?;
+        Some(folder.join(format!("history-{seed}.jsonl")))
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
     }
@@ -123,13 +145,14 @@ async fn connections(seed: u64, length: Duration) -> Result<Figures> {
 }
 
 /// Has the checker judge a load under random faults.
-async fn check(plan: &Plan, length: Duration) -> Result<Figures> {
+async fn check(plan: &Plan, length: Duration, history: Option<PathBuf>) -> Result<Figures> {
     let cluster = vulnerable(2).start().await?;
     let bases = cluster.addresses();
     let config = Config {
         span: Span::Faults,
         rate: Some(CHECKED_RATE),
         quiet: QUIET,
+        history,
         ..Config::small(
             plan.seed,
             bases.iter().map(|base| format!("http://{base}")).collect(),
@@ -147,7 +170,7 @@ async fn check(plan: &Plan, length: Duration) -> Result<Figures> {
         report.is_clean(),
         "{}: {:?}",
         report.line(),
-        report.violations.first()
+        report.violations.iter().take(5).collect::<Vec<_>>()
     );
     ensure!(
         availability >= AVAILABILITY,

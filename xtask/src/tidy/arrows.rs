@@ -139,7 +139,10 @@ const DOMAIN_NEVER_REACHES: &[&str] = &[
 
 /// What belongs to some crates alone, in what is shipped.
 const KEPT: &[(&str, &[&str])] = &[
-    ("actix-web", &["parlance-http", "parlance-server", "parlance-testbed"]),
+    (
+        "actix-web",
+        &["parlance-http", "parlance-server", "parlance-testbed"],
+    ),
     (
         "anyhow",
         &["parlance-server", "parlance-soak", "parlance-testbed", "xtask"],
@@ -153,7 +156,15 @@ const KEPT: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["parlance-google", "parlance-platform"]),
     ("object_store", &["parlance-objects"]),
     ("libsqlite3-sys", &["parlance-sqlite"]),
-    ("rand", &["parlance-platform", "parlance-resilience", "parlance-server", "parlance-soak"]),
+    (
+        "rand",
+        &[
+            "parlance-platform",
+            "parlance-resilience",
+            "parlance-server",
+            "parlance-soak",
+        ],
+    ),
     ("tracing-subscriber", &["parlance-server"]),
 ];
 

@@ -53,6 +53,9 @@ pub async fn keep_connections(cluster: &Cluster, seed: u64, length: Duration) ->
     let tag = format!("connections-{}", rand::rng().random::<u32>());
     let learners = (0..CONNECTIONS).map(|number| prepare(&client, &tag, number));
     let learners: Vec<(Learner, Session)> = stream::iter(learners).buffered(AT_ONCE).try_collect().await?;
+    // What it needed to load the vocabulary at its first start, and for the learners, it keeps: that is not meant here.
+    cluster.copy(0).stop().await?;
+    cluster.copy(0).start().await?;
     let address = cluster.copy(0).address();
     let times = Mutex::new(Seen::default());
     let (began, usage) = (Instant::now(), cluster.copy(0).usage().await?);

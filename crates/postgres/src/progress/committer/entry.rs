@@ -1,6 +1,7 @@
 //! A caller's write, from when it is queued to its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parlance_domain::ids::{EventId, UserId};
 use parlance_domain::port::PortError;
@@ -84,9 +85,12 @@ impl Entry {
         self.reply.is_closed()
     }
 
-    /// Whether its time is over.
-    pub(super) fn is_expired(&self, now: Instant) -> bool {
-        self.deadline <= now
+    /// Whether its time is over: for one that was overtaken, whether it would be before another `round` is.
+    ///
+    /// Nothing is lost by telling its caller at once. One that was not tried yet has a try, however slow they are.
+    pub(super) fn is_expired(&self, now: Instant, round: Duration) -> bool {
+        let needed = if self.overtaken > 0 { round } else { Duration::ZERO };
+        self.deadline <= now + needed
     }
 
     /// Tells the caller.

@@ -80,7 +80,8 @@ impl Committer {
             return Err(refuse(StoreError::Closed));
         }
         self.run().map_err(refuse)?;
-        let deadline = Instant::now() + self.database.config().statement_timeout;
+        // Less than a statement may take, so that one that is begun in time is answered in hardly more than that.
+        let deadline = Instant::now() + self.database.config().statement_timeout * 5 / 6;
         let (reply, answer) = oneshot::channel();
         let entry = Entry::new(user, submission.clone(), deadline, reply);
         self.queue.push(entry).map_err(refuse)?;

@@ -203,7 +203,7 @@ impl Lines {
             self.waiting -= 1;
             if entry.is_abandoned() {
                 counters.abandoned();
-            } else if entry.is_expired(now) {
+            } else if entry.is_expired(now, counters.round()) {
                 expired.push(*entry);
             } else {
                 return Some(entry);

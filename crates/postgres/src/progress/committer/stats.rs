@@ -1,6 +1,7 @@
 //! Counters and gauges of the writes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What became of the writes so far, and how many wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,9 +37,24 @@ pub(super) struct Counters {
     abandoned: AtomicU64,
     expired: AtomicU64,
     connects: AtomicU64,
+    /// How long a group takes of late, in microseconds.
+    round: AtomicU64,
 }
 
 impl Counters {
+    /// How long a group takes of late.
+    pub(super) fn round(&self) -> Duration {
+        Duration::from_micros(self.round.load(Ordering::Relaxed))
+    }
+
+    /// Notes how long a group took; the last few count.
+    pub(super) fn group_took(&self, time: Duration) {
+        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let mean = self.round.load(Ordering::Relaxed);
+        // Of two writers that note theirs at once one may be lost, which changes little.
+        self.round.store(mean - mean / 4 + time / 4, Ordering::Relaxed);
+    }
+
     pub(super) fn group_committed(&self, members: usize) {
         self.groups_committed.fetch_add(1, Ordering::Relaxed);
         self.members_committed

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::{Appended, Decision, Refusal, decide};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::facts::{self, Known, Reading};
 use super::queue::{Queue, Turn};
@@ -58,7 +58,9 @@ impl Writer {
             if turns.is_empty() {
                 break;
             }
+            let begun = Instant::now();
             self.commit(turns).await;
+            self.queue.counters.group_took(begun.elapsed());
         }
         if let Some(link) = self.link {
             link.close().await;
