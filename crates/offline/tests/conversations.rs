@@ -2,25 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use parlance_contract::tests_of_rules;
 use parlance_domain::conversations::{Brief, ConversationWriter, SubjectWord, Turn, read_turns};
 use parlance_domain::providers::ProviderErrorKind;
 use parlance_domain::speech::SpokenText;
 use parlance_offline::TemplateWriter;
 use proptest::prelude::*;
 
-tests_of_rules!(
-    conversations,
-    TemplateWriter,
-    [
-        a_dialogue_is_about_its_word,
-        a_word_that_the_vocabulary_does_not_know_has_a_dialogue,
-        a_word_that_is_not_chinese_has_a_dialogue,
-        a_word_that_gives_orders_is_only_a_word,
-        what_is_told_of_a_word_gives_no_orders,
-        writers_do_not_disturb_each_other,
-    ]
-);
+parlance_contract::conversation_writer_contract!(TemplateWriter);
 
 fn brief(word: &str, reading: Option<&str>, gloss: Option<&str>) -> Brief {
     Brief {

@@ -100,6 +100,28 @@ mod tests {
         assert_eq!(key.digest(), URL_SAFE_NO_PAD.encode(Sha256::digest(&encoded)));
     }
 
+    /// The examples of `docs/specification/caching.md`.
+    #[test]
+    fn the_examples_of_the_specification_are_right() {
+        let speech = key(&[
+            ("provider", "google"),
+            ("text", "你好"),
+            ("language", "cmn-CN"),
+            ("voice", ""),
+            ("rate", "1.00"),
+        ]);
+        assert_eq!(speech.as_str(), "tts:1GScHxnOr1AFudzRZWghOoFVc8GaChfirt8rtpOUu08");
+        let conversation = KeyBuilder::new("conversation")
+            .field("provider", "gemini")
+            .field("version", "v1")
+            .field("wordId", "zh-00003")
+            .field("word", "学习");
+        assert_eq!(
+            conversation.finish().as_str(),
+            "conversation:sCtmpsvYTZDZ47cK0MGO6qGCTbcxaFtBS2t8uzaNVMQ"
+        );
+    }
+
     #[test]
     fn threat_54_fields_do_not_run_into_each_other() {
         let one = key(&[("voice", "a|b"), ("text", "c")]);

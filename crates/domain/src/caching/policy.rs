@@ -40,7 +40,7 @@ pub const SPEECH: Policy = Policy {
 /// The voices of a provider: 24 hours.
 pub const VOICES: Policy = Policy {
     service: "Voices",
-    largest: 1024 * 1024,
+    largest: 4 * 1024 * 1024,
     ..SPEECH
 };
 

@@ -13,8 +13,7 @@ pub use ports::{
 };
 pub(crate) use service::settle_failure;
 pub use service::{Speak, SpeakError, Speech, SpeechPorts, Spoken};
-pub(crate) use text::is_han;
-pub use text::{InvalidText, SpokenText};
+pub use text::{InvalidText, SpokenText, is_han};
 pub use voice::{
     Gender, InvalidLanguage, InvalidRate, InvalidVoice, LanguageTag, SpeakingRate, Voice, VoiceName,
 };

@@ -48,7 +48,7 @@ impl SpokenText {
 }
 
 /// Whether a character is one of the Chinese script.
-pub(crate) fn is_han(character: char) -> bool {
+pub fn is_han(character: char) -> bool {
     matches!(character, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{323AF}' | '〇')
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use parlance_domain::conversations::Brief;
+use parlance_domain::speech::is_han;
 use unicode_normalization::UnicodeNormalization;
 
 /// Stands where a reading or a meaning would, if it is not known.
@@ -139,11 +140,6 @@ fn cleaned(text: &str) -> String {
 /// Whether a character is of no width or only says in which direction others are written.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{AD}' | '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
-/// Whether a character is Chinese, as `read_turns` of the domain sees it.
-fn is_han(character: char) -> bool {
-    matches!(character, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{323AF}' | '〇')
 }
 
 fn is_latin_letter(character: char) -> bool {
