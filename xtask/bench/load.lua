@@ -75,6 +75,20 @@ kinds["batch"] = function()
   return wrk.format("POST", "/api/v1/progress/batch", headers(), '{"updates":[' .. table.concat(updates, ",") .. "]}")
 end
 
+kinds["alive"] = function()
+  return wrk.format("GET", "/livez")
+end
+
+-- What `cargo xtask bench` has had made before.
+kinds["speech"] = function()
+  return wrk.format("POST", "/api/v1/tts", headers(), '{"text":"你好"}')
+end
+
+kinds["conversation"] = function()
+  local body = '{"type":"text","wordId":"zh-00003","word":"我"}'
+  return wrk.format("POST", "/api/v1/conversations", headers(), body)
+end
+
 request = kinds[kind]
 
 function done(summary, latency, _)

@@ -52,7 +52,14 @@ pub(super) fn give_progress(address: SocketAddr, token: &str) -> Result<()> {
     Ok(())
 }
 
-fn post(address: SocketAddr, path: &str, body: &Value, token: Option<&str>, wanted: u16) -> Result<Value> {
+/// Posts JSON; the answer, which must have the wanted status.
+pub(super) fn post(
+    address: SocketAddr,
+    path: &str,
+    body: &Value,
+    token: Option<&str>,
+    wanted: u16,
+) -> Result<Value> {
     let (status, answer) = request(address, "POST", path, Some(&body.to_string()), token)?;
     ensure!(status == wanted, "{path} answered {status}: {answer}");
     serde_json::from_str(&answer).with_context(|| format!("{path} answered no JSON"))

@@ -28,6 +28,12 @@ pub(super) enum Case {
     Word,
     /// A learner signs in.
     Login,
+    /// The process says that it answers.
+    Alive,
+    /// What was spoken before.
+    Speech,
+    /// What was written before.
+    Conversation,
 }
 
 impl Case {
@@ -41,6 +47,9 @@ impl Case {
             Self::Me => "me",
             Self::Word => "word",
             Self::Login => "login",
+            Self::Alive => "alive",
+            Self::Speech => "speech",
+            Self::Conversation => "conversation",
         }
     }
 
@@ -54,6 +63,9 @@ impl Case {
             Self::Me => "GET /auth/me",
             Self::Word => "GET /progress/{wordId}",
             Self::Login => "POST /auth/login",
+            Self::Alive => "GET /livez",
+            Self::Speech => "POST /tts, cached",
+            Self::Conversation => "POST /conversations, cached",
         }
     }
 }
@@ -67,6 +79,13 @@ pub(super) struct Outcome {
     pub(super) latency: [f64; 4],
     /// Requests that were refused or got no answer.
     pub(super) bad: u64,
+}
+
+impl Outcome {
+    /// How many requests were answered in so many seconds.
+    pub(super) fn requests(&self, seconds: u32) -> f64 {
+        self.rate * f64::from(seconds)
+    }
 }
 
 /// Drives one server for some learners.
@@ -96,6 +115,11 @@ impl Load {
             warm_up,
             seconds,
         })
+    }
+
+    /// Measures without warming up.
+    pub(super) fn measure(&self, case: Case, connections: u32) -> Result<Outcome> {
+        self.run(case, connections, self.seconds)
     }
 
     /// Warms up, then measures.

@@ -1,10 +1,13 @@
 //! Measures the release build under load.
 
+mod cached;
 mod client;
 mod embedded;
 mod load;
 mod machine;
+mod open_loop;
 mod postgres;
+mod processor;
 mod report;
 mod server;
 
@@ -48,7 +51,9 @@ enum Store {
     Sqlite,
     /// A private PostgreSQL
     Postgres,
-    /// Both, one after the other
+    /// The embedded default, and what a provider answered in its cache
+    Cached,
+    /// All of them, one after the other
     All,
 }
 
@@ -66,10 +71,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(binary) => std::path::absolute(binary)?,
         None => build()?,
     };
-    if arguments.store != Store::Postgres {
+    let is_wanted = |store| [store, Store::All].contains(&arguments.store);
+    if is_wanted(Store::Sqlite) {
         embedded::run(&tool, &binary, arguments)?;
     }
-    if arguments.store != Store::Sqlite {
+    if is_wanted(Store::Cached) {
+        cached::run(&tool, &binary, arguments)?;
+    }
+    if is_wanted(Store::Postgres) {
         postgres::run(&tool, &binary, arguments)?;
     }
     Ok(())

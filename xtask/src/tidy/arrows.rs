@@ -163,6 +163,7 @@ const KEPT: &[(&str, &[&str])] = &[
             "parlance-resilience",
             "parlance-server",
             "parlance-soak",
+            "xtask",
         ],
     ),
     ("tracing-subscriber", &["parlance-server"]),

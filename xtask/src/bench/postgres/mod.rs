@@ -1,10 +1,8 @@
 //! The server on a private PostgreSQL, beside pgbench running the same statements.
 
 mod data;
-mod open_loop;
 mod pgbench;
 mod plan;
-mod processor;
 mod report;
 
 use std::path::Path;
@@ -13,13 +11,13 @@ use anyhow::{Context, Result, ensure};
 use parlance_testbed::Postgres;
 
 use self::data::Data;
-use self::open_loop::{Latency, OpenLoop};
 use self::pgbench::Pgbench;
 use self::plan::{PLAN, Row};
-use self::processor::Processor;
 use self::report::{Figures, Login, Report};
 use super::Arguments;
 use super::load::{Case, Load};
+use super::open_loop::{Latency, OpenLoop};
+use super::processor::Processor;
 use super::server::Server;
 
 /// What tokens are signed with.
@@ -44,7 +42,7 @@ pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<(
             arguments.seconds,
         )?,
         pgbench: Pgbench::new(&postgres, arguments.seconds),
-        processor: Processor::new(server.id(), postgres.pid()?.as_raw()),
+        processor: Processor::of_both(server.id(), postgres.pid()?.as_raw()),
         arguments,
     };
     for row in PLAN.iter().filter(|row| arguments.wants(row.case.name())) {

@@ -5,12 +5,12 @@ use std::fmt::Write;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::open_loop::Latency;
 use super::pgbench::Run;
 use super::plan::Row;
-use super::processor::Spent;
 use crate::bench::load::Outcome;
 use crate::bench::machine::machine;
+use crate::bench::open_loop::Latency;
+use crate::bench::processor::Spent;
 
 /// What was measured of a row; times per request in microseconds of a core.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,7 +8,7 @@ const TICK_MICROS: f64 = 10_000.0;
 /// Looks at both.
 pub(super) struct Processor {
     server: u32,
-    postmaster: i32,
+    postmaster: Option<i32>,
 }
 
 /// Microseconds of a core.
@@ -63,28 +63,45 @@ impl Stat {
 }
 
 impl Processor {
-    /// Of the server and the postmaster of these process ids.
-    pub(super) fn new(server: u32, postmaster: i32) -> Self {
-        Self { server, postmaster }
+    /// Of the server of this process id.
+    pub(super) fn of_server(server: u32) -> Self {
+        Self {
+            server,
+            postmaster: None,
+        }
     }
 
-    /// What both have spent since they began.
+    /// Of the server and the postmaster of these process ids.
+    pub(super) fn of_both(server: u32, postmaster: i32) -> Self {
+        Self {
+            server,
+            postmaster: Some(postmaster),
+        }
+    }
+
+    /// What they have spent since they began.
     pub(super) fn read(&self) -> Result<Spent> {
         let server = Stat::read(&self.server.to_string()).context("the server is gone")?;
-        let postmaster = Stat::read(&self.postmaster.to_string()).context("PostgreSQL is gone")?;
-        let mut database = postmaster.own() + postmaster.of_ended_children();
-        for entry in std::fs::read_dir("/proc")?.flatten() {
-            let name = entry.file_name();
-            let Some(stat) = name.to_str().and_then(Stat::read) else {
-                continue;
-            };
-            if stat.parent() == Some(self.postmaster) {
-                database += stat.own();
-            }
-        }
+        let database = self.postmaster.map_or(Ok(0.0), database_ticks)?;
         Ok(Spent {
             server: server.own() * TICK_MICROS,
             database: database * TICK_MICROS,
         })
     }
+}
+
+/// What all processes of a PostgreSQL have spent.
+fn database_ticks(postmaster: i32) -> Result<f64> {
+    let stat = Stat::read(&postmaster.to_string()).context("PostgreSQL is gone")?;
+    let mut ticks = stat.own() + stat.of_ended_children();
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let name = entry.file_name();
+        let Some(stat) = name.to_str().and_then(Stat::read) else {
+            continue;
+        };
+        if stat.parent() == Some(postmaster) {
+            ticks += stat.own();
+        }
+    }
+    Ok(ticks)
 }

@@ -13,6 +13,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// How many connections are open.
 const CONNECTIONS: u32 = 1_000;
+/// What is asked of providers.
+pub(super) const SPEECH: &str = r#"{"text":"你好"}"#;
+pub(super) const CONVERSATION: &str = r#"{"type":"text","wordId":"zh-00003","word":"我"}"#;
 
 /// The load.
 pub(super) struct OpenLoop<'a> {
@@ -65,6 +68,18 @@ impl<'a> OpenLoop<'a> {
         })
     }
 
+    /// So many requests a second for what was spoken before.
+    pub(super) fn speech(&self, rate: u32, seconds: u32) -> Result<Latency> {
+        self.drive(rate, seconds, |token, _| post("/api/v1/tts", token, SPEECH))
+    }
+
+    /// So many requests a second for what was written before.
+    pub(super) fn conversations(&self, rate: u32, seconds: u32) -> Result<Latency> {
+        self.drive(rate, seconds, |token, _| {
+            post("/api/v1/conversations", token, CONVERSATION)
+        })
+    }
+
     fn drive(&self, rate: u32, seconds: u32, request: Request) -> Result<Latency> {
         println!("{rate} requests a second over {CONNECTIONS} connections, open loop");
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -114,6 +129,14 @@ impl<'a> OpenLoop<'a> {
         }
         Ok(all)
     }
+}
+
+fn post(path: &str, token: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// Sends a request and reads its answer, which must be 200.

@@ -1,0 +1,170 @@
+//! What a provider answered once, served from the cache.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use parlance_testbed::{FakeGoogle, GoogleService};
+use rand::distr::{Distribution, weighted::WeightedIndex};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::json;
+
+use super::client::{self, post};
+use super::load::{Case, Load};
+use super::open_loop::{CONVERSATION, Latency, OpenLoop, SPEECH};
+use super::processor::Processor;
+use super::server::Server;
+use super::{Arguments, machine};
+
+const LEARNERS: usize = 64;
+/// How long the provider takes to answer.
+const PROVIDER: Duration = Duration::from_millis(1_500);
+/// The same where it is asked for a thousand texts.
+const QUICK_PROVIDER: Duration = Duration::from_millis(20);
+/// The skewed load: so many requests for so many texts.
+const REQUESTS: usize = 10_000;
+const TEXTS: u32 = 1_000;
+const WANTED_HITS: f64 = 0.8;
+/// How many ask at the same time.
+const CLIENTS: usize = 16;
+/// Requests a second of the open loop.
+const RATE: u32 = 1_000;
+const WANTED_MICROS: f64 = 60.0;
+const WANTED_SHARE: f64 = 0.5;
+const WANTED_P95: f64 = 20.0;
+
+/// Measures hits, and that each text is paid for once; prints a table and fails where a figure is missed.
+pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<()> {
+    let folder = tempfile::tempdir_in(super::target()?).context("no folder for the data")?;
+    let google = FakeGoogle::start()?;
+    let url = google.url();
+    let settings = [
+        ("GOOGLE_API_KEY", "bench"),
+        ("GOOGLE_TTS_URL", &url),
+        ("GOOGLE_STT_URL", &url),
+        ("GEMINI_URL", &url),
+        ("AI_LIMIT_PER_MINUTE", "0"),
+        ("SPEECH_CHARACTERS_PER_USER_DAY", "0"),
+        ("SPEECH_CHARACTERS_PER_DAY", "0"),
+    ];
+    let server = Server::start(binary, folder.path(), &settings)?;
+    let tokens = client::register(server.address(), LEARNERS)?;
+    google.latency(PROVIDER);
+    for (path, body) in [("/api/v1/tts", SPEECH), ("/api/v1/conversations", CONVERSATION)] {
+        post(
+            server.address(),
+            path,
+            &serde_json::from_str(body)?,
+            Some(&tokens[0]),
+            200,
+        )?;
+    }
+    let load = Load::new(
+        tool.to_owned(),
+        server.address(),
+        &tokens,
+        arguments.warm_up,
+        arguments.seconds,
+    )?;
+    println!("Machine: {}\n", machine::machine());
+    println!("| request | requests/s | of /livez | server µs | p95 ms |\n|---|--:|--:|--:|--:|");
+    let mut missed = Vec::new();
+    let mut alive = None;
+    for case in [Case::Alive, Case::Speech, Case::Conversation] {
+        let processor = Processor::of_server(server.id());
+        load.drive(case, arguments.connections)?;
+        let before = processor.read()?;
+        let outcome = load.measure(case, arguments.connections)?;
+        let micros = processor.read()?.since(before).server / outcome.requests(arguments.seconds);
+        let share = outcome.rate / *alive.get_or_insert(outcome.rate);
+        ensure!(
+            outcome.bad == 0,
+            "{}: {} requests failed",
+            case.title(),
+            outcome.bad
+        );
+        println!(
+            "| `{}` | {:.0} | {share:.2} | {micros:.0} | {:.1} |",
+            case.title(),
+            outcome.rate,
+            outcome.latency[1]
+        );
+        if case != Case::Alive && (share < WANTED_SHARE || micros > WANTED_MICROS) {
+            missed.push(case.title());
+        }
+    }
+    let open = OpenLoop::new(server.address(), &tokens);
+    for (title, latency) in [
+        ("speech", open.speech(RATE, arguments.seconds)?),
+        ("conversations", open.conversations(RATE, arguments.seconds)?),
+    ] {
+        println!("{}", told(title, latency));
+        if latency.p95 > WANTED_P95 {
+            missed.push(title);
+        }
+    }
+    google.latency(QUICK_PROVIDER);
+    let hits = skewed(&server, &google, &tokens)?;
+    println!(
+        "{REQUESTS} requests for {TEXTS} texts, the k-th of them with a share of 1/k: hit rate {hits:.3}"
+    );
+    ensure!(hits > WANTED_HITS, "the hit rate is {hits:.3}");
+    server.stop()?;
+    ensure!(missed.is_empty(), "missed: {missed:?}");
+    Ok(())
+}
+
+fn told(title: &str, latency: Latency) -> String {
+    let Latency { rate, p50, p95, p99 } = latency;
+    format!(
+        "{title}, {rate} a second over 1,000 connections: median, p95, p99 {p50:.1}, {p95:.1}, {p99:.1} ms"
+    )
+}
+
+/// Asks for texts as people do, some often and most hardly ever; the share of answers that were there. The provider
+/// must have been asked once for each text.
+fn skewed(server: &Server, google: &FakeGoogle, tokens: &[String]) -> Result<f64> {
+    let mut rng = StdRng::seed_from_u64(1);
+    let weights = WeightedIndex::new((1..=TEXTS).map(|place| 1.0 / f64::from(place)))?;
+    let wanted: Vec<usize> = (0..REQUESTS).map(|_| weights.sample(&mut rng)).collect();
+    let distinct: HashSet<&usize> = wanted.iter().collect();
+    let start = rng.random_range(0..LEARNERS);
+    let before = google.calls(GoogleService::Synthesis);
+    let (next, hits) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let ask = || -> Result<()> {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(text) = wanted.get(number) else {
+                return Ok(());
+            };
+            let token = &tokens[(start + number) % tokens.len()];
+            let body = json!({ "text": format!("text {text}") });
+            let answer = post(server.address(), "/api/v1/tts", &body, Some(token), 200)?;
+            let is_hit = answer["data"]["cached"].as_bool().or(answer["cached"].as_bool());
+            hits.fetch_add(usize::from(is_hit.context("no `cached`")?), Ordering::Relaxed);
+        }
+    };
+    thread::scope(|scope| -> Result<()> {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(ask)).collect();
+        for client in clients {
+            match client.join() {
+                Ok(done) => done?,
+                Err(_) => bail!("a client panicked"),
+            }
+        }
+        Ok(())
+    })?;
+    let asked = google.calls(GoogleService::Synthesis) - before;
+    ensure!(
+        asked == distinct.len() as u64,
+        "the provider was asked {asked} times for {} texts",
+        distinct.len()
+    );
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let rate = hits.load(Ordering::Relaxed) as f64 / REQUESTS as f64;
+    Ok(rate)
+}
