@@ -43,7 +43,7 @@ pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<(
     let google = FakeGoogle::start()?;
     let url = google.url();
     let settings = [
-        ("GOOGLE_API_KEY", "bench"),
+        ("GOOGLE_API_KEY", FakeGoogle::API_KEY),
         ("GOOGLE_TTS_URL", &url),
         ("GOOGLE_STT_URL", &url),
         ("GEMINI_URL", &url),
