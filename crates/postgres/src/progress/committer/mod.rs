@@ -81,7 +81,7 @@ impl Committer {
         }
         self.run().map_err(refuse)?;
         // Less than a statement may take, so that one that is begun in time is answered in hardly more than that.
-        let deadline = Instant::now() + self.database.config().statement_timeout * 5 / 6;
+        let deadline = Instant::now() + self.database.config().statement_timeout * 2 / 3;
         let (reply, answer) = oneshot::channel();
         let entry = Entry::new(user, submission.clone(), deadline, reply);
         self.queue.push(entry).map_err(refuse)?;
