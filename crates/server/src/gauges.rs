@@ -16,7 +16,7 @@ use parlance_sqlite::SqliteDatabase;
 use crate::ledger::Ledger;
 use crate::providers;
 use crate::settings::BudgetSettings;
-use crate::shared::{REDIS_ANNOUNCEMENTS, REDIS_CACHE, REDIS_LIMITS};
+use crate::shared::{REDIS_ANNOUNCEMENTS, REDIS_CACHE, REDIS_LEASES, REDIS_LIMITS};
 
 /// Of the database in a file.
 pub(crate) fn of_sqlite(database: &SqliteDatabase) -> Vec<GaugeSource> {
@@ -177,6 +177,10 @@ fn of_circuit(name: &str) -> (&'static str, &'static str) {
             "Whether announcements are not sent for a while",
         ),
         REDIS_CACHE => ("redis_cache_open", "Whether answers are kept by this copy alone"),
+        REDIS_LEASES => (
+            "redis_leases_open",
+            "Whether answers are made by each copy for itself",
+        ),
         providers::SPEECH => ("speech_open", "Whether nobody is asked to speak for a while"),
         providers::RECOGNITION => (
             "recognition_open",

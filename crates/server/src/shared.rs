@@ -10,8 +10,9 @@ use parlance_memory::{Elapsed, MemoryPubSub, MemoryRateLimiter};
 use parlance_redis::{RedisCache, RedisConfig, RedisLeases, RedisLimiter, RedisLink, RedisPubSub};
 use parlance_resilience::{Breaker, BreakerConfig, FallbackLimiter, GuardedPubSub, LeasedLimiter};
 
-use crate::cached::Far;
+use crate::cached::{Far, GuardedLeases};
 use crate::settings::{RedisSettings, Settings};
+use crate::together::Together;
 
 /// The limit of everything, the only one that is not exact to the request when copies share it.
 pub(crate) const DEFAULT_LIMIT: &str = "default";
@@ -22,6 +23,7 @@ pub(crate) const AI_LIMIT: &str = "ai";
 pub(crate) const REDIS_LIMITS: &str = "redisLimits";
 pub(crate) const REDIS_ANNOUNCEMENTS: &str = "redisAnnouncements";
 pub(crate) const REDIS_CACHE: &str = "redisCache";
+pub(crate) const REDIS_LEASES: &str = "redisLeases";
 /// How many keys the limiter in the process remembers.
 const LIMITER_KEYS: usize = 50_000;
 
@@ -63,6 +65,7 @@ impl Shared {
         let limits = Arc::new(Breaker::new(BreakerConfig::new(REDIS_LIMITS)));
         let announcements = Arc::new(Breaker::new(BreakerConfig::new(REDIS_ANNOUNCEMENTS)));
         let answers = Arc::new(Breaker::new(BreakerConfig::new(REDIS_CACHE)));
+        let making = Arc::new(Breaker::new(BreakerConfig::new(REDIS_LEASES)));
         let limiter = FallbackLimiter::new(
             Arc::new(RedisLimiter::new(link.clone())),
             local,
@@ -76,15 +79,19 @@ impl Shared {
             limiter: Arc::new(LeasedLimiter::new(Arc::new(limiter), [DEFAULT_LIMIT])),
             pubsub: Arc::new(pubsub),
             far: Some(Far {
-                cache: Arc::new(RedisCache::new(link.clone())),
+                cache: Arc::new(Together::new(Arc::new(RedisCache::new(link.clone())))),
                 breaker: Arc::clone(&answers),
-                leases: Arc::new(RedisLeases::new(link.clone())),
+                leases: Arc::new(GuardedLeases {
+                    inner: Arc::new(RedisLeases::new(link.clone())),
+                    breaker: Arc::clone(&making),
+                }),
             }),
             probe: Some(Arc::new(link)),
             circuits: vec![
                 (REDIS_LIMITS, limits),
                 (REDIS_ANNOUNCEMENTS, announcements),
                 (REDIS_CACHE, answers),
+                (REDIS_LEASES, making),
             ],
         })
     }

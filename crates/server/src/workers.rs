@@ -129,7 +129,7 @@ impl Workers {
 async fn purge_for_ever(sessions: Arc<Sessions>) -> Result<(), PortError> {
     loop {
         let purged = sessions.purge_expired().await?;
-        say_purged("sessions", purged as u64);
+        say_purged("sessions", purged.into());
         tokio::time::sleep(PURGE_EVERY).await;
     }
 }

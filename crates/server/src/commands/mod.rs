@@ -9,6 +9,7 @@ mod openapi;
 mod reference;
 mod restore;
 mod serve;
+mod speech;
 mod words;
 
 use std::path::PathBuf;
@@ -48,6 +49,11 @@ enum Command {
         #[command(subcommand)]
         command: words::WordsCommand,
     },
+    /// Work on speech
+    Speech {
+        #[command(subcommand)]
+        command: speech::SpeechCommand,
+    },
     /// Work on settings
     Config {
         #[command(subcommand)]
@@ -85,6 +91,7 @@ impl Cli {
             Command::Migrate => block_on(migrate::run(settings()?)),
             Command::Openapi => block_on(openapi::run()),
             Command::Words { command } => block_on(words::run(settings()?, command)),
+            Command::Speech { command } => block_on(speech::run(settings()?, command)),
             Command::Config { command } => config::run(command, settings()),
             Command::Backup { file } => block_on(backup::run(settings()?, file)),
             Command::Restore { file } => restore::run(&settings()?, &file),

@@ -5,21 +5,29 @@
 //! `TestApp::builder()`; tests run in parallel and share nothing.
 
 mod accounts;
+mod allowance;
+mod circuits;
+mod conversations;
+mod copies;
 mod cors;
 mod days;
 mod errors;
 mod feed;
 mod flags;
 mod gone;
+mod idempotency;
 mod import;
 mod isolation;
 mod learner;
 mod limits;
 mod openapi;
 mod progress;
+mod recordings;
 mod reviews;
 mod sessions;
+mod speech;
 mod study;
 mod system;
 mod tokens;
+mod upstream;
 mod words;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, assert_problem};
 
 /// What anybody may ask; every other operation wants a token.
-const PUBLIC: [&str; 15] = [
+const PUBLIC: [&str; 16] = [
+    "GET /api/v1/audio/{id}",
     "GET /api/v1/config",
     "GET /api/v1/health",
     "GET /api/v1/vocabulary/lists",

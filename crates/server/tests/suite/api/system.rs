@@ -1,5 +1,6 @@
 //! How the server is, and what every answer of it has in common.
 
+use parlance_server::settings::SpeechProvider;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -50,14 +51,15 @@ async fn the_process_is_live_and_ready() {
 
 #[tokio::test]
 async fn the_public_flags_follow_the_settings() {
-    let app = TestApp::start().await;
+    let builder = TestApp::builder().with(|settings| settings.providers.speech = SpeechProvider::Nobody);
+    let app = builder.start().await;
     let flags = app.get("/api/v1/config").await.expect(200).json();
     for (name, value) in [
         ("authEnabled", true),
         ("syncEnabled", true),
         ("readOnly", false),
         ("speech", false),
-        ("conversations", false),
+        ("conversations", true),
     ] {
         assert_eq!(flags[name], value, "{name}");
     }

@@ -23,7 +23,7 @@ pub(crate) struct TestApp {
     server: Server,
     client: Client,
     builder: Builder,
-    place: Place,
+    place: Arc<Place>,
 }
 
 /// A server that is to be started.
@@ -32,6 +32,7 @@ pub(crate) struct Builder {
     settings: Settings,
     overrides: Overrides,
     vocabulary: bool,
+    shared: bool,
     workers: usize,
 }
 
@@ -48,6 +49,7 @@ impl Builder {
             settings: settings.unwrap(),
             overrides: Overrides::default(),
             vocabulary: false,
+            shared: false,
             workers: 2,
         }
     }
@@ -82,12 +84,25 @@ impl Builder {
         self
     }
 
+    /// Keeps data where other copies find it: on PostgreSQL, whichever store the suite runs over.
+    pub(crate) fn shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
     /// Starts the server.
     pub(crate) async fn start(mut self) -> TestApp {
-        let place = Place::new(self.vocabulary).await;
+        let place = if self.shared {
+            Place::shared(self.vocabulary).await
+        } else {
+            Place::new(self.vocabulary).await
+        };
         self.settings.data_dir = place.dir().to_owned();
         self.settings.database = place.database();
-        TestApp::launch(self, place).await
+        if self.settings.objects.in_directory() {
+            self.settings.objects.url = place.objects().to_str().unwrap().to_owned();
+        }
+        TestApp::launch(self, Arc::new(place)).await
     }
 }
 
@@ -102,7 +117,7 @@ impl TestApp {
         Builder::new()
     }
 
-    async fn launch(builder: Builder, place: Place) -> Self {
+    async fn launch(builder: Builder, place: Arc<Place>) -> Self {
         let options = Options {
             overrides: builder.overrides.clone(),
             load_vocabulary: false,
@@ -134,6 +149,11 @@ impl TestApp {
     pub(crate) async fn restart_with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.builder.settings);
         self.restart().await
+    }
+
+    /// Starts another server on the same data, which must be on PostgreSQL.
+    pub(crate) async fn copy(&self) -> Self {
+        Self::launch(self.builder.clone(), Arc::clone(&self.place)).await
     }
 
     /// Where it listens.
@@ -207,6 +227,13 @@ impl TestApp {
     /// A connection for bytes that no client would send.
     pub(crate) async fn connect(&self) -> RawConnection {
         RawConnection::open(self.address()).await
+    }
+
+    /// Makes an account that administers, and signs it in.
+    pub(crate) async fn register_admin(&self) -> TestUser {
+        let user = self.register().await;
+        self.place.make_admin(&user.email);
+        self.login(&user.email).await
     }
 
     /// Makes an account with a new address and [`PASSWORD`], and signs it in.

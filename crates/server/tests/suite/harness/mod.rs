@@ -17,12 +17,14 @@
 
 mod answer;
 mod app;
+mod google;
 mod place;
 mod raw;
 mod user;
 
 pub(crate) use answer::{Answer, assert_problem};
 pub(crate) use app::{Builder, TestApp};
+pub(crate) use google::{Voiced, eventually};
 pub(crate) use place::Place;
 pub(crate) use raw::RawConnection;
 pub(crate) use user::{PASSWORD, TestUser};

@@ -38,6 +38,31 @@ impl Place {
         place
     }
 
+    /// A place that several servers can work on at once.
+    pub(crate) async fn shared(vocabulary: bool) -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            server: Some(database(vocabulary).await),
+        }
+    }
+
+    /// Where audio is.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.dir.path().join("objects")
+    }
+
+    /// Lets an account administer from its next sign-in on.
+    pub(crate) fn make_admin(&self, email: &str) {
+        let roles = if self.is_postgres() {
+            "ARRAY['user', 'admin']"
+        } else {
+            "'user admin'"
+        };
+        self.execute(&format!(
+            "UPDATE accounts SET roles = {roles} WHERE email = '{email}'"
+        ));
+    }
+
     /// Where the data is.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()

@@ -8,6 +8,7 @@ mod crash;
 mod hostile;
 mod readme;
 mod shutdown;
+mod speech;
 mod start;
 
 pub(crate) use binary::{Parlance, Running};

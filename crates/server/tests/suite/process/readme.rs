@@ -50,7 +50,7 @@ async fn the_walk_of_the_readme_works_word_for_word() {
         .set("LOGIN_LIMIT_PER_MINUTE", "5");
     let server = parlance.serve().await;
     let said = walk(server.address, parlance.dir()).await;
-    let expected: [&[&str]; 8] = [
+    let expected: [&[&str]; 9] = [
         &[r#""email":"ann@example.com""#],
         &[r#""id":"hsk3-band-7-9""#, r#""wordId":"zh-00003""#, "学习"],
         &[r#""wordId":"zh-00005""#, r#""progress":null"#],
@@ -67,6 +67,10 @@ async fn the_walk_of_the_readme_works_word_for_word() {
             r#""wordId":"zh-00003","studyCount":1,"correctCount":1"#,
         ],
         &[r#""hasMore":false"#, r#""totalWords":2"#],
+        &[
+            r#""wordId":"zh-00003","word":"我""#,
+            r#""audioUrl":"/api/v1/audio/"#,
+        ],
         &[r#""accessToken""#, r#""success":true"#],
     ];
     assert_eq!(said.len(), expected.len());
