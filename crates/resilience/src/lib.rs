@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 pub use answers::{AnswerPorts, CACHE_FORGOTTEN, CachedAnswers, Nearby};
 pub use breaker::{Breaker, BreakerConfig, LeftAlone, Opens, Permit};
-pub use cache::TieredCache;
+pub use cache::{CoalescedCache, TieredCache};
 pub use conversations::GuardedWriter;
 pub use guard::{Guard, GuardConfig, Metered};
 pub use limits::{FallbackLimiter, LeasedLimiter};

@@ -14,7 +14,6 @@ pub mod server;
 pub mod settings;
 mod shared;
 pub mod shutdown;
-mod together;
 pub mod vocabulary;
 pub mod wiring;
 pub mod workers;

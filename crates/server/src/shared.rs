@@ -8,11 +8,12 @@ use parlance_domain::limits::RateLimiter;
 use parlance_domain::pubsub::PubSub;
 use parlance_memory::{Elapsed, MemoryPubSub, MemoryRateLimiter};
 use parlance_redis::{RedisCache, RedisConfig, RedisLeases, RedisLimiter, RedisLink, RedisPubSub};
-use parlance_resilience::{Breaker, BreakerConfig, FallbackLimiter, GuardedPubSub, LeasedLimiter};
+use parlance_resilience::{
+    Breaker, BreakerConfig, CoalescedCache, FallbackLimiter, GuardedPubSub, LeasedLimiter,
+};
 
 use crate::cached::{Far, GuardedLeases};
 use crate::settings::{RedisSettings, Settings};
-use crate::together::Together;
 
 /// The limit of everything, the only one that is not exact to the request when copies share it.
 pub(crate) const DEFAULT_LIMIT: &str = "default";
@@ -79,7 +80,7 @@ impl Shared {
             limiter: Arc::new(LeasedLimiter::new(Arc::new(limiter), [DEFAULT_LIMIT])),
             pubsub: Arc::new(pubsub),
             far: Some(Far {
-                cache: Arc::new(Together::new(Arc::new(RedisCache::new(link.clone())))),
+                cache: Arc::new(CoalescedCache::new(Arc::new(RedisCache::new(link.clone())))),
                 breaker: Arc::clone(&answers),
                 leases: Arc::new(GuardedLeases {
                     inner: Arc::new(RedisLeases::new(link.clone())),

@@ -1,5 +1,6 @@
 //! A cache in the process before one that all copies share.
 
+mod coalesced;
 mod entry;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use parlance_domain::cache::Cache;
 use parlance_domain::port::PortError;
 use parlance_domain::time::Clock;
 
+pub use self::coalesced::CoalescedCache;
 use self::entry::{Entry, expiry};
 use crate::{Breaker, LeftAlone, Nearby};
 

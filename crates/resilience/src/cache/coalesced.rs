@@ -1,13 +1,14 @@
 //! A cache that is asked once for all who ask for the same at the same time.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
+use parking_lot::{Mutex, MutexGuard};
 use parlance_domain::cache::Cache;
 use parlance_domain::port::PortError;
 
@@ -18,14 +19,14 @@ type Look = BoxFuture<'static, Found>;
 ///
 /// Five hundred who ask for what is not there would otherwise be more than a far cache answers in time, and each would
 /// go on as if there were none.
-pub(crate) struct Together {
+pub struct CoalescedCache {
     inner: Arc<dyn Cache>,
     looks: Mutex<HashMap<String, WeakShared<Look>>>,
 }
 
-impl Together {
+impl CoalescedCache {
     /// Looks into this cache.
-    pub(crate) fn new(inner: Arc<dyn Cache>) -> Self {
+    pub fn new(inner: Arc<dyn Cache>) -> Self {
         Self {
             inner,
             looks: Mutex::default(),
@@ -50,13 +51,12 @@ impl Together {
     }
 
     fn looks(&self) -> MutexGuard<'_, HashMap<String, WeakShared<Look>>> {
-        // Nobody panics while it is held.
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.looks.lock()
     }
 }
 
 /// Dropped, whoever comes from then on looks anew.
-struct Over<'a>(&'a Together, &'a str);
+struct Over<'a>(&'a CoalescedCache, &'a str);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
@@ -65,7 +65,7 @@ impl Drop for Over<'_> {
 }
 
 #[async_trait]
-impl Cache for Together {
+impl Cache for CoalescedCache {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
         let _over = Over(self, key);
         let found = self.look(key).await;
@@ -101,12 +101,12 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use futures_util::future::join_all;
-    use parlance_memory::MemoryCache;
     use tokio::sync::Notify;
 
     use super::*;
+    use crate::tests::MapCache;
 
-    parlance_contract::cache_contract!(Arc::new(Together::new(Arc::new(MemoryCache::default()))));
+    parlance_contract::cache_contract!(Arc::new(CoalescedCache::new(Arc::new(MapCache::default()))));
 
     /// Answers when it is told to.
     #[derive(Default)]
@@ -139,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn threat_55_of_all_who_ask_at_once_one_looks() {
         let slow = Arc::new(Slow::default());
-        let together = Together::new(Arc::clone(&slow) as Arc<dyn Cache>);
+        let together = CoalescedCache::new(Arc::clone(&slow) as Arc<dyn Cache>);
         let all = join_all((0..500).map(|_| together.get("key")));
         let told = async {
             tokio::task::yield_now().await;
@@ -154,7 +154,7 @@ mod tests {
     #[tokio::test]
     async fn who_asks_after_a_change_looks_anew() {
         let slow = Arc::new(Slow::default());
-        let together = Together::new(Arc::clone(&slow) as Arc<dyn Cache>);
+        let together = CoalescedCache::new(Arc::clone(&slow) as Arc<dyn Cache>);
         let mut before = Box::pin(together.get("key"));
         assert!(futures_util::poll!(&mut before).is_pending());
         together
@@ -169,7 +169,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_all_gave_up_on_is_forgotten() {
         let slow = Arc::new(Slow::default());
-        let together = Together::new(Arc::clone(&slow) as Arc<dyn Cache>);
+        let together = CoalescedCache::new(Arc::clone(&slow) as Arc<dyn Cache>);
         let mut given_up = Box::pin(together.get("key"));
         assert!(futures_util::poll!(&mut given_up).is_pending());
         drop(given_up);
