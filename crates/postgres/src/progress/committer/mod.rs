@@ -46,7 +46,7 @@ use self::writer::Writer;
 use super::PORT;
 use crate::database::{PgDatabase, StoreError};
 
-/// How much longer than a write's time a caller waits to be told what became of it.
+/// How much longer than a statement may take a caller waits to be told what became of a write.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The writers, in a thread of their own, and what waits for them.
@@ -80,12 +80,13 @@ impl Committer {
             return Err(refuse(StoreError::Closed));
         }
         self.run().map_err(refuse)?;
-        // Less than a statement may take, so that one that is begun in time is answered in hardly more than that.
-        let deadline = Instant::now() + self.database.config().statement_timeout * 2 / 3;
+        let (now, longest) = (Instant::now(), self.database.config().statement_timeout);
+        // Begun within less than a statement may take, it is answered in hardly more than that.
+        let deadline = now + longest * 2 / 3;
         let (reply, answer) = oneshot::channel();
         let entry = Entry::new(user, submission.clone(), deadline, reply);
         self.queue.push(entry).map_err(refuse)?;
-        match timeout_at(deadline + GRACE, answer).await {
+        match timeout_at(now + longest + GRACE, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(refuse(StoreError::Panicked)),
             Err(_) => Err(refuse(StoreError::Timeout)),
