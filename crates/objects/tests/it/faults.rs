@@ -77,8 +77,9 @@ async fn fault_22_a_store_that_is_gone_is_tried_a_few_times() {
     let harmed = Harmed::start().await;
     harmed.proxy.set(Harm::Refuse);
     fails(harmed.store.recipe(&sound("new").id()), &[Unavailable]).await;
+    // The first attempt may go over a connection that is there.
     assert!(
-        (2..=6).contains(&harmed.proxy.dials()),
+        (1..=6).contains(&harmed.proxy.dials()),
         "{}",
         harmed.proxy.dials()
     );
