@@ -8,6 +8,7 @@ mod database;
 mod environment;
 mod google;
 mod installation;
+mod listener;
 pub mod openai;
 mod port;
 mod postgres;

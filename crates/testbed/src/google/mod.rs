@@ -14,11 +14,9 @@ mod state;
 mod synthesis;
 mod token;
 
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context, Result};
@@ -26,6 +24,7 @@ use anyhow::{Context, Result};
 pub use record::GoogleRequest;
 pub use script::{GoogleBehaviour, GoogleService};
 
+use crate::listener::Listener;
 use crate::port::Port;
 use state::State;
 
@@ -42,9 +41,7 @@ const LARGEST: usize = 32 * 1024 * 1024;
 #[derive(Debug)]
 pub struct FakeGoogle {
     state: Data<State>,
-    port: Port,
-    server: ServerHandle,
-    thread: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 impl FakeGoogle {
@@ -55,34 +52,14 @@ impl FakeGoogle {
     pub fn start() -> Result<Self> {
         let port = Port::claim()?;
         let state = Data::new(State::new(format!("http://127.0.0.1:{}/token", port.number())));
-        let (sender, receiver) = mpsc::channel();
-        let (number, shared) = (port.number(), state.clone());
-        let thread = std::thread::Builder::new()
-            .name("google".to_owned())
-            .spawn(move || {
-                actix_web::rt::System::new().block_on(async move {
-                    match listen(number, shared) {
-                        Ok(server) => {
-                            // Whoever waits for it is gone only if the test is.
-                            let _ = sender.send(Ok(server.handle()));
-                            let _ = server.await;
-                        }
-                        Err(error) => drop(sender.send(Err(error))),
-                    }
-                });
-            })?;
-        let server = receiver.recv().context("the server did not start")??;
-        Ok(Self {
-            state,
-            port,
-            server,
-            thread: Some(thread),
-        })
+        let shared = state.clone();
+        let listener = Listener::start("google", port, move |port| listen(port, shared))?;
+        Ok(Self { state, listener })
     }
 
     /// The base URL of every service, without a slash at its end.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port.number())
+        self.listener.url()
     }
 
     /// The file of a service account whose tokens this server gives and knows.
@@ -156,15 +133,4 @@ fn listen(port: u16, state: Data<State>) -> Result<Server> {
         .bind(("127.0.0.1", port))
         .with_context(|| format!("cannot listen on port {port}"))?;
     Ok(server.run())
-}
-
-impl Drop for FakeGoogle {
-    fn drop(&mut self) {
-        // The order to stop is sent here; its answer is that the thread ends.
-        drop(self.server.stop(false));
-        if let Some(thread) = self.thread.take() {
-            // A server that panicked has told so.
-            let _ = thread.join();
-        }
-    }
 }

@@ -5,17 +5,16 @@ mod protocol;
 mod serve;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use crate::listener::Listener;
 use crate::port::Port;
 
 /// No connection is closed for being idle while a test runs.
@@ -66,9 +65,7 @@ struct State {
 #[derive(Debug)]
 pub struct FakeOpenAi {
     state: Data<Mutex<State>>,
-    port: Port,
-    server: ServerHandle,
-    thread: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 impl FakeOpenAi {
@@ -81,34 +78,14 @@ impl FakeOpenAi {
     pub fn start() -> Result<Self> {
         let port = Port::claim()?;
         let state = Data::new(Mutex::new(State::default()));
-        let (sender, receiver) = mpsc::channel();
-        let (number, shared) = (port.number(), state.clone());
-        let thread = std::thread::Builder::new()
-            .name("openai".to_owned())
-            .spawn(move || {
-                actix_web::rt::System::new().block_on(async move {
-                    match listen(number, shared) {
-                        Ok(server) => {
-                            // Whoever waits for it is gone only if the test is.
-                            let _ = sender.send(Ok(server.handle()));
-                            let _ = server.await;
-                        }
-                        Err(error) => drop(sender.send(Err(error))),
-                    }
-                });
-            })?;
-        let server = receiver.recv().context("the server did not start")??;
-        Ok(Self {
-            state,
-            port,
-            server,
-            thread: Some(thread),
-        })
+        let shared = state.clone();
+        let listener = Listener::start("openai", port, move |port| listen(port, shared))?;
+        Ok(Self { state, listener })
     }
 
     /// Its base URL.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/v1", self.port.number())
+        format!("{}/v1", self.listener.url())
     }
 
     /// Lets the next call, after those that were told before, be answered like this.
@@ -140,15 +117,4 @@ fn listen(port: u16, state: Data<Mutex<State>>) -> Result<Server> {
         .bind(("127.0.0.1", port))
         .with_context(|| format!("cannot listen on port {port}"))?;
     Ok(server.run())
-}
-
-impl Drop for FakeOpenAi {
-    fn drop(&mut self) {
-        // The order to stop is sent here; its answer is that the thread ends.
-        drop(self.server.stop(false));
-        if let Some(thread) = self.thread.take() {
-            // A server that panicked has told so.
-            let _ = thread.join();
-        }
-    }
 }
