@@ -165,7 +165,7 @@ impl Connections {
         let ordinary = self.ordinary();
         Stats {
             connections: ordinary.len(),
-            connected: ordinary.iter().filter_map(Slot::current).count(),
+            connected: ordinary.iter().filter(|slot| slot.is_connected()).count(),
             places: ordinary.len() * self.depth,
             busy: ordinary.iter().map(Slot::busy).sum(),
             waiting: self.waiting.load(Ordering::Relaxed),
@@ -355,7 +355,7 @@ impl Connections {
         let preference = |(number, slot): &(usize, &Slot)| {
             let out_of_order = slot.is_failing();
             let is_full = slot.busy() >= self.depth;
-            let is_closed = slot.current().is_none();
+            let is_closed = !slot.is_connected();
             (out_of_order, is_full, is_closed, is_foreign(*number), slot.busy())
         };
         let slots = self.ordinary().iter().enumerate();

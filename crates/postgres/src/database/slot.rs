@@ -102,7 +102,8 @@ impl Slot {
         }
     }
 
-    /// Begins to make the connection, unless it is there or may not be made now; what comes of it is to be waited for by `settled`.
+    /// Begins to make the connection, unless it is there or may not be made now; what comes of it is to be waited for by
+    /// `settled`.
     pub(super) fn begin<F>(&self, driver: Option<&Handle>, connect: impl FnOnce() -> F) -> Option<Dial>
     where
         F: Future<Output = Result<Link, Unreachable>> + Send + 'static,
@@ -134,6 +135,11 @@ impl Slot {
             State::Connected(link) => Some(link),
             _ => None,
         }
+    }
+
+    /// Whether there is a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        matches!(&*self.state.read(), State::Connected(link) if !link.has_ended())
     }
 
     /// The connection, if there is one.
