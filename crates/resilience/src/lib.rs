@@ -1,7 +1,7 @@
 //! Decorators of ports: what to do when the thing behind a port is slow, far away or gone.
 //!
-//! A [`Breaker`] leaves alone what fails; [`FallbackLimiter`], [`TieredCache`] and [`GuardedPubSub`] go on without it.
-//! [`LeasedLimiter`] spares it most of the questions.
+//! A [`Breaker`] leaves alone what fails; [`FallbackLimiter`], [`TieredCache`] and [`GuardedPubSub`] go on without it,
+//! [`GuardedLeases`] say at once that there are none. [`LeasedLimiter`] spares it most of the questions.
 //!
 //! A provider costs money and fails. A [`Guard`] is how it is called: deadlines, few retries, a breaker, no more calls
 //! at once than it bears; [`GuardedSynthesizer`], [`GuardedRecognizer`] and [`GuardedWriter`] are its ports behind one.
@@ -12,6 +12,7 @@ mod breaker;
 mod cache;
 mod conversations;
 mod guard;
+mod leases;
 mod limits;
 mod pubsub;
 mod speech;
@@ -24,6 +25,7 @@ pub use breaker::{Breaker, BreakerConfig, LeftAlone, Opens, Permit};
 pub use cache::{CoalescedCache, TieredCache};
 pub use conversations::GuardedWriter;
 pub use guard::{Guard, GuardConfig, Metered};
+pub use leases::GuardedLeases;
 pub use limits::{FallbackLimiter, LeasedLimiter};
 pub use pubsub::GuardedPubSub;
 pub use speech::{GuardedRecognizer, GuardedSynthesizer};

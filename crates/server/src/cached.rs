@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use parlance_domain::cache::Cache;
-use parlance_domain::caching::{Lease, Leases};
-use parlance_domain::port::PortError;
+use parlance_domain::caching::Leases;
 use parlance_domain::time::Clock;
 use parlance_memory::MemoryCache;
-use parlance_resilience::{AnswerPorts, Breaker, CachedAnswers, LeftAlone, Nearby, TieredCache};
+use parlance_resilience::{AnswerPorts, Breaker, CachedAnswers, Nearby, TieredCache};
 
 use crate::settings::Settings;
 use crate::shared::Shared;
@@ -25,31 +23,7 @@ pub(crate) struct Far {
     /// Leaves it alone when it fails.
     pub(crate) breaker: Arc<Breaker>,
     /// Who makes an answer.
-    pub(crate) leases: Arc<GuardedLeases>,
-}
-
-/// Leases that are left alone when they fail: a Redis that hangs is not waited for again and again.
-///
-/// They have a circuit of their own. The cache is asked much more often, and a moment in which it was slow is no reason
-/// to let every copy pay for the same answer.
-pub(crate) struct GuardedLeases {
-    /// Those of Redis.
-    pub(crate) inner: Arc<dyn Leases>,
-    /// Leaves them alone.
-    pub(crate) breaker: Arc<Breaker>,
-}
-
-#[async_trait]
-impl Leases for GuardedLeases {
-    async fn take(&self, key: &str, lifetime: Duration) -> Result<Option<Lease>, PortError> {
-        let taken = self.breaker.call(self.inner.take(key, lifetime)).await;
-        taken.unwrap_or_else(|| Err(PortError::unavailable("Leases", LeftAlone)))
-    }
-
-    async fn give_back(&self, lease: &Lease) -> Result<(), PortError> {
-        let given = self.breaker.call(self.inner.give_back(lease)).await;
-        given.unwrap_or_else(|| Err(PortError::unavailable("Leases", LeftAlone)))
-    }
+    pub(crate) leases: Arc<dyn Leases>,
 }
 
 /// The cache of the process, and the answers that are kept in it and further away.

@@ -9,10 +9,10 @@ use parlance_domain::pubsub::PubSub;
 use parlance_memory::{Elapsed, MemoryPubSub, MemoryRateLimiter};
 use parlance_redis::{RedisCache, RedisConfig, RedisLeases, RedisLimiter, RedisLink, RedisPubSub};
 use parlance_resilience::{
-    Breaker, BreakerConfig, CoalescedCache, FallbackLimiter, GuardedPubSub, LeasedLimiter,
+    Breaker, BreakerConfig, CoalescedCache, FallbackLimiter, GuardedLeases, GuardedPubSub, LeasedLimiter,
 };
 
-use crate::cached::{Far, GuardedLeases};
+use crate::cached::Far;
 use crate::settings::{RedisSettings, Settings};
 
 /// The limit of everything, the only one that is not exact to the request when copies share it.
@@ -76,16 +76,14 @@ impl Shared {
             Arc::new(RedisPubSub::new(link.clone())),
             Arc::clone(&announcements),
         );
+        let leases = GuardedLeases::new(Arc::new(RedisLeases::new(link.clone())), Arc::clone(&making));
         Ok(Self {
             limiter: Arc::new(LeasedLimiter::new(Arc::new(limiter), [DEFAULT_LIMIT])),
             pubsub: Arc::new(pubsub),
             far: Some(Far {
                 cache: Arc::new(CoalescedCache::new(Arc::new(RedisCache::new(link.clone())))),
                 breaker: Arc::clone(&answers),
-                leases: Arc::new(GuardedLeases {
-                    inner: Arc::new(RedisLeases::new(link.clone())),
-                    breaker: Arc::clone(&making),
-                }),
+                leases: Arc::new(leases),
             }),
             probe: Some(Arc::new(link)),
             circuits: vec![
