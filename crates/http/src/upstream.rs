@@ -5,7 +5,6 @@ use parlance_domain::caching::{Denial, MakeError};
 use parlance_domain::ids::UserId;
 use parlance_domain::limits::{LimitDecision, Taken};
 use parlance_domain::providers::{ProviderError, ProviderErrorKind};
-use parlance_domain::time::Timestamp;
 use serde::Serialize;
 
 use crate::error::{ApiError, ErrorCode};
@@ -141,27 +140,20 @@ async fn standing(state: &AppState, user: UserId) -> Option<LimitDecision> {
 pub(crate) fn refusal(state: &AppState, service: &Service, error: MakeError) -> ApiError {
     match error {
         MakeError::Denied(Denial::Limit(decision)) => exceeded(decision),
-        MakeError::Denied(Denial::Budget { resets_at }) => ApiError::new(ErrorCode::BudgetExceeded)
-            .with_retry_after(until(resets_at, state.services.clock.now())),
+        MakeError::Denied(Denial::Budget { resets_at }) => {
+            let wait = resets_at - state.services.clock.now();
+            ApiError::new(ErrorCode::BudgetExceeded).with_retry_after(wait.to_std().unwrap_or_default())
+        }
         MakeError::Provider(error) => failure(&state.config.remedies, service, error),
         MakeError::Port(error) => ApiError::shared_port(error),
     }
-}
-
-/// Whole seconds until an instant, at least one: rounded up, so that who waits that long gets in.
-fn until(then: Timestamp, now: Timestamp) -> u32 {
-    let millis = (then - now).num_milliseconds().max(1).unsigned_abs();
-    u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
 fn failure(remedies: &Remedies, service: &Service, error: ProviderError) -> ApiError {
     let unavailable = || {
         let refusal = ApiError::new(service.code);
         match error.retry_after {
-            Some(after) => {
-                let seconds = u32::try_from(after.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
-                refusal.with_retry_after(seconds.max(1))
-            }
+            Some(wait) => refusal.with_retry_after(wait),
             None => refusal,
         }
     };
@@ -190,7 +182,6 @@ mod tests {
     use std::time::Duration;
 
     use actix_web::http::header;
-    use chrono::{DateTime, TimeDelta};
 
     use super::*;
 
@@ -263,8 +254,5 @@ mod tests {
             let error = failed(&SPEAKING, error.clone().retry_after(wait));
             assert_eq!(retry_after(&error).as_deref(), Some(told));
         }
-        let now = DateTime::UNIX_EPOCH;
-        assert_eq!(until(now + TimeDelta::milliseconds(1_001), now), 2);
-        assert_eq!(until(now, now + TimeDelta::seconds(5)), 1);
     }
 }

@@ -7,12 +7,14 @@ mod problem;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use parlance_domain::port::{PortError, PortErrorKind};
 
+use crate::time::whole_seconds;
 pub use code::{CATALOGUE, ErrorCode};
 pub use field::FieldError;
 pub use problem::{PROBLEM_JSON, Problem, ProblemDetails};
@@ -90,10 +92,10 @@ impl ApiError {
         self
     }
 
-    /// The same error with the number of seconds after which to try again.
+    /// The same error with how long to wait before trying again: whole seconds, at least one.
     #[must_use]
-    pub fn with_retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(whole_seconds(wait).max(1));
         self
     }
 

@@ -14,6 +14,7 @@ use super::context::RequestContext;
 use super::state_of;
 use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
+use crate::time::whole_seconds;
 
 /// What is never limited: what operators and their probes ask, and the documentation.
 const UNLIMITED: [&str; 5] = ["/health", "/api/v1/health", "/livez", "/readyz", "/api-docs"];
@@ -105,18 +106,7 @@ pub(crate) fn note(req: &impl HttpMessage, limit: &Limit, decision: LimitDecisio
 
 /// The refusal of what a limit does not let through.
 pub(crate) fn exceeded(decision: LimitDecision) -> ApiError {
-    let wait = u32::try_from(seconds(decision)).unwrap_or(u32::MAX).max(1);
-    ApiError::new(ErrorCode::RateLimitExceeded).with_retry_after(wait)
-}
-
-/// Whole seconds until there is more room: rounded up, so that who waits that long gets in.
-fn seconds(decision: LimitDecision) -> u64 {
-    decision
-        .reset_after
-        .as_millis()
-        .div_ceil(1000)
-        .try_into()
-        .unwrap_or(u64::MAX)
+    ApiError::new(ErrorCode::RateLimitExceeded).with_retry_after(decision.reset_after)
 }
 
 fn write_headers(headers: &mut HeaderMap, Verdicts(verdicts): &Verdicts) {
@@ -132,7 +122,7 @@ fn write_headers(headers: &mut HeaderMap, Verdicts(verdicts): &Verdicts) {
             state,
             "{separator}\"{name}\";r={};t={}",
             decision.remaining,
-            seconds(*decision)
+            whole_seconds(decision.reset_after)
         );
     }
     for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
@@ -142,7 +132,7 @@ fn write_headers(headers: &mut HeaderMap, Verdicts(verdicts): &Verdicts) {
     }
     headers.insert(X_LIMIT, HeaderValue::from(tightest.quota));
     headers.insert(X_REMAINING, HeaderValue::from(decision.remaining));
-    headers.insert(X_RESET, HeaderValue::from(seconds(*decision)));
+    headers.insert(X_RESET, HeaderValue::from(whole_seconds(decision.reset_after)));
 }
 
 #[cfg(test)]
