@@ -35,10 +35,7 @@ impl Body {
     pub(crate) fn of(view: &impl Serialize) -> Result<Self, ApiError> {
         let bytes = write(view)?;
         let tag = etag_of(&bytes);
-        Ok(Self {
-            bytes: bytes.into(),
-            tag,
-        })
+        Ok(Self { bytes, tag })
     }
 }
 
@@ -125,8 +122,10 @@ impl<T> Reply<T> {
     }
 }
 
-fn write(view: &impl Serialize) -> Result<Vec<u8>, ApiError> {
-    serde_json::to_vec(view).map_err(|error| ApiError::new(ErrorCode::InternalError).caused_by(error))
+/// The text of a view.
+pub(crate) fn write(view: &impl Serialize) -> Result<Bytes, ApiError> {
+    let text = serde_json::to_vec(view).map(Bytes::from);
+    text.map_err(|error| ApiError::new(ErrorCode::InternalError).caused_by(error))
 }
 
 impl<T> From<HttpResponse> for Reply<T> {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::{ApiError, ErrorCode};
 use crate::middleware::limits::exceeded;
+use crate::reply::write;
 use crate::state::{AppState, Remedies};
 
 /// What is asked of a provider, as clients are told of it.
@@ -58,7 +59,7 @@ impl Outcome {
     /// Something that was there already: nothing was counted.
     pub(crate) fn kept(view: &impl Serialize) -> Self {
         Self {
-            answer: written(view),
+            answer: write(view),
             counted: None,
         }
     }
@@ -66,7 +67,7 @@ impl Outcome {
     /// Something that was made for this user, or for one who asked at the same time.
     pub(crate) async fn made(state: &AppState, user: UserId, view: &impl Serialize) -> Self {
         Self {
-            answer: written(view),
+            answer: write(view),
             counted: standing(state, user).await,
         }
     }
@@ -104,12 +105,6 @@ impl Outcome {
             counted,
         }
     }
-}
-
-fn written(view: &impl Serialize) -> Result<Bytes, ApiError> {
-    let text = serde_json::to_vec(view);
-    text.map(Bytes::from)
-        .map_err(|error| ApiError::new(ErrorCode::InternalError).caused_by(error))
 }
 
 /// How a user stands with the limit of providers, without counting anything.
