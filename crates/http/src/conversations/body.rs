@@ -60,7 +60,7 @@ pub(super) struct AudioBody {
 }
 
 /// A conversation that is wanted (`text`), or one of its turns that is to be spoken (`audio`).
-#[derive(Default, Deserialize, JsonSchema, ApiComponent)]
+#[derive(Clone, Default, Deserialize, JsonSchema, ApiComponent)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "GenerateEither", example = "example_either")]
 pub(super) struct EitherBody {
@@ -205,21 +205,13 @@ impl EitherBody {
 /// By hand, because it depends on the type what must be there.
 impl Validate for EitherBody {
     fn validate(&self) -> Result<(), ValidationErrors> {
-        let (word_id, voice) = (self.word_id.clone(), self.voice.clone());
-        let text = TextBody {
-            word_id: word_id.clone(),
-            word: self.word.clone(),
-            generator_version: self.generator_version.clone(),
-        };
-        let audio = AudioBody {
-            word_id,
-            turn_index: self.turn_index,
-            text: self.text.clone(),
-            voice,
-        };
         let kind = match self.r#type.as_deref() {
-            Some("text") => return text.validate(),
-            Some("audio") => return audio.validate(),
+            Some("text" | "audio") => {
+                return match self.clone().into_either() {
+                    Either::Text(body) => body.validate(),
+                    Either::Audio(body) => body.validate(),
+                };
+            }
             Some(_) => complaint("unknown", "must be text or audio"),
             None => complaint("required", "is required"),
         };
