@@ -119,6 +119,15 @@ impl Stage {
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answered {
         self.send(TestRequest::post().uri(path).set_json(body)).await
     }
+
+    /// Posts JSON of which every bad field is to be named: these, in the order of the alphabet.
+    pub(crate) async fn refuses(&self, path: &str, body: &Value, fields: &[&str]) {
+        let answer = self.post(path, body).await;
+        assert_eq!(answer.code(), "VALIDATION_FAILED", "{body}");
+        let mut named = answer.fields();
+        named.sort();
+        assert_eq!(named, fields, "{body}");
+    }
 }
 
 async fn received<S, B>(app: &S, request: Request) -> Answered
