@@ -41,6 +41,33 @@ const WANTED_P95: f64 = 20.0;
 pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<()> {
     let folder = tempfile::tempdir_in(super::target()?).context("no folder for the data")?;
     let google = FakeGoogle::start()?;
+    let server = start(binary, folder.path(), &google)?;
+    let tokens = client::register(server.address(), LEARNERS)?;
+    google.latency(PROVIDER);
+    fill(&server, &tokens)?;
+    println!("Machine: {}\n", machine::machine());
+    let load = Load::new(
+        tool.to_owned(),
+        server.address(),
+        &tokens,
+        arguments.warm_up,
+        arguments.seconds,
+    )?;
+    let mut missed = at_full_speed(&server, &load, arguments)?;
+    missed.extend(at_a_fixed_rate(&server, &tokens, arguments.seconds)?);
+    google.latency(QUICK_PROVIDER);
+    let hits = skewed(&server, &google, &tokens)?;
+    println!(
+        "{REQUESTS} requests for {TEXTS} texts, the k-th of them with a share of 1/k: hit rate {hits:.3}"
+    );
+    ensure!(hits > WANTED_HITS, "the hit rate is {hits:.3}");
+    server.stop()?;
+    ensure!(missed.is_empty(), "missed: {missed:?}");
+    Ok(())
+}
+
+/// The server with a provider, and without limits that would stand in the way.
+fn start(binary: &Path, folder: &Path, google: &FakeGoogle) -> Result<Server> {
     let url = google.url();
     let settings = [
         ("GOOGLE_API_KEY", FakeGoogle::API_KEY),
@@ -51,26 +78,20 @@ pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<(
         ("SPEECH_CHARACTERS_PER_USER_DAY", "0"),
         ("SPEECH_CHARACTERS_PER_DAY", "0"),
     ];
-    let server = Server::start(binary, folder.path(), &settings)?;
-    let tokens = client::register(server.address(), LEARNERS)?;
-    google.latency(PROVIDER);
+    Server::start(binary, folder, &settings)
+}
+
+/// Has made what will be asked for.
+fn fill(server: &Server, tokens: &[String]) -> Result<()> {
+    let token = tokens.first().map(String::as_str);
     for (path, body) in [("/api/v1/tts", SPEECH), ("/api/v1/conversations", CONVERSATION)] {
-        post(
-            server.address(),
-            path,
-            &serde_json::from_str(body)?,
-            Some(&tokens[0]),
-            200,
-        )?;
+        post(server.address(), path, &serde_json::from_str(body)?, token, 200)?;
     }
-    let load = Load::new(
-        tool.to_owned(),
-        server.address(),
-        &tokens,
-        arguments.warm_up,
-        arguments.seconds,
-    )?;
-    println!("Machine: {}\n", machine::machine());
+    Ok(())
+}
+
+/// Asks as fast as there are answers; a row of the table for each case, and which missed their figures.
+fn at_full_speed(server: &Server, load: &Load, arguments: &Arguments) -> Result<Vec<&'static str>> {
     println!("| request | requests/s | of /livez | server µs | p95 ms |\n|---|--:|--:|--:|--:|");
     let mut missed = Vec::new();
     let mut alive = None;
@@ -97,25 +118,23 @@ pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<(
             missed.push(case.title());
         }
     }
-    let open = OpenLoop::new(server.address(), &tokens);
+    Ok(missed)
+}
+
+/// Asks so many times a second, whatever the answers take; which missed their figure.
+fn at_a_fixed_rate(server: &Server, tokens: &[String], seconds: u32) -> Result<Vec<&'static str>> {
+    let open = OpenLoop::new(server.address(), tokens);
+    let mut missed = Vec::new();
     for (title, latency) in [
-        ("speech", open.speech(RATE, arguments.seconds)?),
-        ("conversations", open.conversations(RATE, arguments.seconds)?),
+        ("speech", open.speech(RATE, seconds)?),
+        ("conversations", open.conversations(RATE, seconds)?),
     ] {
         println!("{}", told(title, latency));
         if latency.p95 > WANTED_P95 {
             missed.push(title);
         }
     }
-    google.latency(QUICK_PROVIDER);
-    let hits = skewed(&server, &google, &tokens)?;
-    println!(
-        "{REQUESTS} requests for {TEXTS} texts, the k-th of them with a share of 1/k: hit rate {hits:.3}"
-    );
-    ensure!(hits > WANTED_HITS, "the hit rate is {hits:.3}");
-    server.stop()?;
-    ensure!(missed.is_empty(), "missed: {missed:?}");
-    Ok(())
+    Ok(missed)
 }
 
 fn told(title: &str, latency: Latency) -> String {
