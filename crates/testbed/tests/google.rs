@@ -117,6 +117,25 @@ fn it_misbehaves_as_often_as_it_is_told() {
 }
 
 #[test]
+fn it_tells_what_it_would_have_answered_and_since_when_it_was_asked() {
+    let google = FakeGoogle::start().unwrap();
+    google.in_turn(
+        GoogleService::Synthesis,
+        &[GoogleBehaviour::Right, GoogleBehaviour::Status(500)],
+    );
+    let then = std::time::Instant::now();
+    let answers = [(); 3].map(|()| ask(&google, SYNTHESIZE, &with_key(), HELLO));
+    let statuses = answers.each_ref().map(|answer| &answer[9..12]);
+    assert_eq!(statuses, ["200", "500", "200"]);
+    let sound = google.sound_of(&serde_json::from_str(HELLO).unwrap()).unwrap();
+    assert!(sound.starts_with(b"RIFF"));
+    assert!(answers[0].contains(&base64::Engine::encode(&base64::prelude::BASE64_STANDARD, sound)));
+    assert_eq!(google.calls_since(GoogleService::Synthesis, then), 3);
+    let now = std::time::Instant::now();
+    assert_eq!(google.calls_since(GoogleService::Synthesis, now), 0);
+}
+
+#[test]
 fn nobody_is_there_when_it_is_dropped() {
     let google = FakeGoogle::start().unwrap();
     let address = google.url();

@@ -14,12 +14,15 @@ mod state;
 mod synthesis;
 mod token;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer, web};
 use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 pub use record::GoogleRequest;
 pub use script::{GoogleBehaviour, GoogleService};
@@ -79,7 +82,12 @@ impl FakeGoogle {
 
     /// Lets all calls of a service be answered like this from now on.
     pub fn always(&self, service: GoogleService, behaviour: GoogleBehaviour) {
-        self.state.script(service, |script| script.always(behaviour));
+        self.in_turn(service, &[behaviour]);
+    }
+
+    /// Lets the calls of a service be answered like this in turn from now on.
+    pub fn in_turn(&self, service: GoogleService, behaviours: &[GoogleBehaviour]) {
+        self.state.script(service, |script| script.in_turn(behaviours));
     }
 
     /// Lets every answer take this long.
@@ -94,7 +102,12 @@ impl FakeGoogle {
 
     /// How often a service was called.
     pub fn calls(&self, service: GoogleService) -> u64 {
-        self.state.look(service, |record| record.calls)
+        self.state.look(service, record::Record::calls)
+    }
+
+    /// How often a service was called from then on.
+    pub fn calls_since(&self, service: GoogleService, then: Instant) -> u64 {
+        self.state.look(service, |record| record.calls_since(then))
     }
 
     /// How many different requests a service got.
@@ -105,6 +118,12 @@ impl FakeGoogle {
     /// The last requests of a service, the latest at the end.
     pub fn requests(&self, service: GoogleService) -> Vec<GoogleRequest> {
         self.state.look(service, record::Record::requests)
+    }
+
+    /// What a request for sound with this content is answered with when all is well; `None` when it is refused.
+    pub fn sound_of(&self, body: &Value) -> Option<Vec<u8>> {
+        let answer = synthesis::synthesize(body, &GoogleBehaviour::Right).ok()?;
+        STANDARD.decode(answer["audioContent"].as_str()?).ok()
     }
 
     /// Counts anew, as if nothing had been asked.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Instant;
 
 use actix_web::HttpRequest;
 use serde_json::Value;
@@ -46,7 +47,7 @@ impl GoogleRequest {
 /// The requests of a service.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    pub(super) calls: u64,
+    times: Vec<Instant>,
     distinct: HashSet<u64>,
     last: VecDeque<GoogleRequest>,
 }
@@ -56,11 +57,20 @@ impl Record {
         let mut hasher = DefaultHasher::new();
         (&request.path, &request.query, body).hash(&mut hasher);
         self.distinct.insert(hasher.finish());
-        self.calls += 1;
+        self.times.push(Instant::now());
         if self.last.len() == KEPT {
             self.last.pop_front();
         }
         self.last.push_back(request);
+    }
+
+    pub(super) fn calls(&self) -> u64 {
+        self.times.len() as u64
+    }
+
+    pub(super) fn calls_since(&self, then: Instant) -> u64 {
+        let earlier = self.times.partition_point(|time| *time < then);
+        (self.times.len() - earlier) as u64
     }
 
     pub(super) fn distinct(&self) -> usize {

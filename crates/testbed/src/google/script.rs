@@ -62,19 +62,11 @@ pub enum GoogleBehaviour {
 }
 
 /// What a service does next, and what it does when nothing is next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Script {
     next: VecDeque<(u32, GoogleBehaviour)>,
-    otherwise: GoogleBehaviour,
-}
-
-impl Default for Script {
-    fn default() -> Self {
-        Self {
-            next: VecDeque::new(),
-            otherwise: GoogleBehaviour::Right,
-        }
-    }
+    /// In turn; as it should be, when there is none.
+    otherwise: VecDeque<GoogleBehaviour>,
 }
 
 impl Script {
@@ -82,9 +74,9 @@ impl Script {
         self.next.push_back((calls, behaviour));
     }
 
-    pub(super) fn always(&mut self, behaviour: GoogleBehaviour) {
+    pub(super) fn in_turn(&mut self, behaviours: &[GoogleBehaviour]) {
         self.next.clear();
-        self.otherwise = behaviour;
+        self.otherwise = behaviours.iter().cloned().collect();
     }
 
     /// The behaviour of one more call.
@@ -96,7 +88,9 @@ impl Script {
             }
             self.next.pop_front();
         }
-        self.otherwise.clone()
+        self.otherwise
+            .rotate_left(usize::from(!self.otherwise.is_empty()));
+        self.otherwise.back().cloned().unwrap_or(GoogleBehaviour::Right)
     }
 }
 
@@ -107,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_next_comes_before_what_is_always() {
         let mut script = Script::default();
-        script.always(GoogleBehaviour::Empty);
+        script.in_turn(&[GoogleBehaviour::Empty]);
         script.next(2, GoogleBehaviour::Status(500));
         script.next(1, GoogleBehaviour::Right);
         let taken: Vec<_> = (0..5).map(|_| script.take()).collect();
@@ -115,5 +109,17 @@ mod tests {
         assert_eq!(taken[..2], [failure.clone(), failure]);
         assert_eq!(taken[2], GoogleBehaviour::Right);
         assert_eq!(taken[3..], [GoogleBehaviour::Empty, GoogleBehaviour::Empty]);
+    }
+
+    #[test]
+    fn what_is_in_turn_begins_with_the_first() {
+        let mut script = Script::default();
+        assert_eq!(script.take(), GoogleBehaviour::Right);
+        script.in_turn(&[GoogleBehaviour::Cut, GoogleBehaviour::Right]);
+        let taken: Vec<_> = (0..3).map(|_| script.take()).collect();
+        assert_eq!(
+            taken,
+            [GoogleBehaviour::Cut, GoogleBehaviour::Right, GoogleBehaviour::Cut]
+        );
     }
 }
