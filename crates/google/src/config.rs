@@ -124,6 +124,11 @@ pub(crate) fn endpoint(name: &'static str, text: &str) -> Result<String, GoogleC
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// Whether something may be sent to this URL: `https`, or `http` on this machine, without user, query and fragment.
+pub fn is_endpoint(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| may_be_asked(&url))
+}
+
 fn may_be_asked(url: &Url) -> bool {
     let is_here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -157,6 +162,7 @@ mod tests {
             "http://[::1]:1",
         ] {
             assert!(endpoint("x", good).is_ok_and(|url| !url.ends_with('/')), "{good}");
+            assert!(is_endpoint(good), "{good}");
         }
         for bad in [
             "",
@@ -171,7 +177,7 @@ mod tests {
             "https://example.com/#x",
             "file:///etc/passwd",
         ] {
-            assert!(endpoint("x", bad).is_err(), "{bad}");
+            assert!(endpoint("x", bad).is_err() && !is_endpoint(bad), "{bad}");
         }
     }
 

@@ -13,7 +13,9 @@ mod language;
 mod speech;
 mod tokens;
 
-pub use config::{Credentials, Endpoints, GeminiConfig, GoogleConfig, GoogleConfigError, Timeouts};
+pub use config::{
+    Credentials, Endpoints, GeminiConfig, GoogleConfig, GoogleConfigError, Timeouts, is_endpoint,
+};
 pub use connection::Google;
 pub use conversations::GeminiWriter;
 pub use speech::{GoogleRecognizer, GoogleSpeech};

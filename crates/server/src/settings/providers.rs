@@ -1,14 +1,13 @@
 //! Who speaks and who writes conversations, how they are reached, and how much is asked of them.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use parlance_domain::spending::Caps;
+use parlance_google::is_endpoint;
 use parlance_openai::{OpenAiConfig, PlainHttp};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
-use url::{Host, Url};
 
 use super::reader::Reader;
 
@@ -357,32 +356,16 @@ fn parse_openai_url(text: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Where a provider is: over TLS, or on this machine.
+/// Where Google is: over TLS, or on this machine.
 fn parse_url(text: &str) -> Result<String, String> {
     // What is wrong with it is not repeated: there may be a password in it.
-    let wrong = || {
-        "must be https:// and a host, or http:// and a loopback address, without login, query or fragment"
-            .to_owned()
-    };
-    let url = Url::parse(text).map_err(|_| wrong())?;
-    let is_plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    let is_safe = match url.scheme() {
-        "https" => true,
-        "http" => is_loopback(&url),
-        _ => false,
-    };
-    (is_plain && is_safe).then(|| text.to_owned()).ok_or_else(wrong)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
+    if is_endpoint(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(
+            "must be https:// and a host, or http:// and a loopback address, without login, query or fragment"
+                .to_owned(),
+        )
     }
 }
 
