@@ -14,7 +14,6 @@ use parlance_openai::{DEFAULT_BASE_URL, OpenAiConfig, OpenAiWriter, PlainHttp};
 use parlance_resilience::{
     BreakerConfig, Guard, GuardConfig, GuardedRecognizer, GuardedSynthesizer, GuardedWriter, Opens,
 };
-
 use secrecy::SecretString;
 
 use crate::nobody::Nobody;
