@@ -88,7 +88,7 @@ pub trait AudioStore: Send + Sync {
     /// - Whoever reads it sees all of it or nothing, even if this is broken off in the middle.
     async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError>;
 
-    /// The audio of this id.
+    /// The audio of this id; never any other, whatever became of it where it is kept.
     async fn read(&self, id: &AudioId) -> Result<Option<Audio>, PortError>;
 
     /// The recipe of audio, which may be there when the audio itself is gone.

@@ -144,10 +144,11 @@ impl Speech {
         Ok(self.ports.recognizer.recognize(recognition).await?)
     }
 
-    /// The audio of an id; made again from its recipe if it is gone, and then perhaps not the same to the byte.
-    pub async fn audio(&self, id: &AudioId) -> Result<Option<Audio>, MakeError> {
+    /// The audio of an id, and its own id: made again from its recipe if it is gone, it is perhaps not the same to the
+    /// byte, and then has another.
+    pub async fn audio(&self, id: &AudioId) -> Result<Option<(AudioId, Audio)>, MakeError> {
         if let Some(audio) = self.ports.audio.read(id).await? {
-            return Ok(Some(audio));
+            return Ok(Some((id.clone(), audio)));
         }
         let Some(recipe) = self.ports.audio.recipe(id).await? else {
             return Ok(None);
@@ -233,7 +234,7 @@ impl Speech {
     }
 
     /// Makes lost audio again, once for all who ask for it.
-    async fn make_again(&self, id: &AudioId, synthesis: Synthesis) -> Result<Audio, MakeError> {
+    async fn make_again(&self, id: &AudioId, synthesis: Synthesis) -> Result<(AudioId, Audio), MakeError> {
         let key = KeyBuilder::new("audio").field("id", &id.to_string()).finish();
         let make = Arc::new(MakeSpeech {
             ports: Arc::clone(&self.ports),
@@ -254,9 +255,10 @@ impl Speech {
         Ok(self.read_of(&record).await?.ok_or_else(gone)?)
     }
 
-    async fn read_of(&self, record: &[u8]) -> Result<Option<Audio>, PortError> {
-        let record = SpokenRecord::read(record)?;
-        self.ports.audio.read(&record.audio).await
+    async fn read_of(&self, record: &[u8]) -> Result<Option<(AudioId, Audio)>, PortError> {
+        let id = SpokenRecord::read(record)?.audio;
+        let audio = self.ports.audio.read(&id).await?;
+        Ok(audio.map(|audio| (id, audio)))
     }
 }
 

@@ -153,6 +153,7 @@ async fn audio_that_is_lost_is_made_again_and_paid_for_by_nobody() {
     let house = House::new();
     let id = spoken(&house, speak("你好")).await.audio;
     let audio = house.speech.audio(&id).await.unwrap().unwrap();
+    assert_eq!((&audio.0, audio.1.id()), (&id, id.clone()));
     for _ in 0..3 {
         house.audio.lose();
         assert_eq!(house.speech.audio(&id).await.unwrap(), Some(audio.clone()));

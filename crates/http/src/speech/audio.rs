@@ -66,8 +66,7 @@ pub(super) async fn handler(
     Ok(AudioReply(reply(&request, &id, audio)))
 }
 
-fn reply(request: &HttpRequest, wanted: &AudioId, audio: Audio) -> HttpResponse {
-    let id = audio.id();
+fn reply(request: &HttpRequest, wanted: &AudioId, (id, audio): (AudioId, Audio)) -> HttpResponse {
     let tag = format!("\"{}\"", id.digest());
     let caching = if id == *wanted { FOR_EVER } else { ASK_AGAIN };
     let Audio { format, content } = audio;
@@ -174,9 +173,13 @@ mod tests {
         }
     }
 
+    fn named() -> (AudioId, Audio) {
+        (audio().id(), audio())
+    }
+
     fn get(name: HeaderName, value: &str) -> HttpResponse {
         let request = TestRequest::default().insert_header((name, value));
-        reply(&request.to_http_request(), &audio().id(), audio())
+        reply(&request.to_http_request(), &audio().id(), named())
     }
 
     fn text(response: &HttpResponse, name: HeaderName) -> &str {
@@ -189,7 +192,7 @@ mod tests {
     #[actix_web::test]
     async fn all_of_it_is_kept_for_ever_and_runs_nothing() {
         let request = TestRequest::default().to_http_request();
-        let response = reply(&request, &audio().id(), audio());
+        let response = reply(&request, &audio().id(), named());
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(text(&response, header::CONTENT_TYPE), "audio/mpeg");
         assert_eq!(text(&response, header::CACHE_CONTROL), FOR_EVER);
@@ -229,7 +232,7 @@ mod tests {
             ..audio()
         };
         let request = TestRequest::default().to_http_request();
-        let response = reply(&request, &wanted.id(), audio());
+        let response = reply(&request, &wanted.id(), named());
         assert_eq!(text(&response, header::CACHE_CONTROL), ASK_AGAIN);
         assert_eq!(
             text(&response, header::ETAG),
