@@ -4,8 +4,6 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::port::{PortError, PortErrorKind};
-
 /// What went wrong with a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProviderErrorKind {
@@ -90,22 +88,5 @@ impl ProviderError {
                 | ProviderErrorKind::Exhausted
                 | ProviderErrorKind::Invalid
         )
-    }
-}
-
-impl From<ProviderError> for PortError {
-    fn from(error: ProviderError) -> Self {
-        let kind = match error.kind {
-            ProviderErrorKind::Timeout => PortErrorKind::Timeout,
-            ProviderErrorKind::Invalid => PortErrorKind::Corrupt,
-            ProviderErrorKind::Refused => PortErrorKind::Unexpected,
-            ProviderErrorKind::Missing
-            | ProviderErrorKind::Unavailable
-            | ProviderErrorKind::Exhausted
-            | ProviderErrorKind::Unauthorized
-            | ProviderErrorKind::LeftAlone
-            | ProviderErrorKind::Full => PortErrorKind::Unavailable,
-        };
-        Self::new("Provider", kind, error)
     }
 }
