@@ -43,7 +43,7 @@ async fn keep(
 ) -> Result<(), InsertAccountError> {
     let account = account(number, email, name);
     let session = session(number, account.account.id, 0);
-    stores.accounts.insert(&account, &session).await
+    stores.keep(&account, &session).await
 }
 
 async fn kept(stores: &Stores, number: u128) -> Account {
@@ -67,7 +67,7 @@ fn patched(account: &Account) -> Account {
 pub async fn what_was_kept_is_found_by_id_email_and_username(stores: &Stores) {
     let account = account(1, "Ann@Example.com", Some("Ann_B"));
     let session = session(1, account.account.id, 0);
-    stores.accounts.insert(&account, &session).await.unwrap();
+    stores.keep(&account, &session).await.unwrap();
     let by_id = stores.accounts.by_id(account.account.id).await.unwrap();
     assert_eq!(by_id.as_ref(), Some(&account.account));
     let by_email = stores
@@ -134,7 +134,7 @@ pub async fn a_refused_account_leaves_no_session_behind(stores: &Stores) {
     keep(stores, 1, "ann@example.com", None).await.unwrap();
     let refused = account(2, "ann@example.com", None);
     let its_session = session(77, refused.account.id, 0);
-    assert!(stores.accounts.insert(&refused, &its_session).await.is_err());
+    assert!(stores.keep(&refused, &its_session).await.is_err());
     let rotated = stores.sessions.rotate(its_session.id, 0, terms(1)).await.unwrap();
     assert_eq!(rotated, None);
 }
@@ -160,7 +160,7 @@ pub async fn accounts_without_a_username_are_not_each_other(stores: &Stores) {
 pub async fn a_saved_profile_is_read_back(stores: &Stores) {
     let before = kept(stores, 1).await;
     let after = patched(&before);
-    stores.accounts.save(&after, before.revision).await.unwrap();
+    stores.save(&after, before.revision).await.unwrap();
     assert_eq!(stores.accounts.by_id(user(1)).await.unwrap(), Some(after));
 }
 
@@ -168,7 +168,7 @@ pub async fn a_saved_profile_is_read_back(stores: &Stores) {
 pub async fn a_save_of_another_revision_is_a_conflict_and_changes_nothing(stores: &Stores) {
     let before = kept(stores, 1).await;
     for expected in [before.revision + 1, before.revision - 1] {
-        let saved = stores.accounts.save(&patched(&before), expected).await;
+        let saved = stores.save(&patched(&before), expected).await;
         assert!(matches!(saved, Err(SaveAccountError::Conflict)), "{saved:?}");
     }
     assert_eq!(stores.accounts.by_id(user(1)).await.unwrap(), Some(before));
@@ -178,7 +178,7 @@ pub async fn a_save_of_another_revision_is_a_conflict_and_changes_nothing(stores
 pub async fn of_saves_at_once_one_wins(stores: &Stores) {
     let before = kept(stores, 1).await;
     let after = patched(&before);
-    let saves = join_all((0..16).map(|_| stores.accounts.save(&after, before.revision))).await;
+    let saves = join_all((0..16).map(|_| stores.save(&after, before.revision))).await;
     assert_eq!(saves.iter().filter(|saved| saved.is_ok()).count(), 1);
     let conflicts = saves
         .iter()
@@ -189,7 +189,7 @@ pub async fn of_saves_at_once_one_wins(stores: &Stores) {
 /// An account that is gone has changed meanwhile.
 pub async fn a_save_of_nobody_is_a_conflict(stores: &Stores) {
     let nobody = account(9, "nobody@example.com", None).account;
-    let saved = stores.accounts.save(&patched(&nobody), nobody.revision).await;
+    let saved = stores.save(&patched(&nobody), nobody.revision).await;
     assert!(matches!(saved, Err(SaveAccountError::Conflict)), "{saved:?}");
     assert_eq!(stores.accounts.by_id(nobody.id).await.unwrap(), None);
 }
@@ -197,7 +197,7 @@ pub async fn a_save_of_nobody_is_a_conflict(stores: &Stores) {
 /// Isolation: what one account's owner does is not seen at another's.
 pub async fn a_save_touches_no_other_account(stores: &Stores) {
     let (ann, bob) = (kept(stores, 1).await, kept(stores, 2).await);
-    stores.accounts.save(&patched(&ann), ann.revision).await.unwrap();
+    stores.save(&patched(&ann), ann.revision).await.unwrap();
     let bob_hash = account(2, "bob@example.com", None).password_hash;
     let new = PasswordHash::from_stored("new".to_owned());
     stores

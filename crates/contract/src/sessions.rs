@@ -3,9 +3,8 @@
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use parlance_domain::accounts::{RevokedSession, Rotation, Session};
-use parlance_domain::ids::{SessionId, UserId};
+use parlance_domain::ids::UserId;
 use parlance_domain::port::PortErrorKind;
-use uuid::Uuid;
 
 use crate::stores::{Stores, at, session, terms};
 
@@ -37,7 +36,7 @@ macro_rules! session_store_contract {
 
 async fn begun(stores: &Stores, number: u128, user: UserId, seconds: i64) -> Session {
     let session = session(number, user, seconds);
-    stores.sessions.insert(&session).await.unwrap();
+    stores.begin(&session).await.unwrap();
     session
 }
 
@@ -69,7 +68,7 @@ pub async fn a_session_of_nobody_is_refused(stores: &Stores) {
     let ann = stores.learner(1).await;
     let before = stores.accounts.by_id(ann).await.unwrap();
     let orphan = session(10, crate::stores::user(404), 500);
-    let error = stores.sessions.insert(&orphan).await.unwrap_err();
+    let error = stores.begin(&orphan).await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::OwnerGone);
     assert_eq!(stores.accounts.by_id(ann).await.unwrap(), before);
     assert_eq!(rotate(stores, &orphan, 0, 501).await, None);
@@ -149,7 +148,7 @@ pub async fn an_expired_session_is_not_rotated(stores: &Stores) {
 pub async fn a_revoked_session_is_not_rotated(stores: &Stores) {
     let user = stores.learner(1).await;
     let session = begun(stores, 10, user, 0).await;
-    assert!(stores.sessions.revoke(session.id, at(5)).await.unwrap());
+    assert!(stores.end(&session, at(5)).await.unwrap());
     assert_eq!(rotate(stores, &session, 0, 6).await, Some(Rotation::Ended));
 }
 
@@ -157,17 +156,17 @@ pub async fn a_revoked_session_is_not_rotated(stores: &Stores) {
 pub async fn a_session_is_revoked_once(stores: &Stores) {
     let user = stores.learner(1).await;
     let session = begun(stores, 10, user, 0).await;
-    let ends = join_all((0..8).map(|_| stores.sessions.revoke(session.id, at(5)))).await;
+    let ends = join_all((0..8).map(|_| stores.end(&session, at(5)))).await;
     let ended = ends.into_iter().filter(|end| *end.as_ref().unwrap()).count();
     assert_eq!(ended, 1);
-    assert!(!stores.sessions.revoke(session.id, at(9)).await.unwrap());
+    assert!(!stores.end(&session, at(9)).await.unwrap());
     let revoked = stores.sessions.revoked_since(at(0)).await.unwrap();
     assert_eq!(
         revoked.iter().map(|one| one.revoked_at).collect::<Vec<_>>(),
         [at(5)]
     );
-    let nobody = SessionId(Uuid::from_u128(404));
-    assert!(!stores.sessions.revoke(nobody, at(5)).await.unwrap());
+    let nobody = crate::stores::session(404, user, 0);
+    assert!(!stores.end(&nobody, at(5)).await.unwrap());
 }
 
 /// The instant itself included; sessions that live are not among them.
@@ -175,7 +174,7 @@ pub async fn revoked_sessions_are_told_from_an_instant_on(stores: &Stores) {
     let user = stores.learner(1).await;
     for (number, seconds) in [(10, 100), (11, 200), (12, 300)] {
         let session = begun(stores, number, user, 0).await;
-        stores.sessions.revoke(session.id, at(seconds)).await.unwrap();
+        stores.end(&session, at(seconds)).await.unwrap();
     }
     begun(stores, 13, user, 0).await;
     let since = async |seconds| {
@@ -195,7 +194,7 @@ pub async fn the_end_of_one_session_is_not_that_of_another(stores: &Stores) {
     let ended = begun(stores, 10, ann, 0).await;
     let others = [begun(stores, 11, ann, 0).await, begun(stores, 12, bob, 0).await];
     rotate(stores, &ended, 0, 60).await;
-    stores.sessions.revoke(ended.id, at(61)).await.unwrap();
+    stores.end(&ended, at(61)).await.unwrap();
     for other in others {
         let rotated = rotate(stores, &other, 0, 62).await;
         assert!(matches!(rotated, Some(Rotation::Rotated(next)) if next.user_id == other.user_id));

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use parlance_domain::accounts::{
-    Account, AccountStore, AccountWithPassword, CefrLevel, PasswordHash, Role, RotationTerms, Session,
-    SessionStore,
+    Account, AccountChange, AccountStore, AccountWithPassword, Beginning, CefrLevel, Device,
+    InsertAccountError, PasswordHash, Proof, Role, RotationTerms, SaveAccountError, SecretStore, Session,
+    SessionStore, Standing,
 };
+use parlance_domain::audit::{AuditStore, UserAgent};
+use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::ids::{ListId, SessionId, UserId, WordId};
+use parlance_domain::port::PortError;
 use parlance_domain::progress::ProgressStore;
 use parlance_domain::spending::SpendingStore;
 use parlance_domain::time::Timestamp;
@@ -22,6 +26,10 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     /// The sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// The one-time secrets.
+    pub secrets: Arc<dyn SecretStore>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditStore>,
     /// The words.
     pub words: Arc<dyn WordStore>,
     /// The progress.
@@ -55,7 +63,15 @@ pub fn user(number: u128) -> UserId {
 
 /// A session of a user that begins this many seconds after the beginning.
 pub fn session(number: u128, user_id: UserId, seconds: i64) -> Session {
-    Session::begin(SessionId(Uuid::from_u128(number)), user_id, terms(seconds))
+    let beginning = Beginning {
+        user_id,
+        proof: Proof::SecondFactor,
+        device: Device {
+            user_agent: UserAgent::of("Parlance/1.0 (学习)"),
+            address: Some([2001, 0xDB8, 0, 0, 0, 0, 0, 7].into()),
+        },
+    };
+    Session::begin(SessionId(Uuid::from_u128(number)), beginning, terms(seconds))
 }
 
 /// An account with something in each member.
@@ -75,6 +91,7 @@ pub fn account(number: u128, email: &str, username: Option<&str>) -> AccountWith
         created_at: at(0) + TimeDelta::milliseconds(123),
         updated_at: at(1),
         last_login_at: None,
+        standing: Standing::Active,
         revision: 1,
     };
     AccountWithPassword {
@@ -123,12 +140,43 @@ pub fn vocabulary(id: &str, words: Vec<Word>) -> Vocabulary {
 }
 
 impl Stores {
+    /// Keeps an account with its first session, and nothing besides.
+    pub async fn keep(
+        &self,
+        account: &AccountWithPassword,
+        session: &Session,
+    ) -> Result<(), InsertAccountError> {
+        let nothing = Consequences::default();
+        self.accounts.insert(account, session, &nothing).await
+    }
+
+    /// Keeps a session, and nothing besides.
+    pub async fn begin(&self, session: &Session) -> Result<(), PortError> {
+        self.sessions.insert(session, &Consequences::default()).await
+    }
+
+    /// Ends a session, and does nothing besides; whether it had gone on until then.
+    pub async fn end(&self, session: &Session, now: Timestamp) -> Result<bool, PortError> {
+        let (user, nothing) = (session.user_id, Consequences::default());
+        self.sessions.revoke(user, session.id, now, &nothing).await
+    }
+
+    /// Saves an account whose revision was `expected`, and nothing besides.
+    pub async fn save(&self, after: &Account, expected: u64) -> Result<(), SaveAccountError> {
+        let before = Account {
+            revision: expected,
+            ..after.clone()
+        };
+        let change = AccountChange::new(&before, after.clone(), Consequences::default());
+        self.accounts.save(&change).await.map(|_| ())
+    }
+
     /// Keeps the account of the learner of this number; its id.
     pub async fn learner(&self, number: u128) -> UserId {
         let account = account(number, &format!("learner{number}@example.com"), None);
         let id = account.account.id;
         let session = session(number << 64 | 0xFFFF, id, 0);
-        self.accounts.insert(&account, &session).await.unwrap();
+        self.keep(&account, &session).await.unwrap();
         id
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Makes identifiers that nobody made before.
@@ -14,7 +15,8 @@ pub trait IdGenerator: Send + Sync {
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
         pub struct $name(pub Uuid);
 
         impl fmt::Display for $name {
@@ -48,6 +50,23 @@ uuid_id! {
 uuid_id! {
     /// Names one life of a progress row: a word forgotten and begun again has a new one.
     ProgressId
+}
+
+uuid_id! {
+    /// Names an entry of the audit log.
+    AuditId
+}
+uuid_id! {
+    /// Names a mail that is to be sent once.
+    MailId
+}
+uuid_id! {
+    /// Names a one-time secret, such as the one in a link to set a new password.
+    SecretId
+}
+uuid_id! {
+    /// Names a key for programs.
+    ApiKeyId
 }
 
 /// A text that is not a slug of 1 to 64 characters out of `A-Za-z0-9._:-`.

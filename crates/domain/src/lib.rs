@@ -5,13 +5,16 @@
 //! whoever drives the system calls the services.
 
 pub mod accounts;
+pub mod audit;
 pub mod cache;
 pub mod caching;
+pub mod consequences;
 pub mod conversations;
 pub mod health;
 pub mod idempotency;
 pub mod ids;
 pub mod limits;
+pub mod mail;
 pub mod port;
 pub mod progress;
 pub mod providers;

@@ -213,6 +213,7 @@ mod tests {
             created_at: millis(0),
             updated_at: millis(0),
             last_login_at: None,
+            standing: crate::accounts::Standing::Active,
             revision: 1,
         };
         let account = AccountWithPassword {

@@ -17,6 +17,8 @@ pub struct PgConfig {
     pub threads: usize,
     /// How many statements may be under way on one connection.
     pub depth: usize,
+    /// How many connections do transactions of several statements, such as sign-ins and changes of accounts.
+    pub transactions: usize,
     /// How many connections write progress, a group of writes at a time.
     pub writers: usize,
     /// How many writes of progress may wait for the next group.
@@ -43,6 +45,7 @@ impl PgConfig {
             connections: 4,
             threads: available_parallelism().map_or(1, usize::from),
             depth: 8,
+            transactions: 4,
             writers: 2,
             queue: 4_096,
             wait: Duration::from_secs(1),

@@ -1,7 +1,9 @@
 //! The stores of accounts, words and progress on PostgreSQL.
 
 mod accounts;
+mod audit;
 mod config;
+mod consequences;
 mod convert;
 mod database;
 mod idempotency;
@@ -11,7 +13,8 @@ mod statement;
 mod transfer;
 mod words;
 
-pub use accounts::{PgAccounts, PgSessions};
+pub use accounts::{PgAccounts, PgSecrets, PgSessions};
+pub use audit::PgAudit;
 pub use config::PgConfig;
 pub use database::{MigrateError, OpenError, PgDatabase, Stats, TlsError, Unreachable, UrlError};
 pub use idempotency::PgIdempotency;

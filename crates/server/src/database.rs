@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use parlance_domain::accounts::{AccountStore, SessionStore};
+use parlance_domain::accounts::{AccountStore, SecretStore, SessionStore};
+use parlance_domain::audit::AuditStore;
 use parlance_domain::health::Probe;
 use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::progress::ProgressStore;
@@ -13,11 +14,12 @@ use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
-    PgAccounts, PgConfig, PgDatabase, PgIdempotency, PgProgress, PgSessions, PgSpending, PgTransfer, PgWords,
+    PgAccounts, PgAudit, PgConfig, PgDatabase, PgIdempotency, PgProgress, PgSecrets, PgSessions, PgSpending,
+    PgTransfer, PgWords,
 };
 use parlance_sqlite::{
-    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteIdempotency, SqliteProgress, SqliteSessions,
-    SqliteSpending, SqliteTransfer, SqliteWords,
+    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteIdempotency, SqliteProgress,
+    SqliteSecrets, SqliteSessions, SqliteSpending, SqliteTransfer, SqliteWords,
 };
 
 use crate::gauges;
@@ -38,6 +40,10 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     /// The sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// The one-time secrets.
+    pub secrets: Arc<dyn SecretStore>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditStore>,
     /// The words.
     pub words: Arc<dyn WordStore>,
     /// The progress.
@@ -179,6 +185,8 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
     Stores {
         accounts: Arc::new(SqliteAccounts::new(database.clone())),
         sessions: Arc::new(SqliteSessions::new(database.clone())),
+        secrets: Arc::new(SqliteSecrets::new(database.clone())),
+        audit: Arc::new(SqliteAudit::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
         spending: Arc::new(SqliteSpending::new(database.clone())),
@@ -191,6 +199,8 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
     Stores {
         accounts: Arc::new(PgAccounts::new(database.clone())),
         sessions: Arc::new(PgSessions::new(database.clone())),
+        secrets: Arc::new(PgSecrets::new(database.clone())),
+        audit: Arc::new(PgAudit::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(progress),
         spending: Arc::new(PgSpending::new(database.clone())),

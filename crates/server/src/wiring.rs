@@ -192,6 +192,7 @@ impl Base {
         let ports = SessionPorts {
             accounts: Arc::clone(&stores.accounts),
             sessions: Arc::clone(&stores.sessions),
+            audit: Arc::clone(&stores.audit),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             access_tokens: access_tokens(settings, secrets, Arc::clone(&self.ids)),
             revoked: Arc::new(MemoryRevokedSessions::default()) as Arc<dyn RevokedSessions>,

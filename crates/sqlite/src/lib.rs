@@ -5,6 +5,8 @@
 //! prepares it once and partial indexes are used.
 
 mod accounts;
+mod audit;
+mod consequences;
 mod convert;
 mod database;
 mod idempotency;
@@ -14,7 +16,8 @@ mod statement;
 mod transfer;
 mod words;
 
-pub use accounts::{SqliteAccounts, SqliteSessions};
+pub use accounts::{SqliteAccounts, SqliteSecrets, SqliteSessions};
+pub use audit::SqliteAudit;
 pub use database::{
     BackupError, DatabaseStats, MigrateError, OpenError, RestoreError, SqliteConfig, SqliteDatabase,
 };

@@ -77,19 +77,16 @@ async fn busy(at: &Installation, number: u128) -> Learner<'_> {
     );
     let id = account.account.id;
     let of_session = |place: u128| number << 64 | place;
-    stores
-        .accounts
-        .insert(&account, &session(of_session(2), id, 0))
-        .await
-        .unwrap();
+    let first = session(of_session(2), id, 0);
+    stores.keep(&account, &first).await.unwrap();
     for place in [9, 1] {
         let begun = session(of_session(place), id, 500);
-        stores.sessions.insert(&begun).await.unwrap();
+        stores.begin(&begun).await.unwrap();
         stores.sessions.rotate(begun.id, 0, terms(600)).await.unwrap();
         stores.sessions.rotate(begun.id, 1, terms(700)).await.unwrap();
     }
-    let ended = session(of_session(9), id, 0).id;
-    stores.sessions.revoke(ended, terms(800).now).await.unwrap();
+    let ended = session(of_session(9), id, 0);
+    stores.end(&ended, terms(800).now).await.unwrap();
 
     let ann = Learner::of(stores, id);
     let reviews = vec![review(1, "w1", Good, 10), review(2, "w2", Again, 20)];
@@ -230,13 +227,13 @@ pub async fn whatever_a_learner_does_changes_the_mark((from, _): &Move) {
     marks.push(mark(&ann).await);
     ann.forget(22, "w1", 4 * DAY + 2).await;
     marks.push(mark(&ann).await);
-    let sessions = &from.stores.sessions;
     let begun = session(77, ann.user, 5 * DAY);
-    sessions.insert(&begun).await.unwrap();
+    from.stores.begin(&begun).await.unwrap();
     marks.push(mark(&ann).await);
+    let sessions = &from.stores.sessions;
     sessions.rotate(begun.id, 0, terms(5 * DAY + 1)).await.unwrap();
     marks.push(mark(&ann).await);
-    sessions.revoke(begun.id, terms(5 * DAY + 2).now).await.unwrap();
+    from.stores.end(&begun, terms(5 * DAY + 2).now).await.unwrap();
     marks.push(mark(&ann).await);
     for (place, one) in marks.iter().enumerate() {
         assert!(one.is_some() && !marks[..place].contains(one), "{place}: {one:?}");
@@ -260,7 +257,7 @@ pub async fn learners_come_in_the_order_of_their_bytes_and_in_pages((from, _): &
         let mut account = account(number, &format!("ann{number}@example.com"), None);
         account.account.id = UserId(Uuid::from_u128(id));
         let session = session(number, account.account.id, 0);
-        from.stores.accounts.insert(&account, &session).await.unwrap();
+        from.stores.keep(&account, &session).await.unwrap();
     }
     let expected: BTreeSet<UserId> = ids.map(|id| UserId(Uuid::from_u128(id))).into();
     let expected = Vec::from_iter(expected);

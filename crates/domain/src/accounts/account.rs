@@ -36,8 +36,10 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When its owner last signed in with the password.
+    /// When its owner last signed in.
     pub last_login_at: Option<Timestamp>,
+    /// Whether it may be used.
+    pub standing: Standing,
     /// Counts its changes; a save names the one it read.
     pub revision: u64,
 }
@@ -49,6 +51,33 @@ pub struct AccountWithPassword {
     pub account: Account,
     /// The stored hash of its password.
     pub password_hash: PasswordHash,
+}
+
+/// Whether an account may be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    Active,
+    /// An administrator put it out of use.
+    Deactivated {
+        /// When.
+        since: Timestamp,
+    },
+    /// It was deleted, and can be brought back until it is purged.
+    Deleted(Deletion),
+}
+
+/// The end of an account that is to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// Who wanted it: the owner may change their mind by signing in, an administrator restores what administrators deleted.
+    pub by_owner: bool,
+    /// Why, in the words of the administrator.
+    pub reason: Option<String>,
+    /// When it was deleted.
+    pub since: Timestamp,
+    /// When it will be gone for good.
+    pub purge_at: Timestamp,
 }
 
 /// What an account may do beyond being a learner.
@@ -207,6 +236,25 @@ pub struct ProfilePatch {
 }
 
 impl Account {
+    /// Whether it may be used.
+    pub fn is_active(&self) -> bool {
+        self.standing == Standing::Active
+    }
+
+    /// Whether its owner may look after other accounts.
+    pub fn is_administrator(&self) -> bool {
+        self.is_active() && self.roles.contains(&Role::Admin)
+    }
+
+    /// The account as a change leaves it: a revision later.
+    pub fn changed(&self, now: Timestamp, change: impl FnOnce(&mut Self)) -> Self {
+        let mut next = self.clone();
+        change(&mut next);
+        next.updated_at = now;
+        next.revision = self.revision + 1;
+        next
+    }
+
     /// The account after a change by its owner; the same, where nothing differs.
     pub fn patched(&self, patch: ProfilePatch, now: Timestamp) -> Self {
         let mut next = self.clone();

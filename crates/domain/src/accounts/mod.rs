@@ -3,10 +3,12 @@
 mod access_token;
 mod account;
 mod email;
+mod keyed;
 mod language;
 mod password;
 mod ports;
 mod refresh_token;
+mod secret_token;
 mod service;
 mod session;
 mod sessions;
@@ -14,8 +16,8 @@ mod username;
 
 pub use access_token::{AccessClaims, AccessToken, AccessTokens, TokenError};
 pub use account::{
-    Account, AccountWithPassword, CefrLevel, DisplayName, InvalidDisplayName, InvalidLevel, Patch,
-    ProfilePatch, Role, Roles, UnknownRole,
+    Account, AccountWithPassword, CefrLevel, Deletion, DisplayName, InvalidDisplayName, InvalidLevel, Patch,
+    ProfilePatch, Role, Roles, Standing, UnknownRole,
 };
 pub use email::{Email, InvalidEmail};
 pub use language::{InvalidLanguage, LanguageTag};
@@ -23,11 +25,13 @@ pub use password::{
     InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification, WeakPassword,
 };
 pub use ports::{
-    AccountStore, InsertAccountError, RevokedSession, RevokedSessions, SaveAccountError, SessionStore,
+    AccountChange, AccountStore, Ends, InsertAccountError, RevokedSession, RevokedSessions, SaveAccountError,
+    SecretStore, SessionStore,
 };
 pub use refresh_token::{RefreshToken, RefreshTokens};
+pub use secret_token::{OneTimeSecret, Purpose, SecretTokens, UnknownPurpose};
 pub use service::{Accounts, ProfileError, Register, RegisterError};
-pub use session::{Rotation, RotationTerms, Session};
+pub use session::{Beginning, Device, Proof, Rotation, RotationTerms, Session, UnknownProof};
 pub use sessions::{
     Identity, Principal, RefreshError, Refreshed, SessionPolicy, SessionPorts, Sessions, SignIn, SignInError,
     SignedIn,

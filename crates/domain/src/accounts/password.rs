@@ -98,6 +98,16 @@ impl PasswordHash {
         Self(text)
     }
 
+    /// What stands in the place of a hash where there is no password; no password matches it.
+    pub fn absent() -> Self {
+        Self("-".to_owned())
+    }
+
+    /// Whether there is a password at all.
+    pub fn is_absent(&self) -> bool {
+        *self == Self::absent()
+    }
+
     /// The hash as it is stored.
     pub fn as_str(&self) -> &str {
         &self.0

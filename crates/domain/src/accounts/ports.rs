@@ -1,9 +1,13 @@
-//! The stores of accounts and sessions, and the set of revoked sessions in the process.
+//! The stores of accounts, sessions and one-time secrets, and the set of revoked sessions in the process.
 
 use async_trait::async_trait;
 
-use super::{Account, AccountWithPassword, Email, PasswordHash, Rotation, RotationTerms, Session, Username};
-use crate::ids::{SessionId, UserId};
+use super::{
+    Account, AccountWithPassword, Email, OneTimeSecret, PasswordHash, Proof, Rotation, RotationTerms,
+    Session, Username,
+};
+use crate::consequences::Consequences;
+use crate::ids::{SecretId, SessionId, UserId};
 use crate::port::PortError;
 use crate::time::Timestamp;
 
@@ -27,15 +31,88 @@ pub enum SaveAccountError {
     /// Somebody else changed it first, or it is gone.
     #[error("the account has changed meanwhile")]
     Conflict,
+    /// The one-time secret was used before, has expired, or is somebody else's.
+    #[error("the secret is not good any more")]
+    SecretSpent,
+    /// Another account has the email.
+    #[error("the email is taken")]
+    EmailTaken,
+    /// Nobody would be left who looks after accounts.
+    #[error("the last administrator stays")]
+    LastAdministrator,
     /// Anything else.
     #[error(transparent)]
     Port(#[from] PortError),
 }
 
+/// Which sessions end with a change of their account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ends {
+    /// None.
+    #[default]
+    Nothing,
+    /// All.
+    AllSessions,
+    /// All but this one.
+    OtherSessions(SessionId),
+}
+
+/// A change of an account, with all that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountChange {
+    /// The account as it is to be.
+    pub account: Account,
+    /// The revision that it has until then.
+    pub expected: u64,
+    /// The hash of a new password.
+    pub password_hash: Option<PasswordHash>,
+    /// The one-time secret that is used up by it.
+    pub redeems: Option<SecretId>,
+    /// The sessions that end with it.
+    pub ends: Ends,
+    /// What is written with it.
+    pub consequences: Consequences,
+}
+
+impl AccountChange {
+    /// The change from one state of an account to the next.
+    pub fn new(before: &Account, after: Account, consequences: impl Into<Consequences>) -> Self {
+        Self {
+            account: after,
+            expected: before.revision,
+            password_hash: None,
+            redeems: None,
+            ends: Ends::Nothing,
+            consequences: consequences.into(),
+        }
+    }
+
+    /// The same, which ends sessions.
+    pub fn ending(self, ends: Ends) -> Self {
+        Self { ends, ..self }
+    }
+
+    /// The same, which uses a secret up.
+    pub fn redeeming(self, secret: SecretId) -> Self {
+        Self {
+            redeems: Some(secret),
+            ..self
+        }
+    }
+
+    /// The same, which sets a password.
+    pub fn with_password(self, hash: PasswordHash) -> Self {
+        Self {
+            password_hash: Some(hash),
+            ..self
+        }
+    }
+}
+
 /// Keeps accounts.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
-    /// Keeps a new account and its first session, both or neither.
+    /// Keeps a new account, its first session and the consequences, all or nothing.
     ///
     /// - A second account with the same [`Email::key`] is refused, whoever comes first.
     /// - A second account with the same [`Username::key`] is refused.
@@ -44,6 +121,7 @@ pub trait AccountStore: Send + Sync {
         &self,
         account: &AccountWithPassword,
         session: &Session,
+        consequences: &Consequences,
     ) -> Result<(), InsertAccountError>;
 
     /// The account of this id.
@@ -55,10 +133,19 @@ pub trait AccountStore: Send + Sync {
     /// The account of this username, compared by its key.
     async fn by_username(&self, username: &Username) -> Result<Option<AccountWithPassword>, PortError>;
 
-    /// Saves the profile of an account that still has the revision `expected`.
+    /// The account of this id, with its password.
+    async fn with_password(&self, id: UserId) -> Result<Option<AccountWithPassword>, PortError>;
+
+    /// Makes a change, all of it or nothing; says which sessions it ended.
     ///
-    /// - Another revision is a conflict and changes nothing.
-    async fn save(&self, account: &Account, expected: u64) -> Result<(), SaveAccountError>;
+    /// - Another revision than the expected one is a conflict.
+    /// - A secret that was used, has expired by [`Account::updated_at`] or belongs to somebody else is refused; of many changes
+    ///   that use the same one, one is made.
+    /// - An email that another account has is refused.
+    /// - The last active administrator stays one, however many changes come at once.
+    /// - Sessions that had ended before are not told.
+    /// - What is refused leaves no consequences.
+    async fn save(&self, change: &AccountChange) -> Result<Vec<SessionId>, SaveAccountError>;
 
     /// Puts `new` in the place of the password hash `old`.
     ///
@@ -83,8 +170,14 @@ pub struct RevokedSession {
 /// Keeps sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Keeps a new session of an account and notes the time of the sign-in on the account.
-    async fn insert(&self, session: &Session) -> Result<(), PortError>;
+    /// Keeps a new session of an account with its consequences, and notes the time of the sign-in on the account.
+    async fn insert(&self, session: &Session, consequences: &Consequences) -> Result<(), PortError>;
+
+    /// The session of this id, ended or not.
+    async fn by_id(&self, id: SessionId) -> Result<Option<Session>, PortError>;
+
+    /// The sessions of a user that have not ended, the one used last first.
+    async fn live(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, PortError>;
 
     /// Applies [`Session::rotate`] to the session and keeps what comes of it.
     ///
@@ -98,13 +191,71 @@ pub trait SessionStore: Send + Sync {
         terms: RotationTerms,
     ) -> Result<Option<Rotation>, PortError>;
 
-    /// Ends a session; `false` when it had ended before or never was.
-    async fn revoke(&self, id: SessionId, now: Timestamp) -> Result<bool, PortError>;
+    /// Notes that the owner of a session showed again who they are, with the consequences.
+    ///
+    /// - `false`, and nothing is written, when it has ended or is not this user's.
+    async fn authenticated(
+        &self,
+        user: UserId,
+        id: SessionId,
+        proof: Proof,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<bool, PortError>;
+
+    /// Ends a session of a user, with the consequences.
+    ///
+    /// - `false`, and nothing is written, when it had ended before, never was, or is not this user's.
+    async fn revoke(
+        &self,
+        user: UserId,
+        id: SessionId,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<bool, PortError>;
+
+    /// Ends the sessions of a user, but for one that is to go on, with the consequences; says which were ended.
+    ///
+    /// - Those that had ended before are not told; where there are none, nothing is written.
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<Vec<SessionId>, PortError>;
 
     /// The sessions that were ended at or after an instant.
     async fn revoked_since(&self, since: Timestamp) -> Result<Vec<RevokedSession>, PortError>;
 
     /// Deletes at most `limit` sessions that expired before an instant; says how many.
+    async fn purge_expired(&self, before: Timestamp, limit: u32) -> Result<u32, PortError>;
+}
+
+/// Keeps one-time secrets.
+#[async_trait]
+pub trait SecretStore: Send + Sync {
+    /// Keeps new secrets with the consequences, all or nothing.
+    ///
+    /// - Those of the same user for the same purpose that were good until then are not any more.
+    async fn issue(&self, secrets: &[OneTimeSecret], consequences: &Consequences) -> Result<(), PortError>;
+
+    /// The secret of this id, used or not.
+    async fn by_id(&self, id: SecretId) -> Result<Option<OneTimeSecret>, PortError>;
+
+    /// Uses a secret up, with the consequences; whether it was still good.
+    ///
+    /// - Of many that use it at once, one does.
+    /// - Where it was not, nothing is written.
+    async fn redeem(
+        &self,
+        user: UserId,
+        id: SecretId,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<bool, PortError>;
+
+    /// Deletes at most `limit` secrets that expired before an instant; says how many.
     async fn purge_expired(&self, before: Timestamp, limit: u32) -> Result<u32, PortError>;
 }
 

@@ -2,12 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hkdf::Hkdf;
-use hmac::{Hmac, Mac};
-use secrecy::{ExposeSecret, SecretBox, SecretString};
-use sha2::Sha256;
+use hmac::Mac;
+use secrecy::{SecretBox, SecretString};
 use uuid::Uuid;
 
+use super::keyed::{self, HmacSha256};
 use crate::ids::SessionId;
 
 /// What a refresh token names: a session and the number of the token in it.
@@ -35,12 +34,9 @@ const TOKEN_BYTES: usize = NAME_BYTES + 32;
 impl RefreshTokens {
     /// Derives the key from a secret.
     pub fn new(secret: &SecretString) -> Self {
-        let derivation = Hkdf::<Sha256>::new(None, secret.expose_secret().as_bytes());
-        let key = SecretBox::init_with_mut(|key: &mut [u8; 32]| {
-            // Fails only for more than 255 blocks of output; this is one.
-            let _ = derivation.expand(b"parlance refresh token v1", key);
-        });
-        Self { key }
+        Self {
+            key: keyed::derive(secret, b"parlance refresh token v1"),
+        }
     }
 
     /// Writes a token.
@@ -69,21 +65,17 @@ impl RefreshTokens {
         })
     }
 
-    fn mac(&self, name: &[u8]) -> Hmac<Sha256> {
-        use hmac::digest::{FixedOutput, KeyInit, Update};
-        fn keyed<M: KeyInit + Update + FixedOutput>(key: &[u8; 32]) -> M {
-            let mut block = hmac::digest::Key::<M>::default();
-            block[..key.len()].copy_from_slice(key);
-            M::new(&block)
-        }
-        let mut mac: Hmac<Sha256> = keyed(self.key.expose_secret());
-        Mac::update(&mut mac, name);
+    fn mac(&self, name: &[u8]) -> HmacSha256 {
+        let mut mac = keyed::mac(&self.key);
+        mac.update(name);
         mac
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     fn tokens(secret: &str) -> RefreshTokens {

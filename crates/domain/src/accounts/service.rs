@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Account, AccountStore, AccountWithPassword, DisplayName, Email, InsertAccountError, Password,
-    PasswordHasher, PasswordHasherError, ProfilePatch, Role, Roles, SaveAccountError, Sessions, SignedIn,
-    Username, WeakPassword,
+    Account, AccountChange, AccountStore, AccountWithPassword, DisplayName, Email, InsertAccountError,
+    Password, PasswordHasher, PasswordHasherError, ProfilePatch, Proof, Role, Roles, SaveAccountError,
+    Sessions, SignedIn, Standing, Username, WeakPassword,
 };
+use crate::audit::{Action, Circumstances};
+use crate::consequences::Recorder;
 use crate::ids::{IdGenerator, UserId};
 use crate::port::PortError;
 use crate::time::{Clock, TimeZone};
@@ -65,6 +67,7 @@ pub struct Accounts {
     sessions: Arc<Sessions>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
+    recorder: Recorder,
 }
 
 /// How often a change is tried again when somebody else was faster.
@@ -80,6 +83,7 @@ impl Accounts {
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
         Self {
+            recorder: Recorder::new(Arc::clone(&clock), Arc::clone(&ids)),
             store,
             hasher,
             sessions,
@@ -89,7 +93,11 @@ impl Accounts {
     }
 
     /// Makes an account and signs it in.
-    pub async fn register(&self, command: Register) -> Result<SignedIn, RegisterError> {
+    pub async fn register(
+        &self,
+        command: Register,
+        circumstances: &Circumstances,
+    ) -> Result<SignedIn, RegisterError> {
         command.password.check_strength()?;
         // Saves the hash when the address is taken; the store decides if two come at once.
         if self.store.by_email(&command.email).await?.is_some() {
@@ -119,15 +127,19 @@ impl Accounts {
             created_at: now,
             updated_at: now,
             last_login_at: Some(now),
+            standing: Standing::Active,
             revision: 1,
         };
-        let session = self.sessions.begin(account.id);
+        let session = self.sessions.begin(account.id, Proof::Password, circumstances);
+        let registered = self
+            .recorder
+            .by_owner(account.id, Action::AccountRegistered, circumstances);
         let entry = AccountWithPassword {
             account,
             password_hash,
         };
         self.store
-            .insert(&entry, &session)
+            .insert(&entry, &session, &registered.into())
             .await
             .map_err(|error| match error {
                 InsertAccountError::EmailTaken => RegisterError::EmailTaken,
@@ -145,17 +157,24 @@ impl Accounts {
     }
 
     /// Changes a profile; what the patch does not name stays.
-    pub async fn update_profile(&self, id: UserId, patch: ProfilePatch) -> Result<Account, ProfileError> {
+    pub async fn update_profile(
+        &self,
+        id: UserId,
+        patch: ProfilePatch,
+        circumstances: &Circumstances,
+    ) -> Result<Account, ProfileError> {
         for _ in 0..SAVE_ATTEMPTS {
             let current = self.store.by_id(id).await?.ok_or(ProfileError::NotFound)?;
             let next = current.patched(patch.clone(), self.clock.now());
             if next == current {
                 return Ok(current);
             }
-            match self.store.save(&next, current.revision).await {
-                Ok(()) => return Ok(next),
-                Err(SaveAccountError::Conflict) => {}
+            let entry = self.recorder.by_owner(id, Action::ProfileChanged, circumstances);
+            let change = AccountChange::new(&current, next.clone(), entry);
+            match self.store.save(&change).await {
+                Ok(_) => return Ok(next),
                 Err(SaveAccountError::Port(error)) => return Err(error.into()),
+                Err(_) => {}
             }
         }
         Err(ProfileError::Conflict)

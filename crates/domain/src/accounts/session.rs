@@ -1,7 +1,11 @@
 //! A session and the rule by which its refresh tokens are rotated.
 
+use std::net::IpAddr;
+use std::str::FromStr;
+
 use chrono::TimeDelta;
 
+use crate::audit::{Circumstances, UserAgent};
 use crate::ids::{SessionId, UserId};
 use crate::time::Timestamp;
 
@@ -26,6 +30,87 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// When it was ended, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// When its owner last showed who they are: at its beginning, or again since.
+    pub authenticated_at: Timestamp,
+    /// How they showed it.
+    pub proof: Proof,
+    /// What it was begun on.
+    pub device: Device,
+}
+
+/// How somebody showed who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// By the password alone.
+    Password,
+    /// By the password and a second factor.
+    SecondFactor,
+    /// By a passkey, which is two factors in one.
+    Passkey,
+    /// By signing in at a provider of identities.
+    Provider,
+}
+
+impl Proof {
+    const ALL: [Self; 4] = [Self::Password, Self::SecondFactor, Self::Passkey, Self::Provider];
+
+    /// Its name in stores and views.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::SecondFactor => "second_factor",
+            Self::Passkey => "passkey",
+            Self::Provider => "provider",
+        }
+    }
+
+    /// Whether it stands on two factors.
+    pub const fn is_strong(self) -> bool {
+        matches!(self, Self::SecondFactor | Self::Passkey)
+    }
+}
+
+/// A name that no proof has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such proof")]
+pub struct UnknownProof;
+
+impl FromStr for Proof {
+    type Err = UnknownProof;
+
+    fn from_str(text: &str) -> Result<Self, UnknownProof> {
+        let found = Self::ALL.into_iter().find(|proof| proof.as_str() == text);
+        found.ok_or(UnknownProof)
+    }
+}
+
+/// What a session was begun on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Device {
+    /// What it says that it is.
+    pub user_agent: Option<UserAgent>,
+    /// Its address.
+    pub address: Option<IpAddr>,
+}
+
+impl From<&Circumstances> for Device {
+    fn from(circumstances: &Circumstances) -> Self {
+        Self {
+            user_agent: circumstances.user_agent.clone(),
+            address: circumstances.address,
+        }
+    }
+}
+
+/// Who begins a session, how, and on what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginning {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// How they showed who they are.
+    pub proof: Proof,
+    /// What it is begun on.
+    pub device: Device,
 }
 
 /// The terms on which a refresh token is exchanged.
@@ -59,7 +144,12 @@ pub enum Rotation {
 
 impl Session {
     /// A session that begins now.
-    pub fn begin(id: SessionId, user_id: UserId, terms: RotationTerms) -> Self {
+    pub fn begin(id: SessionId, beginning: Beginning, terms: RotationTerms) -> Self {
+        let Beginning {
+            user_id,
+            proof,
+            device,
+        } = beginning;
         Self {
             id,
             user_id,
@@ -69,7 +159,15 @@ impl Session {
             created_at: terms.now,
             expires_at: terms.now + terms.lifetime,
             revoked_at: None,
+            authenticated_at: terms.now,
+            proof,
+            device,
         }
+    }
+
+    /// Whether it goes on.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at > now
     }
 
     /// Decides what becomes of the session when its token of this number is presented.
@@ -122,7 +220,12 @@ mod tests {
     }
 
     fn session() -> Session {
-        Session::begin(SessionId(Uuid::from_u128(1)), UserId(Uuid::from_u128(2)), at(0))
+        let beginning = Beginning {
+            user_id: UserId(Uuid::from_u128(2)),
+            proof: Proof::Password,
+            device: Device::default(),
+        };
+        Session::begin(SessionId(Uuid::from_u128(1)), beginning, at(0))
     }
 
     fn rotated(session: &Session, presented: u64, seconds: i64) -> Session {
@@ -130,6 +233,14 @@ mod tests {
             Rotation::Rotated(session) => session,
             other => panic!("not rotated: {other:?}"),
         }
+    }
+
+    #[test]
+    fn proofs_are_found_by_their_names() {
+        for proof in Proof::ALL {
+            assert_eq!(proof.as_str().parse(), Ok(proof));
+        }
+        assert_eq!("magic".parse::<Proof>(), Err(UnknownProof));
     }
 
     #[test]

@@ -7,11 +7,15 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use super::{
-    AccessClaims, AccessToken, AccessTokens, Account, AccountStore, AccountWithPassword, Email, Password,
-    PasswordHasher, PasswordHasherError, RefreshToken, RefreshTokens, RevokedSessions, Roles, Rotation,
-    RotationTerms, SESSION_REVOKED, Session, SessionStore, TokenError, Username, Verification,
+    AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
+    Beginning, Device, Email, Password, PasswordHasher, PasswordHasherError, Proof, RefreshToken,
+    RefreshTokens, RevokedSessions, Roles, Rotation, RotationTerms, SESSION_REVOKED, SaveAccountError,
+    Session, SessionStore, Standing, TokenError, Username, Verification,
 };
+use crate::audit::{Action, Actor, AuditStore, Circumstances};
+use crate::consequences::{Consequences, Recorder};
 use crate::ids::{IdGenerator, SessionId, UserId};
+use crate::mail::Message;
 use crate::port::PortError;
 use crate::pubsub::PubSub;
 use crate::time::{Clock, Timestamp};
@@ -82,6 +86,9 @@ pub enum SignInError {
     /// There is no such account, or the password is not its own; which of the two is not said.
     #[error("the credentials are wrong")]
     InvalidCredentials,
+    /// The account was put out of use or deleted by an administrator; said only to whoever showed that it is theirs.
+    #[error("the account is not in use")]
+    Deactivated,
     /// Too many passwords wait to be hashed.
     #[error("too many sign-ins at once")]
     Busy,
@@ -116,6 +123,8 @@ pub struct SessionPorts {
     pub accounts: Arc<dyn AccountStore>,
     /// The sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditStore>,
     /// Hashes passwords.
     pub hasher: Arc<dyn PasswordHasher>,
     /// Signs access tokens.
@@ -133,6 +142,7 @@ pub struct SessionPorts {
 /// The use-cases of sessions.
 pub struct Sessions {
     ports: SessionPorts,
+    recorder: Recorder,
     refresh_tokens: RefreshTokens,
     policy: SessionPolicy,
 }
@@ -147,6 +157,7 @@ impl Sessions {
     /// The use-cases over these ports.
     pub fn new(ports: SessionPorts, refresh_tokens: RefreshTokens, policy: SessionPolicy) -> Self {
         Self {
+            recorder: Recorder::new(Arc::clone(&ports.clock), Arc::clone(&ports.ids)),
             ports,
             refresh_tokens,
             policy,
@@ -156,7 +167,11 @@ impl Sessions {
     /// Signs in with a password.
     ///
     /// An unknown name costs the same work and gives the same answer as a wrong password.
-    pub async fn sign_in(&self, command: SignIn) -> Result<SignedIn, SignInError> {
+    pub async fn sign_in(
+        &self,
+        command: SignIn,
+        circumstances: &Circumstances,
+    ) -> Result<SignedIn, SignInError> {
         let found = match &command.identity {
             Identity::Email(email) => self.ports.accounts.by_email(email).await?,
             Identity::Username(username) => self.ports.accounts.by_username(username).await?,
@@ -167,29 +182,90 @@ impl Sessions {
             Err(PasswordHasherError::Busy) => return Err(SignInError::Busy),
             Err(PasswordHasherError::Port(error)) => return Err(error.into()),
         };
-        let (Some(found), Verification::Match | Verification::MatchOutdated(_)) = (found, &verification)
+        let (Some(found), Verification::Match | Verification::MatchOutdated(_)) = (&found, &verification)
         else {
+            let subject = found.map(|found| found.account.id);
+            self.note_refusal(subject, circumstances).await?;
             return Err(SignInError::InvalidCredentials);
         };
         let AccountWithPassword {
-            mut account,
+            account,
             password_hash,
         } = found;
         if let Verification::MatchOutdated(new) = &verification {
             self.ports
                 .accounts
-                .replace_password_hash(account.id, &password_hash, new)
+                .replace_password_hash(account.id, password_hash, new)
                 .await?;
         }
-        let session = self.begin(account.id);
-        self.ports.sessions.insert(&session).await?;
+        self.open(account.clone(), Proof::Password, circumstances).await
+    }
+
+    /// Begins a session of somebody who showed who they are; every way of signing in ends here.
+    ///
+    /// An account that its owner deleted is in use again.
+    pub async fn open(
+        &self,
+        account: Account,
+        proof: Proof,
+        circumstances: &Circumstances,
+    ) -> Result<SignedIn, SignInError> {
+        let mut account = match &account.standing {
+            Standing::Active => account,
+            Standing::Deleted(deletion) if deletion.by_owner => {
+                self.keep_after_all(account, circumstances).await?
+            }
+            Standing::Deleted(_) | Standing::Deactivated { .. } => return Err(SignInError::Deactivated),
+        };
+        let session = self.begin(account.id, proof, circumstances);
+        let entry = self
+            .recorder
+            .by_owner(account.id, Action::SessionStarted, circumstances)
+            .with("session", session.id.to_string())
+            .with("proof", proof.as_str());
+        self.ports.sessions.insert(&session, &entry.into()).await?;
         account.last_login_at = Some(session.created_at);
         let tokens = self.tokens(&session, session.counter, &account.roles)?;
         Ok(SignedIn { account, tokens })
     }
 
+    /// Takes back the deletion of an account by its owner.
+    async fn keep_after_all(
+        &self,
+        account: Account,
+        circumstances: &Circumstances,
+    ) -> Result<Account, SignInError> {
+        let after = account.changed(self.ports.clock.now(), |next| next.standing = Standing::Active);
+        let entry = self
+            .recorder
+            .by_owner(account.id, Action::DeletionCancelled, circumstances);
+        let mail = self.recorder.mail(&account, Message::DeletionCancelled);
+        let change = AccountChange::new(&account, after, Consequences::from(entry).and_mail(mail));
+        match self.ports.accounts.save(&change).await {
+            Ok(_) => Ok(change.account),
+            Err(SaveAccountError::Port(error)) => Err(error.into()),
+            // Purged or changed at this very moment: whoever tries again finds out.
+            Err(_) => Err(SignInError::InvalidCredentials),
+        }
+    }
+
+    async fn note_refusal(
+        &self,
+        subject: Option<UserId>,
+        circumstances: &Circumstances,
+    ) -> Result<(), PortError> {
+        let entry = self
+            .recorder
+            .entry(Actor::Anonymous, Action::SignInRefused, subject, circumstances);
+        self.ports.audit.append(&[entry]).await
+    }
+
     /// Exchanges a refresh token for a fresh pair.
-    pub async fn refresh(&self, token: &str) -> Result<Refreshed, RefreshError> {
+    pub async fn refresh(
+        &self,
+        token: &str,
+        circumstances: &Circumstances,
+    ) -> Result<Refreshed, RefreshError> {
         let token = self.refresh_tokens.read(token).ok_or(RefreshError::Invalid)?;
         let rotation = self
             .ports
@@ -203,7 +279,8 @@ impl Sessions {
             }
             Some(Rotation::SameSuccessor { session, counter }) => (session, counter),
             Some(Rotation::Reused(session)) => {
-                self.announce_end(session.id).await;
+                self.announce_ended(&[session.id]).await;
+                self.note_reuse(&session, circumstances).await?;
                 return Err(RefreshError::Reused {
                     session_id: session.id,
                     user_id: session.user_id,
@@ -216,19 +293,41 @@ impl Sessions {
             .accounts
             .by_id(session.user_id)
             .await?
+            .filter(Account::is_active)
             .ok_or(RefreshError::Invalid)?;
         Ok(self.tokens(&session, counter, &account.roles)?)
     }
 
+    async fn note_reuse(&self, session: &Session, circumstances: &Circumstances) -> Result<(), PortError> {
+        let entry = self.recorder.entry(
+            Actor::Anonymous,
+            Action::RefreshTokenReused,
+            Some(session.user_id),
+            circumstances,
+        );
+        let entry = entry.with("session", session.id.to_string());
+        self.ports.audit.append(&[entry]).await
+    }
+
     /// Ends the session of a refresh token; a token that names none ends none.
-    pub async fn sign_out(&self, token: &str) -> Result<(), PortError> {
+    pub async fn sign_out(&self, token: &str, circumstances: &Circumstances) -> Result<(), PortError> {
         let Some(token) = self.refresh_tokens.read(token) else {
             return Ok(());
         };
+        let Some(session) = self.ports.sessions.by_id(token.session_id).await? else {
+            return Ok(());
+        };
         let now = self.ports.clock.now();
-        self.ports.sessions.revoke(token.session_id, now).await?;
+        let entry = self
+            .recorder
+            .by_owner(session.user_id, Action::SessionEnded, circumstances)
+            .with("session", session.id.to_string());
+        self.ports
+            .sessions
+            .revoke(session.user_id, session.id, now, &entry.into())
+            .await?;
         // Whether this or an earlier attempt ended it, whose answer was lost: it must be known everywhere.
-        self.announce_end(token.session_id).await;
+        self.announce_ended(&[session.id]).await;
         Ok(())
     }
 
@@ -299,8 +398,13 @@ impl Sessions {
     }
 
     /// A session of an account that begins now; not kept yet.
-    pub(super) fn begin(&self, user_id: UserId) -> Session {
-        Session::begin(SessionId(self.ports.ids.next()), user_id, self.terms())
+    pub(super) fn begin(&self, user_id: UserId, proof: Proof, circumstances: &Circumstances) -> Session {
+        let beginning = Beginning {
+            user_id,
+            proof,
+            device: Device::from(circumstances),
+        };
+        Session::begin(SessionId(self.ports.ids.next()), beginning, self.terms())
     }
 
     /// The pair of tokens for a session whose refresh token has this number.
@@ -343,10 +447,13 @@ impl Sessions {
             .insert(id, revoked_at + self.policy.access_lifetime + CLOCKS_DIFFER);
     }
 
-    async fn announce_end(&self, id: SessionId) {
-        self.refuse(id, self.ports.clock.now());
-        // The store is the truth, and every copy reads it; the announcement only makes it quick.
-        let message = Bytes::copy_from_slice(id.0.as_bytes());
-        let _ = self.ports.pubsub.publish(SESSION_REVOKED, message).await;
+    /// Makes known everywhere that sessions have ended, so that their access tokens stop working.
+    pub(crate) async fn announce_ended(&self, ids: &[SessionId]) {
+        for id in ids {
+            self.refuse(*id, self.ports.clock.now());
+            // The store is the truth, and every copy reads it; the announcement only makes it quick.
+            let message = Bytes::copy_from_slice(id.0.as_bytes());
+            let _ = self.ports.pubsub.publish(SESSION_REVOKED, message).await;
+        }
     }
 }

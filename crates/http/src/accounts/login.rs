@@ -8,7 +8,7 @@ use validator::{Validate, ValidationError, ValidationErrors};
 
 use super::answer::{self, SignedInBody};
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::{ApiJson, check_form, complaint, parsed};
+use crate::extract::{ApiJson, Arrival, check_form, complaint, parsed};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -65,12 +65,17 @@ fn check_attempt(text: &str) -> Result<(), ValidationError> {
 ///
 /// Which of them was wrong is not said. Limited to 5 attempts a minute from one address.
 #[api_operation(tag = "accounts", operation_id = "login", no_security)]
-pub(crate) async fn handler(state: State, body: ApiJson<Body>) -> Result<Reply<SignedInBody>, ApiError> {
+pub(crate) async fn handler(
+    state: State,
+    arrival: Arrival,
+    body: ApiJson<Body>,
+) -> Result<Reply<SignedInBody>, ApiError> {
     if !state.config.features.auth_enabled {
         return Err(ApiError::new(ErrorCode::AuthDisabled));
     }
     let command = command(&body.0)?;
-    let signed_in = state.services.sessions.sign_in(command).await.map_err(refuse)?;
+    let signed_in = state.services.sessions.sign_in(command, &arrival.0).await;
+    let signed_in = signed_in.map_err(refuse)?;
     answer::signed_in(signed_in, state.config.refresh_cookie)
 }
 
@@ -88,6 +93,7 @@ fn command(body: &Body) -> Result<SignIn, ApiError> {
 fn refuse(error: SignInError) -> ApiError {
     match error {
         SignInError::InvalidCredentials => ApiError::new(ErrorCode::InvalidCredentials),
+        SignInError::Deactivated => ApiError::new(ErrorCode::AccountDeactivated),
         SignInError::Busy => ApiError::new(ErrorCode::Unavailable),
         SignInError::Port(error) => ApiError::port(error),
     }

@@ -6,6 +6,7 @@ use apistos::api_operation;
 use super::answer::{self, SignedOutBody};
 use super::{cookie, origin};
 use crate::error::ApiError;
+use crate::extract::Arrival;
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -13,10 +14,14 @@ use crate::state::State;
 ///
 /// Also succeeds without a session.
 #[api_operation(tag = "accounts", operation_id = "logout", no_security)]
-pub(crate) async fn handler(req: HttpRequest, state: State) -> Result<Reply<SignedOutBody>, ApiError> {
+pub(crate) async fn handler(
+    req: HttpRequest,
+    state: State,
+    arrival: Arrival,
+) -> Result<Reply<SignedOutBody>, ApiError> {
     origin::check(&req, &state.config)?;
     if let Some(token) = cookie::of(&req) {
-        state.services.sessions.sign_out(&token).await?;
+        state.services.sessions.sign_out(&token, &arrival.0).await?;
     }
     answer::signed_out(state.config.refresh_cookie)
 }

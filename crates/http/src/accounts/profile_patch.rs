@@ -12,7 +12,7 @@ use validator::{Validate, ValidationErrors};
 
 use super::view::UserView;
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::{ApiJson, Merge, Writer, check_form, parsed};
+use crate::extract::{ApiJson, Arrival, Merge, Writer, check_form, parsed};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -75,13 +75,14 @@ fn check<T: FromStr<Err: Display>>(
 pub(crate) async fn handler(
     state: State,
     caller: Writer,
+    arrival: Arrival,
     body: ApiJson<Body>,
 ) -> Result<Reply<UserView>, ApiError> {
     let patch = patch(&body.0)?;
     let account = state
         .services
         .accounts
-        .update_profile(caller.user_id(), patch)
+        .update_profile(caller.user_id(), patch, &arrival.0)
         .await
         .map_err(refuse)?;
     Reply::private(&UserView::from(account))

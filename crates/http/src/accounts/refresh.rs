@@ -7,6 +7,7 @@ use parlance_domain::accounts::RefreshError;
 use super::answer::{self, RefreshedBody};
 use super::{cookie, origin};
 use crate::error::{ApiError, ErrorCode};
+use crate::extract::Arrival;
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -14,13 +15,18 @@ use crate::state::State;
 ///
 /// Two requests with the same cookie at the same time both succeed and get the same successor.
 #[api_operation(tag = "accounts", operation_id = "refresh", no_security)]
-pub(crate) async fn handler(req: HttpRequest, state: State) -> Result<Reply<RefreshedBody>, ApiError> {
+pub(crate) async fn handler(
+    req: HttpRequest,
+    state: State,
+    arrival: Arrival,
+) -> Result<Reply<RefreshedBody>, ApiError> {
     origin::check(&req, &state.config)?;
     if !state.config.features.auth_enabled {
         return Err(ApiError::new(ErrorCode::AuthDisabled));
     }
     let token = cookie::of(&req).ok_or_else(|| ApiError::new(ErrorCode::MissingRefreshToken))?;
-    let tokens = state.services.sessions.refresh(&token).await.map_err(refuse)?;
+    let tokens = state.services.sessions.refresh(&token, &arrival.0).await;
+    let tokens = tokens.map_err(refuse)?;
     answer::refreshed(&tokens, state.config.refresh_cookie)
 }
 

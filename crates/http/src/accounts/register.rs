@@ -9,7 +9,7 @@ use validator::{Validate, ValidationError};
 
 use super::answer::{self, SignedInBody};
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::{ApiJson, check_form, complaint, parsed};
+use crate::extract::{ApiJson, Arrival, check_form, complaint, parsed};
 use crate::reply::Created;
 use crate::state::State;
 
@@ -52,12 +52,17 @@ fn check_password(text: &str) -> Result<(), ValidationError> {
 ///
 /// The refresh token comes as a cookie for `/api/v1/auth` that scripts cannot read.
 #[api_operation(tag = "accounts", operation_id = "register", no_security)]
-pub(crate) async fn handler(state: State, body: ApiJson<Body>) -> Result<Created<SignedInBody>, ApiError> {
+pub(crate) async fn handler(
+    state: State,
+    arrival: Arrival,
+    body: ApiJson<Body>,
+) -> Result<Created<SignedInBody>, ApiError> {
     if !state.config.features.auth_enabled {
         return Err(ApiError::new(ErrorCode::AuthDisabled));
     }
     let command = command(body.0)?;
-    let signed_in = state.services.accounts.register(command).await.map_err(refuse)?;
+    let signed_in = state.services.accounts.register(command, &arrival.0).await;
+    let signed_in = signed_in.map_err(refuse)?;
     answer::signed_in(signed_in, state.config.refresh_cookie)
         .map(|answer| Created(answer.with_header(header::LOCATION, "/api/v1/users/me")))
 }

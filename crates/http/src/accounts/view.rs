@@ -59,6 +59,7 @@ impl From<Account> for UserView {
             created_at,
             updated_at,
             last_login_at,
+            standing: _,
             revision: _,
         } = account;
         Self {

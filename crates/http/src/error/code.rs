@@ -68,6 +68,8 @@ catalogue! {
         "This site may not use the session.", "Add the site's origin to `CORS_ORIGIN` on the server.";
     Forbidden "FORBIDDEN" 403 "Forbidden",
         "This is for administrators.", "Sign in as somebody who may do it.";
+    AccountDeactivated "ACCOUNT_DEACTIVATED" 403 "Account deactivated",
+        "This account is not in use at the moment.", "Let the user ask an administrator.";
     NotFound "NOT_FOUND" 404 "Not found",
         "There is nothing at this address.", "Check the path.";
     ListNotFound "LIST_NOT_FOUND" 404 "List not found",

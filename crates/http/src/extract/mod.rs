@@ -1,5 +1,6 @@
 //! Extractors: what a handler needs of a request, checked, or the documented error.
 
+mod arrival;
 mod caller;
 mod form;
 mod json;
@@ -16,6 +17,7 @@ use actix_web::web::Data;
 use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
 
+pub(crate) use arrival::Arrival;
 pub use caller::{Admin, Caller, ProgressWriter, Writer};
 pub(crate) use form::{check_form, complaint, parsed};
 pub use json::ApiJson;

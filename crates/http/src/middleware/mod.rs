@@ -13,7 +13,7 @@ mod shape;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
-use context::RequestContext;
+pub(crate) use context::RequestContext;
 
 pub(crate) use arrival::arrival;
 pub(crate) use deadline::deadline;

@@ -9,18 +9,18 @@ use crate::error::ErrorCode;
 /// not described until somebody has thought about its errors.
 const OWN: &[(&str, &[ErrorCode])] = {
     use ErrorCode::{
-        AudioNotFound, AuthDisabled, BudgetExceeded, ConversationNotFound, ConversationUnavailable,
-        EmailExists, Forbidden, InvalidCredentials, InvalidRefreshToken, ListNotFound, MissingRefreshToken,
-        OriginNotAllowed, PreconditionFailed, ProgressNotFound, RangeNotSatisfiable, ReadOnly,
-        RefreshTokenReused, ReviewNotFound, SpeechUnavailable, SyncDisabled, TurnNotFound, UpstreamTimeout,
-        UsernameExists, WeakPassword, WordNotFound,
+        AccountDeactivated, AudioNotFound, AuthDisabled, BudgetExceeded, ConversationNotFound,
+        ConversationUnavailable, EmailExists, Forbidden, InvalidCredentials, InvalidRefreshToken,
+        ListNotFound, MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound,
+        RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound, SpeechUnavailable, SyncDisabled,
+        TurnNotFound, UpstreamTimeout, UsernameExists, WeakPassword, WordNotFound,
     };
     &[
         (
             "register",
             &[WeakPassword, EmailExists, UsernameExists, AuthDisabled],
         ),
-        ("login", &[InvalidCredentials, AuthDisabled]),
+        ("login", &[InvalidCredentials, AccountDeactivated, AuthDisabled]),
         (
             "refresh",
             &[

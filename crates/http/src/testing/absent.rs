@@ -5,10 +5,12 @@ use bytes::Bytes;
 use chrono::DateTime;
 use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
-    AccessClaims, AccessToken, AccessTokens, Account, AccountStore, AccountWithPassword, Email,
-    InsertAccountError, PasswordHash, RevokedSession, RevokedSessions, Role, Rotation, RotationTerms,
-    SaveAccountError, Session, SessionStore, TokenError, Username,
+    AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
+    Email, InsertAccountError, PasswordHash, Proof, RevokedSession, RevokedSessions, Role, Rotation,
+    RotationTerms, SaveAccountError, Session, SessionStore, TokenError, Username,
 };
+use parlance_domain::audit::{AuditEntry, AuditStore};
+use parlance_domain::consequences::Consequences;
 use parlance_domain::health::Probe;
 use parlance_domain::ids::{ListId, SessionId, UserId, WordId};
 use parlance_domain::port::PortError;
@@ -32,8 +34,17 @@ fn absent() -> PortError {
 
 #[async_trait]
 impl AccountStore for Absent {
-    async fn insert(&self, _: &AccountWithPassword, _: &Session) -> Result<(), InsertAccountError> {
+    async fn insert(
+        &self,
+        _: &AccountWithPassword,
+        _: &Session,
+        _: &Consequences,
+    ) -> Result<(), InsertAccountError> {
         Err(absent().into())
+    }
+
+    async fn with_password(&self, _: UserId) -> Result<Option<AccountWithPassword>, PortError> {
+        Err(absent())
     }
 
     async fn by_id(&self, _: UserId) -> Result<Option<Account>, PortError> {
@@ -48,7 +59,7 @@ impl AccountStore for Absent {
         Err(absent())
     }
 
-    async fn save(&self, _: &Account, _: u64) -> Result<(), SaveAccountError> {
+    async fn save(&self, _: &AccountChange) -> Result<Vec<SessionId>, SaveAccountError> {
         Err(absent().into())
     }
 
@@ -64,7 +75,15 @@ impl AccountStore for Absent {
 
 #[async_trait]
 impl SessionStore for Absent {
-    async fn insert(&self, _: &Session) -> Result<(), PortError> {
+    async fn insert(&self, _: &Session, _: &Consequences) -> Result<(), PortError> {
+        Err(absent())
+    }
+
+    async fn by_id(&self, _: SessionId) -> Result<Option<Session>, PortError> {
+        Err(absent())
+    }
+
+    async fn live(&self, _: UserId, _: Timestamp) -> Result<Vec<Session>, PortError> {
         Err(absent())
     }
 
@@ -72,7 +91,34 @@ impl SessionStore for Absent {
         Err(absent())
     }
 
-    async fn revoke(&self, _: SessionId, _: Timestamp) -> Result<bool, PortError> {
+    async fn authenticated(
+        &self,
+        _: UserId,
+        _: SessionId,
+        _: Proof,
+        _: Timestamp,
+        _: &Consequences,
+    ) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn revoke(
+        &self,
+        _: UserId,
+        _: SessionId,
+        _: Timestamp,
+        _: &Consequences,
+    ) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn revoke_all(
+        &self,
+        _: UserId,
+        _: Option<SessionId>,
+        _: Timestamp,
+        _: &Consequences,
+    ) -> Result<Vec<SessionId>, PortError> {
         Err(absent())
     }
 
@@ -81,6 +127,13 @@ impl SessionStore for Absent {
     }
 
     async fn purge_expired(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl AuditStore for Absent {
+    async fn append(&self, _: &[AuditEntry]) -> Result<(), PortError> {
         Err(absent())
     }
 }

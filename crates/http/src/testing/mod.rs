@@ -217,6 +217,7 @@ fn services(
 
 fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
     let ports = SessionPorts {
+        audit: Arc::new(Absent),
         accounts: Arc::new(Absent),
         sessions: Arc::new(Absent),
         hasher: Arc::new(PlainHasher::default()),

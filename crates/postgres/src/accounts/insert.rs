@@ -7,7 +7,8 @@ use parlance_domain::accounts::{
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
-use super::row::roles_to;
+use super::row::{StandingColumns, roles_to};
+use super::sessions::{address, user_agent};
 use crate::convert::to_i64;
 use crate::statement::statement;
 
@@ -32,6 +33,11 @@ statement!(
         updated_at: Timestamp => Timestamptz,
         last_login_at: Option<Timestamp> => Nullable<Timestamptz>,
         revision: i64 => BigInt,
+        deactivated_at: Option<Timestamp> => Nullable<Timestamptz>,
+        deleted_at: Option<Timestamp> => Nullable<Timestamptz>,
+        purge_at: Option<Timestamp> => Nullable<Timestamptz>,
+        deleted_by_owner: Option<bool> => Nullable<Bool>,
+        deletion_reason: Option<&'a str> => Nullable<Text>,
         session_ids: Vec<Uuid> => Array<SqlUuid>,
         counters: Vec<i64> => Array<BigInt>,
         rotated_at: Vec<Timestamp> => Array<Timestamptz>,
@@ -39,13 +45,19 @@ statement!(
         sessions_created_at: Vec<Timestamp> => Array<Timestamptz>,
         expires_at: Vec<Timestamp> => Array<Timestamptz>,
         revoked_at: Vec<Option<Timestamp>> => Array<Nullable<Timestamptz>>,
+        authenticated_at: Vec<Timestamp> => Array<Timestamptz>,
+        proofs: Vec<&'static str> => Array<Text>,
+        user_agents: Vec<Option<String>> => Array<Nullable<Text>>,
+        addresses: Vec<Option<String>> => Array<Nullable<Text>>,
     ) = "WITH account AS (INSERT INTO accounts (id, email, email_key, username, username_key, password_hash, \
             display_name, native_language, target_language, proficiency_level, time_zone, roles, is_premium, \
-            email_verified, created_at, updated_at, last_login_at, revision) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id AS user_id), \
+            email_verified, created_at, updated_at, last_login_at, revision, deactivated_at, deleted_at, purge_at, \
+            deleted_by_owner, deletion_reason) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id AS user_id), \
          head AS (INSERT INTO progress_heads (user_id, revision, position) SELECT user_id, 0, 0 FROM account) \
          INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
-            revoked_at) SELECT account.user_id, session.* FROM account CROSS JOIN unnest(?, ?, ?, ?, ?, ?, ?) AS session"
+            revoked_at, authenticated_at, proof, user_agent, address) SELECT account.user_id, session.* \
+         FROM account CROSS JOIN unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS session"
 );
 
 /// Keeps an account, the head of its progress and its sessions.
@@ -57,6 +69,7 @@ pub(crate) fn insert<'a>(whole: &'a AccountWithPassword, sessions: &[Session]) -
         account,
         password_hash,
     } = whole;
+    let standing = StandingColumns::from(&account.standing);
     Insert::new(
         account.id.0,
         account.email.as_str(),
@@ -76,6 +89,11 @@ pub(crate) fn insert<'a>(whole: &'a AccountWithPassword, sessions: &[Session]) -
         account.updated_at,
         account.last_login_at,
         to_i64(account.revision),
+        standing.deactivated_at,
+        standing.deleted_at,
+        standing.purge_at,
+        standing.deleted_by_owner,
+        standing.deletion_reason,
         column(sessions, |session| session.id.0),
         column(sessions, |session| to_i64(session.counter)),
         column(sessions, |session| session.rotated_at),
@@ -83,5 +101,9 @@ pub(crate) fn insert<'a>(whole: &'a AccountWithPassword, sessions: &[Session]) -
         column(sessions, |session| session.created_at),
         column(sessions, |session| session.expires_at),
         column(sessions, |session| session.revoked_at),
+        column(sessions, |session| session.authenticated_at),
+        column(sessions, |session| session.proof.as_str()),
+        column(sessions, user_agent),
+        column(sessions, address),
     )
 }

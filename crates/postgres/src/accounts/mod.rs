@@ -1,9 +1,12 @@
-//! Accounts and their sessions.
+//! Accounts, their sessions and one-time secrets.
 
+mod change;
 pub(crate) mod insert;
 pub(crate) mod row;
+mod secrets;
 mod sessions;
 mod store;
 
+pub use secrets::PgSecrets;
 pub use sessions::PgSessions;
 pub use store::PgAccounts;

@@ -2,7 +2,10 @@
 
 use diesel::Queryable;
 use diesel::sql_types as sql;
-use parlance_domain::accounts::{Account, AccountWithPassword, PasswordHash, Role, Roles, Session};
+use parlance_domain::accounts::{
+    Account, AccountWithPassword, Deletion, Device, PasswordHash, Proof, Role, Roles, Session, Standing,
+};
+use parlance_domain::audit::UserAgent;
 use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
@@ -14,7 +17,7 @@ macro_rules! account_columns {
     () => {
         "id, email, username, password_hash, display_name, native_language, target_language, \
          proficiency_level, time_zone, roles, is_premium, email_verified, created_at, updated_at, \
-         last_login_at, revision"
+         last_login_at, revision, deactivated_at, deleted_at, purge_at, deleted_by_owner, deletion_reason"
     };
 }
 pub(crate) use account_columns;
@@ -37,6 +40,11 @@ pub(crate) type AccountColumns = (
     sql::Timestamptz,
     sql::Nullable<sql::Timestamptz>,
     sql::BigInt,
+    sql::Nullable<sql::Timestamptz>,
+    sql::Nullable<sql::Timestamptz>,
+    sql::Nullable<sql::Timestamptz>,
+    sql::Nullable<sql::Bool>,
+    sql::Nullable<sql::Text>,
 );
 
 #[derive(Queryable)]
@@ -57,6 +65,55 @@ pub(crate) struct AccountRow {
     updated_at: Timestamp,
     last_login_at: Option<Timestamp>,
     revision: i64,
+    deactivated_at: Option<Timestamp>,
+    deleted_at: Option<Timestamp>,
+    purge_at: Option<Timestamp>,
+    deleted_by_owner: Option<bool>,
+    deletion_reason: Option<String>,
+}
+
+impl AccountRow {
+    fn standing(&self, of: &RowOf<'_>) -> Result<Standing, CorruptRow> {
+        if let Some(since) = self.deleted_at {
+            return Ok(Standing::Deleted(Deletion {
+                by_owner: of.some(self.deleted_by_owner, "deleted_by_owner")?,
+                reason: self.deletion_reason.clone(),
+                since,
+                purge_at: of.some(self.purge_at, "purge_at")?,
+            }));
+        }
+        let deactivated = self.deactivated_at.map(|since| Standing::Deactivated { since });
+        Ok(deactivated.unwrap_or(Standing::Active))
+    }
+}
+
+/// Whether an account may be used, as columns hold it.
+#[derive(Default)]
+pub(crate) struct StandingColumns<'a> {
+    pub(crate) deactivated_at: Option<Timestamp>,
+    pub(crate) deleted_at: Option<Timestamp>,
+    pub(crate) purge_at: Option<Timestamp>,
+    pub(crate) deleted_by_owner: Option<bool>,
+    pub(crate) deletion_reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a Standing> for StandingColumns<'a> {
+    fn from(standing: &'a Standing) -> Self {
+        match standing {
+            Standing::Active => Self::default(),
+            Standing::Deactivated { since } => Self {
+                deactivated_at: Some(*since),
+                ..Self::default()
+            },
+            Standing::Deleted(deletion) => Self {
+                deactivated_at: None,
+                deleted_at: Some(deletion.since),
+                purge_at: Some(deletion.purge_at),
+                deleted_by_owner: Some(deletion.by_owner),
+                deletion_reason: deletion.reason.as_deref(),
+            },
+        }
+    }
 }
 
 impl TryFrom<AccountRow> for AccountWithPassword {
@@ -82,6 +139,7 @@ impl TryFrom<AccountRow> for AccountWithPassword {
             created_at: row.created_at,
             updated_at: row.updated_at,
             last_login_at: row.last_login_at,
+            standing: row.standing(&of)?,
             revision: of.number(row.revision, "revision")?,
         };
         Ok(Self {
@@ -103,7 +161,8 @@ fn roles_from(names: &[String]) -> Option<Roles> {
 /// The columns of a session, in the order of [`SessionRow`].
 macro_rules! session_columns {
     () => {
-        "user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, revoked_at"
+        "user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, revoked_at, \
+         authenticated_at, proof, user_agent, address"
     };
 }
 pub(crate) use session_columns;
@@ -118,6 +177,10 @@ pub(crate) type SessionColumns = (
     sql::Timestamptz,
     sql::Timestamptz,
     sql::Nullable<sql::Timestamptz>,
+    sql::Nullable<sql::Timestamptz>,
+    sql::Nullable<sql::Text>,
+    sql::Nullable<sql::Text>,
+    sql::Nullable<sql::Text>,
 );
 
 #[derive(Queryable)]
@@ -130,6 +193,10 @@ pub(crate) struct SessionRow {
     created_at: Timestamp,
     expires_at: Timestamp,
     revoked_at: Option<Timestamp>,
+    authenticated_at: Option<Timestamp>,
+    proof: Option<String>,
+    user_agent: Option<String>,
+    address: Option<String>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -149,6 +216,14 @@ impl TryFrom<SessionRow> for Session {
             created_at: row.created_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
+            authenticated_at: row.authenticated_at.unwrap_or(row.created_at),
+            proof: of
+                .parse_some(row.proof.as_deref(), "proof")?
+                .unwrap_or(Proof::Password),
+            device: Device {
+                user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
+                address: of.parse_some(row.address.as_deref(), "address")?,
+            },
         })
     }
 }

@@ -1,21 +1,23 @@
 //! The store of sessions.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use diesel::result::OptionalExtension;
-use diesel::sql_types::{BigInt, Bool, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::result::{Error as DieselError, OptionalExtension};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use parlance_domain::accounts::{RevokedSession, Rotation, RotationTerms, Session, SessionStore};
-use parlance_domain::ids::SessionId;
+use futures_util::FutureExt;
+use parlance_domain::accounts::{Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore};
+use parlance_domain::consequences::Consequences;
+use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::row::{SessionColumns, SessionRow, session_columns};
-use crate::convert::to_i64;
-use crate::database::{PgDatabase, Repeat, StoreError};
+use crate::consequences;
+use crate::convert::{CorruptRow, to_i64};
+use crate::database::{NoRefusal, PgDatabase, Repeat, StoreError};
 use crate::statement::statement;
 
 const PORT: &str = "SessionStore";
@@ -24,10 +26,12 @@ const PORT: &str = "SessionStore";
 const LOOKS: u32 = 16;
 
 statement!(
-    // Sent twice, it keeps one session and counts the same.
+    NoteLogin(at: Timestamp => Timestamptz, user_id: Uuid => SqlUuid)
+        = "UPDATE accounts SET last_login_at = ? WHERE id = ?"
+);
+statement!(
     #[expect(clippy::too_many_arguments, reason = "one for each column")]
     Insert(
-        last_login_at: Timestamp => Timestamptz,
         user_id: Uuid => SqlUuid,
         id: Uuid => SqlUuid,
         counter: i64 => BigInt,
@@ -36,12 +40,27 @@ statement!(
         created_at: Timestamp => Timestamptz,
         expires_at: Timestamp => Timestamptz,
         revoked_at: Option<Timestamp> => Nullable<Timestamptz>,
-    ) -> (BigInt)
-        = "WITH account AS (UPDATE accounts SET last_login_at = ? WHERE id = ? RETURNING id AS user_id), \
-           kept AS (INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, \
-              expires_at, revoked_at) SELECT user_id, ?, ?, ?, ?, ?, ?, ? FROM account \
-              ON CONFLICT (user_id, id) DO NOTHING) \
-           SELECT count(*) FROM account"
+        authenticated_at: Timestamp => Timestamptz,
+        proof: &'a str => Text,
+        user_agent: Option<String> => Nullable<Text>,
+        address: Option<String> => Nullable<Text>,
+    ) = "INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
+         revoked_at, authenticated_at, proof, user_agent, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+);
+statement!(
+    Live(user_id: Uuid => SqlUuid, now: Timestamp => Timestamptz) -> (SessionColumns,)
+        = concat!("SELECT ", session_columns!(), " FROM sessions WHERE user_id = ? AND revoked_at IS NULL \
+           AND expires_at > ? ORDER BY rotated_at DESC, id DESC")
+);
+statement!(
+    Authenticated(
+        at: Timestamp => Timestamptz,
+        proof: &'a str => Text,
+        user_id: Uuid => SqlUuid,
+        id: Uuid => SqlUuid,
+        now: Timestamp => Timestamptz,
+    ) = "UPDATE sessions SET authenticated_at = ?, proof = ? WHERE user_id = ? AND id = ? AND revoked_at IS NULL \
+         AND expires_at > ?"
 );
 statement!(
     ById(id: Uuid => SqlUuid) -> (SessionColumns,)
@@ -62,8 +81,14 @@ statement!(
          revoked_at = ? WHERE user_id = ? AND id = ? AND counter = ? AND revoked_at IS NULL"
 );
 statement!(
-    Revoke(at: Timestamp => Timestamptz, id: Uuid => SqlUuid, again: bool => Bool, same: Timestamp => Timestamptz)
-        = "UPDATE sessions SET revoked_at = ? WHERE id = ? AND (revoked_at IS NULL OR ? AND revoked_at = ?)"
+    Revoke(at: Timestamp => Timestamptz, user_id: Uuid => SqlUuid, id: Uuid => SqlUuid)
+        = "UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND id = ? AND revoked_at IS NULL"
+);
+statement!(
+    RevokeAll(at: Timestamp => Timestamptz, user_id: Uuid => SqlUuid, except: Option<Uuid> => Nullable<SqlUuid>)
+        -> (SqlUuid,)
+        = "UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND id IS DISTINCT FROM ? AND revoked_at IS NULL \
+           RETURNING id"
 );
 statement!(
     RevokedSince(since: Timestamp => Timestamptz) -> (SqlUuid, Timestamptz)
@@ -89,7 +114,7 @@ impl PgSessions {
         Self { database }
     }
 
-    async fn by_id(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
+    async fn look(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
         let read = |connection: Arc<AsyncPgConnection>| async move {
             ById::new(id.0).get_result(&mut &*connection).await.optional()
         };
@@ -114,7 +139,7 @@ impl PgSessions {
         terms: RotationTerms,
     ) -> Result<Option<Rotation>, StoreError> {
         for _ in 0..LOOKS {
-            let Some(before) = self.by_id(id).await? else {
+            let Some(before) = self.look(id).await? else {
                 return Ok(None);
             };
             let rotation = before.rotate(presented, terms);
@@ -132,16 +157,38 @@ impl PgSessions {
 
 #[async_trait]
 impl SessionStore for PgSessions {
-    async fn insert(&self, session: &Session) -> Result<(), PortError> {
-        let send = |connection: Arc<AsyncPgConnection>| async move {
-            insert(session).get_result(&mut &*connection).await
+    async fn insert(&self, session: &Session, consequences: &Consequences) -> Result<(), PortError> {
+        let work = Arc::new((session.clone(), consequences.clone()));
+        let inserted = self.database.transact(move |connection| {
+            let work = Arc::clone(&work);
+            async move {
+                let (session, consequences) = &*work;
+                let noted = NoteLogin::new(session.created_at, session.user_id.0);
+                if noted.execute(&mut &*connection).await? == 0 {
+                    return Err(StoreError::OwnerGone.into());
+                }
+                insert(session).execute(&mut &*connection).await?;
+                Ok(consequences::keep(connection, consequences).await?)
+            }
+            .boxed()
+        });
+        inserted.await.map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn by_id(&self, id: SessionId) -> Result<Option<Session>, PortError> {
+        self.look(id).await.map_err(|error| error.into_port(PORT))
+    }
+
+    async fn live(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, PortError> {
+        let read = |connection: Arc<AsyncPgConnection>| async move {
+            Live::new(user.0, now).load(&mut &*connection).await
         };
-        let kept = match self.database.run(Repeat::Safe, send).await {
-            Ok((0_i64,)) => Err(StoreError::OwnerGone),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        };
-        kept.map_err(|error| error.into_port(PORT))
+        let rows: Result<Vec<(SessionRow,)>, _> = self.database.run(Repeat::Safe, read).await;
+        let sessions = rows.and_then(|rows| {
+            let sessions = rows.into_iter().map(|(row,)| row.try_into());
+            Ok(sessions.collect::<Result<_, CorruptRow>>()?)
+        });
+        sessions.map_err(|error: StoreError| error.into_port(PORT))
     }
 
     async fn rotate(
@@ -154,15 +201,65 @@ impl SessionStore for PgSessions {
         rotated.map_err(|error| error.into_port(PORT))
     }
 
-    async fn revoke(&self, id: SessionId, now: Timestamp) -> Result<bool, PortError> {
-        let again = AtomicBool::new(false);
-        let send = |connection: Arc<AsyncPgConnection>| {
-            // Whoever sends it twice ended the session with the first, if with any.
-            let statement = Revoke::new(now, id.0, again.swap(true, Ordering::Relaxed), now);
-            async move { statement.execute(&mut &*connection).await }
-        };
-        let revoked = self.database.run(Repeat::Safe, send).await;
-        Ok(revoked.map_err(|error| error.into_port(PORT))? > 0)
+    async fn authenticated(
+        &self,
+        user: UserId,
+        id: SessionId,
+        proof: Proof,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<bool, PortError> {
+        let consequences = Arc::new(consequences.clone());
+        let noted = self.database.transact(move |connection| {
+            let consequences = Arc::clone(&consequences);
+            async move {
+                let statement = Authenticated::new(now, proof.as_str(), user.0, id.0, now);
+                let noted = statement.execute(&mut &*connection).await?;
+                keep_if(connection, noted > 0, &consequences).await
+            }
+            .boxed()
+        });
+        noted.await.map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn revoke(
+        &self,
+        user: UserId,
+        id: SessionId,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<bool, PortError> {
+        let consequences = Arc::new(consequences.clone());
+        let revoked = self.database.transact(move |connection| {
+            let consequences = Arc::clone(&consequences);
+            async move {
+                let statement = Revoke::new(now, user.0, id.0);
+                let revoked = statement.execute(&mut &*connection).await?;
+                keep_if(connection, revoked > 0, &consequences).await
+            }
+            .boxed()
+        });
+        revoked.await.map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let consequences = Arc::new(consequences.clone());
+        let revoked = self.database.transact(move |connection| {
+            let consequences = Arc::clone(&consequences);
+            async move {
+                let ended = revoke_all(connection, user, except, now).await?;
+                keep_if(connection, !ended.is_empty(), &consequences).await?;
+                Ok(ended)
+            }
+            .boxed()
+        });
+        revoked.await.map_err(|error: NoRefusal| error.into_port(PORT))
     }
 
     async fn revoked_since(&self, since: Timestamp) -> Result<Vec<RevokedSession>, PortError> {
@@ -190,9 +287,43 @@ impl SessionStore for PgSessions {
     }
 }
 
+/// Ends the sessions of a user, but for one that is to go on; says which.
+pub(super) async fn revoke_all(
+    connection: &AsyncPgConnection,
+    user: UserId,
+    except: Option<SessionId>,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, DieselError> {
+    let statement = RevokeAll::new(now, user.0, except.map(|id| id.0));
+    let ids: Vec<(Uuid,)> = statement.load(&mut &*connection).await?;
+    Ok(ids.into_iter().map(|(id,)| SessionId(id)).collect())
+}
+
+/// Writes the consequences of what was done, if it was; whether it was.
+async fn keep_if(
+    connection: &AsyncPgConnection,
+    was_done: bool,
+    consequences: &Consequences,
+) -> Result<bool, NoRefusal> {
+    if was_done {
+        consequences::keep(connection, consequences).await?;
+    }
+    Ok(was_done)
+}
+
+/// What a session's device says that it is.
+pub(super) fn user_agent(session: &Session) -> Option<String> {
+    let user_agent = session.device.user_agent.as_ref();
+    user_agent.map(|agent| agent.as_str().to_owned())
+}
+
+/// The address of a session's device.
+pub(super) fn address(session: &Session) -> Option<String> {
+    session.device.address.map(|address| address.to_string())
+}
+
 fn insert(session: &Session) -> Insert<'static> {
     Insert::new(
-        session.created_at,
         session.user_id.0,
         session.id.0,
         to_i64(session.counter),
@@ -201,6 +332,10 @@ fn insert(session: &Session) -> Insert<'static> {
         session.created_at,
         session.expires_at,
         session.revoked_at,
+        session.authenticated_at,
+        session.proof.as_str(),
+        user_agent(session),
+        address(session),
     )
 }
 

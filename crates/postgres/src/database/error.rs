@@ -1,5 +1,6 @@
 //! What can go wrong at the database, from opening it to a single statement.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -120,6 +121,46 @@ pub(crate) enum StoreError {
     /// Migrations wait to be applied.
     #[error("migrations wait to be applied: {0:?}")]
     PendingMigrations(Vec<String>),
+}
+
+/// Why a piece of work was given up: a rule refuses it, or the database failed.
+#[derive(Debug)]
+pub(crate) enum Fail<R> {
+    /// A rule.
+    Refused(R),
+    /// The database.
+    Store(StoreError),
+}
+
+/// The failure of work that no rule refuses.
+pub(crate) type NoRefusal = Fail<Infallible>;
+
+impl<R> From<StoreError> for Fail<R> {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl<R> From<DieselError> for Fail<R> {
+    fn from(error: DieselError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl<R> From<CorruptRow> for Fail<R> {
+    fn from(error: CorruptRow) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl NoRefusal {
+    /// The error of the port on whose behalf the work was done.
+    pub(crate) fn into_port(self, port: &'static str) -> PortError {
+        match self {
+            Self::Refused(never) => match never {},
+            Self::Store(error) => error.into_port(port),
+        }
+    }
 }
 
 /// What a failed statement says of what to do next.

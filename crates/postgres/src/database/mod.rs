@@ -8,6 +8,7 @@ mod migrations;
 mod migrator;
 mod slot;
 mod tls;
+mod transactions;
 mod url;
 
 use std::future::Future;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use diesel::result::Error as DieselError;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use futures_util::future::BoxFuture;
 use parlance_domain::health::Probe;
 use parlance_domain::port::PortError;
 use tokio::sync::watch;
@@ -28,10 +30,11 @@ use self::connect::Connector;
 pub(crate) use self::connect::Link;
 use self::connections::Connections;
 pub use self::connections::Stats;
+pub(crate) use self::error::{Fail, NoRefusal, StoreError, Verdict};
 pub use self::error::{MigrateError, OpenError, Unreachable};
-pub(crate) use self::error::{StoreError, Verdict};
 use self::migrations::Migrations;
 pub use self::tls::TlsError;
+use self::transactions::Transactions;
 pub use self::url::UrlError;
 use crate::config::PgConfig;
 use crate::statement::statement;
@@ -57,6 +60,7 @@ pub(crate) enum Repeat {
 pub struct PgDatabase {
     connector: Arc<Connector>,
     connections: Arc<Connections>,
+    transactions: Transactions,
     config: Arc<PgConfig>,
     /// Whether it is closed; watched by those with connections of their own while they have any.
     closing: Arc<watch::Sender<bool>>,
@@ -68,11 +72,13 @@ impl PgDatabase {
     /// A database that holds migrations which this program does not know is refused.
     pub async fn open(config: PgConfig) -> Result<Self, OpenError> {
         let connector = Arc::new(Connector::new(&config)?);
+        let closing = Arc::default();
         let database = Self {
             connections: Arc::new(Connections::new(Arc::clone(&connector), &config)),
+            transactions: Transactions::new(Arc::clone(&connector), Arc::clone(&closing), &config),
             connector,
             config: Arc::new(config),
-            closing: Arc::default(),
+            closing,
         };
         let link = database.connector.connect().await.map_err(MigrateError::from)?;
         database.check_language(&link).await;
@@ -118,6 +124,7 @@ impl PgDatabase {
     pub async fn close(&self) {
         self.closing.send_replace(true);
         self.connections.close().await;
+        self.transactions.close().await;
         // Those that do not come to an end are left to the process's.
         let _ = timeout(self.patience(), self.closing.closed()).await;
     }
@@ -147,6 +154,18 @@ impl PgDatabase {
         F: Future<Output = Result<T, DieselError>> + Send,
     {
         self.connections.run_at_once(statement).await
+    }
+
+    /// Does work of several statements in a transaction: all of it, or nothing if it fails or is refused.
+    ///
+    /// It goes on to its end even if the caller goes away, and is done again when it lost against others.
+    pub(crate) async fn transact<T, R, W>(&self, work: W) -> Result<T, Fail<R>>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        W: for<'c> Fn(&'c AsyncPgConnection) -> BoxFuture<'c, Result<T, Fail<R>>> + Send + Sync + 'static,
+    {
+        self.transactions.transact(work).await
     }
 
     /// Whether it is closed.

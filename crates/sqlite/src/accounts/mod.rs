@@ -1,9 +1,12 @@
-//! Accounts and their sessions.
+//! Accounts, their sessions and one-time secrets.
 
+mod change;
 mod row;
+mod secrets;
 mod sessions;
 mod store;
 
+pub use secrets::SqliteSecrets;
 pub use sessions::SqliteSessions;
 pub(crate) use sessions::sessions_of;
 pub use store::SqliteAccounts;

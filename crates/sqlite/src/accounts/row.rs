@@ -3,7 +3,9 @@
 use std::fmt::{self, Display};
 
 use diesel::Queryable;
-use parlance_domain::accounts::{Account, AccountWithPassword, PasswordHash, Role, Roles};
+use parlance_domain::accounts::{
+    Account, AccountWithPassword, Deletion, PasswordHash, Role, Roles, Standing,
+};
 use parlance_domain::ids::UserId;
 use uuid::Uuid;
 
@@ -14,7 +16,7 @@ macro_rules! account_columns {
     () => {
         "id, email, username, password_hash, display_name, native_language, target_language, \
          proficiency_level, time_zone, roles, is_premium, email_verified, created_at, updated_at, \
-         last_login_at, revision"
+         last_login_at, revision, deactivated_at, deleted_at, purge_at, deleted_by_owner, deletion_reason"
     };
 }
 pub(super) use account_columns;
@@ -25,7 +27,8 @@ macro_rules! account_select {
         $crate::statement::statement!(
             $(#[$meta])* $name($field: $rust => $sql_type) -> (
                 Binary, Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>,
-                Text, Text, Bool, Bool, BigInt, BigInt, Nullable<BigInt>, BigInt
+                Text, Text, Bool, Bool, BigInt, BigInt, Nullable<BigInt>, BigInt,
+                Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Nullable<Bool>, Nullable<Text>
             ) = concat!("SELECT ", $crate::accounts::row::account_columns!(), " FROM accounts WHERE ", $condition)
         );
     };
@@ -50,6 +53,56 @@ pub(super) struct AccountRow {
     updated_at: i64,
     last_login_at: Option<i64>,
     revision: i64,
+    deactivated_at: Option<i64>,
+    deleted_at: Option<i64>,
+    purge_at: Option<i64>,
+    deleted_by_owner: Option<bool>,
+    deletion_reason: Option<String>,
+}
+
+/// Whether an account may be used, as columns hold it.
+pub(super) struct StandingColumns {
+    pub(super) deactivated_at: Option<i64>,
+    pub(super) deleted_at: Option<i64>,
+    pub(super) purge_at: Option<i64>,
+    pub(super) deleted_by_owner: Option<bool>,
+    pub(super) deletion_reason: Option<String>,
+}
+
+impl From<&Standing> for StandingColumns {
+    fn from(standing: &Standing) -> Self {
+        let deletion = match standing {
+            Standing::Deleted(deletion) => Some(deletion),
+            Standing::Active | Standing::Deactivated { .. } => None,
+        };
+        let deactivated_at = match standing {
+            Standing::Deactivated { since } => Some(since.timestamp_millis()),
+            Standing::Active | Standing::Deleted(_) => None,
+        };
+        Self {
+            deactivated_at,
+            deleted_at: deletion.map(|deletion| deletion.since.timestamp_millis()),
+            purge_at: deletion.map(|deletion| deletion.purge_at.timestamp_millis()),
+            deleted_by_owner: deletion.map(|deletion| deletion.by_owner),
+            deletion_reason: deletion.and_then(|deletion| deletion.reason.clone()),
+        }
+    }
+}
+
+impl AccountRow {
+    fn standing(&self, of: &RowOf<'_>) -> Result<Standing, CorruptRow> {
+        if let Some(since) = self.deleted_at {
+            let purge_at = of.some(self.purge_at, "purge_at")?;
+            return Ok(Standing::Deleted(Deletion {
+                by_owner: of.some(self.deleted_by_owner, "deleted_by_owner")?,
+                reason: self.deletion_reason.clone(),
+                since: of.time(since, "deleted_at")?,
+                purge_at: of.time(purge_at, "purge_at")?,
+            }));
+        }
+        let since = of.time_some(self.deactivated_at, "deactivated_at")?;
+        Ok(since.map_or(Standing::Active, |since| Standing::Deactivated { since }))
+    }
 }
 
 impl TryFrom<AccountRow> for AccountWithPassword {
@@ -75,6 +128,7 @@ impl TryFrom<AccountRow> for AccountWithPassword {
             created_at: of.time(row.created_at, "created_at")?,
             updated_at: of.time(row.updated_at, "updated_at")?,
             last_login_at: of.time_some(row.last_login_at, "last_login_at")?,
+            standing: row.standing(&of)?,
             revision: of.number(row.revision, "revision")?,
         };
         Ok(Self {

@@ -2,14 +2,19 @@
 
 use async_trait::async_trait;
 use diesel::result::{Error as DieselError, OptionalExtension};
-use diesel::sql_types::{BigInt, Binary, Nullable};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::{Queryable, RunQueryDsl, SqliteConnection};
-use parlance_domain::accounts::{RevokedSession, Rotation, RotationTerms, Session, SessionStore};
+use parlance_domain::accounts::{
+    Device, Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore,
+};
+use parlance_domain::audit::UserAgent;
+use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 
 use super::row::Id;
+use crate::consequences;
 use crate::convert::{CorruptRow, RowOf, to_i64};
 use crate::database::{NoRefusal, SqliteDatabase, StoreError};
 use crate::statement::statement;
@@ -27,24 +32,48 @@ statement!(
         created_at: i64 => BigInt,
         expires_at: i64 => BigInt,
         revoked_at: Option<i64> => Nullable<BigInt>,
+        authenticated_at: i64 => BigInt,
+        proof: &'a str => Text,
+        user_agent: Option<&'a str> => Nullable<Text>,
+        address: Option<String> => Nullable<Text>,
     ) = "INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
-         revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+         revoked_at, authenticated_at, proof, user_agent, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 );
 statement!(
     NoteLogin(at: i64 => BigInt, user_id: &'a [u8] => Binary)
         = "UPDATE accounts SET last_login_at = ? WHERE id = ?"
 );
-statement!(
-    ById(id: &'a [u8] => Binary) -> (
-        Binary, Binary, BigInt, BigInt, Nullable<BigInt>, BigInt, BigInt, Nullable<BigInt>
-    ) = "SELECT user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, revoked_at \
-         FROM sessions WHERE id = ?"
+/// A statement that reads sessions.
+macro_rules! session_select {
+    ($name:ident($($field:ident: $rust:ty => $sql_type:ty),+) where $condition:literal) => {
+        statement!(
+            $name($($field: $rust => $sql_type),+) -> (
+                Binary, Binary, BigInt, BigInt, Nullable<BigInt>, BigInt, BigInt, Nullable<BigInt>, Nullable<BigInt>,
+                Nullable<Text>, Nullable<Text>, Nullable<Text>
+            ) = concat!(
+                "SELECT user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, revoked_at, \
+                 authenticated_at, proof, user_agent, address FROM sessions WHERE ",
+                $condition
+            )
+        );
+    };
+}
+
+session_select!(ById(id: &'a [u8] => Binary) where "id = ?");
+session_select!(OfAccount(user_id: &'a [u8] => Binary) where "user_id = ? ORDER BY id");
+session_select!(
+    Live(user_id: &'a [u8] => Binary, now: i64 => BigInt)
+    where "user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY rotated_at DESC, id DESC"
 );
 statement!(
-    OfAccount(user_id: &'a [u8] => Binary) -> (
-        Binary, Binary, BigInt, BigInt, Nullable<BigInt>, BigInt, BigInt, Nullable<BigInt>
-    ) = "SELECT user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, revoked_at \
-         FROM sessions WHERE user_id = ? ORDER BY id"
+    Authenticated(
+        at: i64 => BigInt,
+        proof: &'a str => Text,
+        user_id: &'a [u8] => Binary,
+        id: &'a [u8] => Binary,
+        now: i64 => BigInt,
+    ) = "UPDATE sessions SET authenticated_at = ?, proof = ? WHERE user_id = ? AND id = ? AND revoked_at IS NULL \
+         AND expires_at > ?"
 );
 statement!(
     Update(
@@ -59,8 +88,13 @@ statement!(
          revoked_at = ? WHERE user_id = ? AND id = ?"
 );
 statement!(
-    Revoke(at: i64 => BigInt, id: &'a [u8] => Binary)
-        = "UPDATE sessions SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
+    Revoke(at: i64 => BigInt, user_id: &'a [u8] => Binary, id: &'a [u8] => Binary)
+        = "UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND id = ? AND revoked_at IS NULL"
+);
+statement!(
+    RevokeAll(at: i64 => BigInt, user_id: &'a [u8] => Binary, except: Option<Vec<u8>> => Nullable<Binary>)
+        -> (Binary)
+        = "UPDATE sessions SET revoked_at = ? WHERE user_id = ? AND id IS NOT ? AND revoked_at IS NULL RETURNING id"
 );
 statement!(
     RevokedSince(since: i64 => BigInt) -> (Binary, BigInt)
@@ -83,12 +117,32 @@ impl SqliteSessions {
     pub fn new(database: SqliteDatabase) -> Self {
         Self { database }
     }
+
+    /// Makes a change, with its consequences if it changed anything; whether it did.
+    async fn note(
+        &self,
+        consequences: &Consequences,
+        change: impl Fn(&mut SqliteConnection) -> Result<usize, DieselError> + Send + 'static,
+    ) -> Result<bool, PortError> {
+        let consequences = consequences.clone();
+        let noted: Result<bool, NoRefusal> = self
+            .database
+            .write(move |connection| {
+                let has_changed = change(connection)? > 0;
+                if has_changed {
+                    consequences::keep(connection, &consequences)?;
+                }
+                Ok(has_changed)
+            })
+            .await;
+        noted.map_err(|error| error.into_port(PORT))
+    }
 }
 
 #[async_trait]
 impl SessionStore for SqliteSessions {
-    async fn insert(&self, session: &Session) -> Result<(), PortError> {
-        let session = session.clone();
+    async fn insert(&self, session: &Session, consequences: &Consequences) -> Result<(), PortError> {
+        let (session, consequences) = (session.clone(), consequences.clone());
         let inserted: Result<(), NoRefusal> = self
             .database
             .write(move |connection| {
@@ -96,10 +150,27 @@ impl SessionStore for SqliteSessions {
                 if NoteLogin::new(at, session.user_id.0.as_bytes()).execute(connection)? == 0 {
                     return Err(StoreError::OwnerGone.into());
                 }
-                Ok(insert_session(connection, &session)?)
+                insert_session(connection, &session)?;
+                Ok(consequences::keep(connection, &consequences)?)
             })
             .await;
         inserted.map_err(|error| error.into_port(PORT))
+    }
+
+    async fn by_id(&self, id: SessionId) -> Result<Option<Session>, PortError> {
+        let found = self.database.read(move |connection| {
+            let row: Option<SessionRow> = ById::new(id.0.as_bytes()).get_result(connection).optional()?;
+            Ok(row.map(TryInto::try_into).transpose()?)
+        });
+        found.await.map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn live(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, PortError> {
+        let found = self.database.read(move |connection| {
+            let rows = Live::new(user.0.as_bytes(), now.timestamp_millis()).load(connection)?;
+            converted(rows)
+        });
+        found.await.map_err(|error| error.into_port(PORT))
     }
 
     async fn rotate(
@@ -114,14 +185,52 @@ impl SessionStore for SqliteSessions {
             .map_err(|error| error.into_port(PORT))
     }
 
-    async fn revoke(&self, id: SessionId, now: Timestamp) -> Result<bool, PortError> {
-        let revoked: Result<usize, NoRefusal> = self
-            .database
-            .write(move |connection| {
-                Ok(Revoke::new(now.timestamp_millis(), id.0.as_bytes()).execute(connection)?)
-            })
-            .await;
-        Ok(revoked.map_err(|error| error.into_port(PORT))? > 0)
+    async fn authenticated(
+        &self,
+        user: UserId,
+        id: SessionId,
+        proof: Proof,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<bool, PortError> {
+        let at = now.timestamp_millis();
+        self.note(consequences, move |connection| {
+            let (user, id) = (user.0.as_bytes(), id.0.as_bytes());
+            Authenticated::new(at, proof.as_str(), user, id, at).execute(connection)
+        })
+        .await
+    }
+
+    async fn revoke(
+        &self,
+        user: UserId,
+        id: SessionId,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<bool, PortError> {
+        self.note(consequences, move |connection| {
+            let (user, id) = (user.0.as_bytes(), id.0.as_bytes());
+            Revoke::new(now.timestamp_millis(), user, id).execute(connection)
+        })
+        .await
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+        consequences: &Consequences,
+    ) -> Result<Vec<SessionId>, PortError> {
+        let consequences = consequences.clone();
+        let revoked = self.database.write(move |connection| {
+            let ended = revoke_all(connection, user, except, now)?;
+            if !ended.is_empty() {
+                consequences::keep(connection, &consequences)?;
+            }
+            Ok(ended)
+        });
+        revoked.await.map_err(|error: NoRefusal| error.into_port(PORT))
     }
 
     async fn revoked_since(&self, since: Timestamp) -> Result<Vec<RevokedSession>, PortError> {
@@ -162,9 +271,33 @@ pub(super) fn insert_session(
         session.created_at.timestamp_millis(),
         session.expires_at.timestamp_millis(),
         session.revoked_at.map(|at| at.timestamp_millis()),
+        session.authenticated_at.timestamp_millis(),
+        session.proof.as_str(),
+        session.device.user_agent.as_ref().map(UserAgent::as_str),
+        session.device.address.map(|address| address.to_string()),
     )
     .execute(connection)?;
     Ok(())
+}
+
+/// Ends the sessions of a user, but for one that is to go on; says which.
+pub(super) fn revoke_all(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    except: Option<SessionId>,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, NoRefusal> {
+    let except = except.map(|id| id.0.as_bytes().to_vec());
+    let ids: Vec<(Vec<u8>,)> =
+        RevokeAll::new(now.timestamp_millis(), user.0.as_bytes(), except).load(connection)?;
+    let ids = ids.iter().map(|(id,)| {
+        let of = RowOf {
+            table: "sessions",
+            id: &Id(id),
+        };
+        of.uuid(id, "id").map(SessionId)
+    });
+    Ok(ids.collect::<Result<_, CorruptRow>>()?)
 }
 
 /// All sessions of an account, by id.
@@ -172,7 +305,10 @@ pub(crate) fn sessions_of(
     connection: &mut SqliteConnection,
     user: UserId,
 ) -> Result<Vec<Session>, NoRefusal> {
-    let rows: Vec<SessionRow> = OfAccount::new(user.0.as_bytes()).load(connection)?;
+    converted(OfAccount::new(user.0.as_bytes()).load(connection)?)
+}
+
+fn converted(rows: Vec<SessionRow>) -> Result<Vec<Session>, NoRefusal> {
     let sessions = rows.into_iter().map(TryInto::try_into);
     Ok(sessions.collect::<Result<_, CorruptRow>>()?)
 }
@@ -228,6 +364,10 @@ struct SessionRow {
     created_at: i64,
     expires_at: i64,
     revoked_at: Option<i64>,
+    authenticated_at: Option<i64>,
+    proof: Option<String>,
+    user_agent: Option<String>,
+    address: Option<String>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -247,6 +387,14 @@ impl TryFrom<SessionRow> for Session {
             created_at: of.time(row.created_at, "created_at")?,
             expires_at: of.time(row.expires_at, "expires_at")?,
             revoked_at: of.time_some(row.revoked_at, "revoked_at")?,
+            authenticated_at: of.time(row.authenticated_at.unwrap_or(row.created_at), "authenticated_at")?,
+            proof: of
+                .parse_some(row.proof.as_deref(), "proof")?
+                .unwrap_or(Proof::Password),
+            device: Device {
+                user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
+                address: of.parse_some(row.address.as_deref(), "address")?,
+            },
         })
     }
 }

@@ -5,14 +5,17 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Account, AccountStore, AccountWithPassword, CefrLevel, DisplayName, Email, InsertAccountError,
-    LanguageTag, PasswordHash, SaveAccountError, Session, Username,
+    Account, AccountChange, AccountStore, AccountWithPassword, Email, InsertAccountError, PasswordHash,
+    SaveAccountError, Session, Username,
 };
-use parlance_domain::ids::UserId;
+use parlance_domain::consequences::Consequences;
+use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::port::PortError;
 
-use super::row::{AccountRow, account_select, roles_to};
+use super::change::save;
+use super::row::{AccountRow, StandingColumns, account_select, roles_to};
 use super::sessions::insert_session;
+use crate::consequences;
 use crate::convert::to_i64;
 use crate::database::{Fail, NoRefusal, SqliteDatabase};
 use crate::statement::{insert, statement};
@@ -26,7 +29,8 @@ account_select!(ByUsername(key: &'a str => Text) where "username_key = ?");
 insert!(
     Insert(NewAccount) = "INSERT INTO accounts (id, email, email_key, username, username_key, password_hash, \
         display_name, native_language, target_language, proficiency_level, time_zone, roles, is_premium, \
-        email_verified, created_at, updated_at, last_login_at, revision)",
+        email_verified, created_at, updated_at, last_login_at, revision, deactivated_at, deleted_at, purge_at, \
+        deleted_by_owner, deletion_reason)",
     {
         |row| &row.id => Binary,
         |row| &row.email => Text,
@@ -46,24 +50,13 @@ insert!(
         |row| &row.updated_at => BigInt,
         |row| &row.last_login_at => Nullable<BigInt>,
         |row| &row.revision => BigInt,
+        |row| &row.standing.deactivated_at => Nullable<BigInt>,
+        |row| &row.standing.deleted_at => Nullable<BigInt>,
+        |row| &row.standing.purge_at => Nullable<BigInt>,
+        |row| &row.standing.deleted_by_owner => Nullable<Bool>,
+        |row| &row.standing.deletion_reason => Nullable<Text>,
     },
     ""
-);
-
-statement!(
-    #[expect(clippy::too_many_arguments, reason = "one for each column of the profile")]
-    SaveProfile(
-        display_name: Option<&'a str> => Nullable<Text>,
-        native_language: Option<&'a str> => Nullable<Text>,
-        target_language: Option<&'a str> => Nullable<Text>,
-        proficiency_level: Option<&'a str> => Nullable<Text>,
-        time_zone: &'a str => Text,
-        updated_at: i64 => BigInt,
-        revision: i64 => BigInt,
-        id: &'a [u8] => Binary,
-        expected: i64 => BigInt,
-    ) = "UPDATE accounts SET display_name = ?, native_language = ?, target_language = ?, \
-         proficiency_level = ?, time_zone = ?, updated_at = ?, revision = ? WHERE id = ? AND revision = ?"
 );
 
 statement!(
@@ -90,11 +83,14 @@ impl AccountStore for SqliteAccounts {
         &self,
         account: &AccountWithPassword,
         session: &Session,
+        consequences: &Consequences,
     ) -> Result<(), InsertAccountError> {
         let (row, session) = (NewAccount::from(account), session.clone());
+        let consequences = consequences.clone();
         let inserted = self.database.write(move |connection| {
             insert_account(connection, &row)?;
             insert_session(connection, &session)?;
+            consequences::keep(connection, &consequences)?;
             Ok(())
         });
         inserted.await.map_err(|error| match error {
@@ -105,11 +101,7 @@ impl AccountStore for SqliteAccounts {
     }
 
     async fn by_id(&self, id: UserId) -> Result<Option<Account>, PortError> {
-        let found = self
-            .database
-            .read(move |connection| account(connection, id))
-            .await;
-        let found = found.map_err(|error| error.into_port(PORT))?;
+        let found = self.with_password(id).await?;
         Ok(found.map(|found| found.account))
     }
 
@@ -129,16 +121,21 @@ impl AccountStore for SqliteAccounts {
             .map_err(|error| error.into_port(PORT))
     }
 
-    async fn save(&self, account: &Account, expected: u64) -> Result<(), SaveAccountError> {
-        let account = account.clone();
-        let saved: Result<usize, NoRefusal> = self
+    async fn with_password(&self, id: UserId) -> Result<Option<AccountWithPassword>, PortError> {
+        let found = self
             .database
-            .write(move |connection| Ok(save_profile(&account, expected).execute(connection)?))
+            .read(move |connection| account(connection, id))
             .await;
-        match saved.map_err(|error| error.into_port(PORT))? {
-            0 => Err(SaveAccountError::Conflict),
-            _ => Ok(()),
-        }
+        found.map_err(|error| error.into_port(PORT))
+    }
+
+    async fn save(&self, change: &AccountChange) -> Result<Vec<SessionId>, SaveAccountError> {
+        let change = change.clone();
+        let saved = self.database.write(move |connection| save(connection, &change));
+        saved.await.map_err(|error| match error {
+            Fail::Refused(refusal) => refusal.into(),
+            Fail::Store(error) => error.into_port(PORT).into(),
+        })
     }
 
     async fn replace_password_hash(
@@ -212,20 +209,6 @@ fn one(found: Result<AccountRow, DieselError>) -> Result<Option<AccountWithPassw
     Ok(found.optional()?.map(TryInto::try_into).transpose()?)
 }
 
-fn save_profile(account: &Account, expected: u64) -> SaveProfile<'_> {
-    SaveProfile::new(
-        account.display_name.as_ref().map(DisplayName::as_str),
-        account.native_language.as_ref().map(LanguageTag::as_str),
-        account.target_language.as_ref().map(LanguageTag::as_str),
-        account.proficiency_level.map(CefrLevel::as_str),
-        account.time_zone.name(),
-        account.updated_at.timestamp_millis(),
-        to_i64(account.revision),
-        account.id.0.as_bytes(),
-        to_i64(expected),
-    )
-}
-
 /// The row of an account as it is written.
 pub(crate) struct NewAccount {
     id: Vec<u8>,
@@ -246,6 +229,7 @@ pub(crate) struct NewAccount {
     updated_at: i64,
     last_login_at: Option<i64>,
     revision: i64,
+    standing: StandingColumns,
 }
 
 impl From<&AccountWithPassword> for NewAccount {
@@ -274,6 +258,7 @@ impl From<&AccountWithPassword> for NewAccount {
             updated_at: account.updated_at.timestamp_millis(),
             last_login_at: account.last_login_at.map(|at| at.timestamp_millis()),
             revision: to_i64(account.revision),
+            standing: StandingColumns::from(&account.standing),
         }
     }
 }

@@ -159,6 +159,16 @@ impl<R> From<CorruptRow> for Fail<R> {
 /// The failure of work that no rule refuses.
 pub(crate) type NoRefusal = Fail<std::convert::Infallible>;
 
+impl<R> Fail<R> {
+    /// The failure of a part that no rule refuses.
+    pub(crate) fn never(error: NoRefusal) -> Self {
+        match error {
+            Fail::Refused(never) => match never {},
+            Fail::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl NoRefusal {
     /// The error of the port on whose behalf the work was done.
     pub(crate) fn into_port(self, port: &'static str) -> PortError {

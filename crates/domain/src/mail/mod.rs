@@ -1,0 +1,5 @@
+//! Mail: what learners are written to about their accounts.
+
+mod message;
+
+pub use message::{Message, OutgoingMail};

@@ -1,0 +1,165 @@
+//! A change of an account, with all that goes with it.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use parlance_domain::accounts::{
+    Account, AccountChange, AccountWithPassword, CefrLevel, DisplayName, Ends, LanguageTag, PasswordHash,
+    SaveAccountError, Username,
+};
+use parlance_domain::ids::{SessionId, UserId};
+use parlance_domain::time::Timestamp;
+use uuid::Uuid;
+
+use super::row::{AccountColumns, AccountRow, StandingColumns, account_columns, roles_to};
+use super::secrets::redeem;
+use super::sessions::revoke_all;
+use crate::consequences;
+use crate::convert::to_i64;
+use crate::database::Fail;
+use crate::statement::statement;
+
+statement!(
+    Lock(id: Uuid => SqlUuid) -> (AccountColumns,)
+        = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = ? FOR NO KEY UPDATE")
+);
+statement!(
+    // Whoever takes an administrator away waits for the others who do.
+    LockAdministrators() -> (Bool,) = "SELECT pg_advisory_xact_lock(7075936412) IS NOT NULL"
+);
+statement!(
+    AnotherAdministrator(id: Uuid => SqlUuid) -> (Integer,)
+        = "SELECT 1 FROM accounts WHERE id <> ? AND roles @> ARRAY['admin'] AND deactivated_at IS NULL \
+           AND deleted_at IS NULL LIMIT 1"
+);
+statement!(
+    #[expect(clippy::too_many_arguments, reason = "one for each column that changes")]
+    Save(
+        email: &'a str => Text,
+        email_key: &'a str => Text,
+        username: Option<&'a str> => Nullable<Text>,
+        username_key: Option<String> => Nullable<Text>,
+        display_name: Option<&'a str> => Nullable<Text>,
+        native_language: Option<&'a str> => Nullable<Text>,
+        target_language: Option<&'a str> => Nullable<Text>,
+        proficiency_level: Option<&'a str> => Nullable<Text>,
+        time_zone: &'a str => Text,
+        roles: Vec<&'static str> => diesel::sql_types::Array<Text>,
+        is_premium: bool => Bool,
+        email_verified: bool => Bool,
+        updated_at: Timestamp => Timestamptz,
+        deactivated_at: Option<Timestamp> => Nullable<Timestamptz>,
+        deleted_at: Option<Timestamp> => Nullable<Timestamptz>,
+        purge_at: Option<Timestamp> => Nullable<Timestamptz>,
+        deleted_by_owner: Option<bool> => Nullable<Bool>,
+        deletion_reason: Option<&'a str> => Nullable<Text>,
+        password_hash: Option<&'a str> => Nullable<Text>,
+        revision: i64 => BigInt,
+        id: Uuid => SqlUuid,
+        expected: i64 => BigInt,
+    ) = "UPDATE accounts SET email = ?, email_key = ?, username = ?, username_key = ?, display_name = ?, \
+         native_language = ?, target_language = ?, proficiency_level = ?, time_zone = ?, roles = ?, \
+         is_premium = ?, email_verified = ?, updated_at = ?, deactivated_at = ?, deleted_at = ?, purge_at = ?, \
+         deleted_by_owner = ?, deletion_reason = ?, password_hash = coalesce(?, password_hash), revision = ? \
+         WHERE id = ? AND revision = ?"
+);
+
+/// Why a change was not made.
+pub(super) enum Refusal {
+    Conflict,
+    SecretSpent,
+    EmailTaken,
+    LastAdministrator,
+}
+
+impl From<Refusal> for SaveAccountError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Conflict => Self::Conflict,
+            Refusal::SecretSpent => Self::SecretSpent,
+            Refusal::EmailTaken => Self::EmailTaken,
+            Refusal::LastAdministrator => Self::LastAdministrator,
+        }
+    }
+}
+
+/// Makes a change in the transaction under way; says which sessions it ended.
+pub(super) async fn save(
+    connection: &AsyncPgConnection,
+    change: &AccountChange,
+) -> Result<Vec<SessionId>, Fail<Refusal>> {
+    let (id, now) = (change.account.id, change.account.updated_at);
+    let before = lock(connection, id).await?;
+    let before = before.filter(|before| before.revision == change.expected);
+    let before = before.ok_or(Fail::Refused(Refusal::Conflict))?;
+    if before.is_administrator() && !change.account.is_administrator() && !has_other(connection, id).await? {
+        return Err(Fail::Refused(Refusal::LastAdministrator));
+    }
+    if let Some(secret) = change.redeems
+        && !redeem(connection, id, secret, now).await?
+    {
+        return Err(Fail::Refused(Refusal::SecretSpent));
+    }
+    write(connection, change).await?;
+    let ended = match change.ends {
+        Ends::Nothing => Vec::new(),
+        Ends::AllSessions => revoke_all(connection, id, None, now).await?,
+        Ends::OtherSessions(this) => revoke_all(connection, id, Some(this), now).await?,
+    };
+    consequences::keep(connection, &change.consequences).await?;
+    Ok(ended)
+}
+
+async fn lock(connection: &AsyncPgConnection, id: UserId) -> Result<Option<Account>, Fail<Refusal>> {
+    let found = Lock::new(id.0).get_result(&mut &*connection).await;
+    let found: Option<(AccountRow,)> = found.optional()?;
+    let found = found.map(|(row,)| AccountWithPassword::try_from(row));
+    Ok(found.transpose()?.map(|found| found.account))
+}
+
+async fn has_other(connection: &AsyncPgConnection, id: UserId) -> Result<bool, DieselError> {
+    let _: (bool,) = LockAdministrators::new().get_result(&mut &*connection).await?;
+    let other = AnotherAdministrator::new(id.0).get_result::<(i32,)>(&mut &*connection);
+    Ok(other.await.optional()?.is_some())
+}
+
+async fn write(connection: &AsyncPgConnection, change: &AccountChange) -> Result<(), Fail<Refusal>> {
+    match statement(change).execute(&mut &*connection).await {
+        Ok(0) => Err(Fail::Refused(Refusal::Conflict)),
+        Ok(_) => Ok(()),
+        // The username of an account never changes.
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            Err(Fail::Refused(Refusal::EmailTaken))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn statement(change: &AccountChange) -> Save<'_> {
+    let account: &Account = &change.account;
+    let standing = StandingColumns::from(&account.standing);
+    Save::new(
+        account.email.as_str(),
+        account.email.key(),
+        account.username.as_ref().map(Username::as_str),
+        account.username.as_ref().map(Username::key),
+        account.display_name.as_ref().map(DisplayName::as_str),
+        account.native_language.as_ref().map(LanguageTag::as_str),
+        account.target_language.as_ref().map(LanguageTag::as_str),
+        account.proficiency_level.map(CefrLevel::as_str),
+        account.time_zone.name(),
+        roles_to(&account.roles),
+        account.is_premium,
+        account.email_verified,
+        account.updated_at,
+        standing.deactivated_at,
+        standing.deleted_at,
+        standing.purge_at,
+        standing.deleted_by_owner,
+        standing.deletion_reason,
+        change.password_hash.as_ref().map(PasswordHash::as_str),
+        to_i64(account.revision),
+        account.id.0,
+        to_i64(change.expected),
+    )
+}

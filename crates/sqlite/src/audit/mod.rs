@@ -1,0 +1,5 @@
+//! The audit log.
+
+mod store;
+
+pub use store::SqliteAudit;

@@ -1,0 +1,13 @@
+DROP TABLE one_time_secrets;
+DROP TABLE outbox;
+DROP TABLE audit_entries;
+ALTER TABLE sessions DROP COLUMN address;
+ALTER TABLE sessions DROP COLUMN user_agent;
+ALTER TABLE sessions DROP COLUMN proof;
+ALTER TABLE sessions DROP COLUMN authenticated_at;
+DROP INDEX accounts_purge_at;
+ALTER TABLE accounts DROP COLUMN deletion_reason;
+ALTER TABLE accounts DROP COLUMN deleted_by_owner;
+ALTER TABLE accounts DROP COLUMN purge_at;
+ALTER TABLE accounts DROP COLUMN deleted_at;
+ALTER TABLE accounts DROP COLUMN deactivated_at;
