@@ -4,9 +4,19 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{Email, LanguageTag};
+use crate::accounts::{Email, LanguageTag, Purpose};
 use crate::ids::{MailId, SecretId, UserId};
 use crate::time::Timestamp;
+
+/// Which of two addresses a mail about a change of them goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WhichEmail {
+    /// The one that is the account's until the change.
+    Old,
+    /// The one that is to be.
+    New,
+}
 
 /// What a mail is about. Where it holds a link, it names the secret; the link is written when the mail is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +38,8 @@ pub enum Message {
     ConfirmEmailChange {
         /// What the link holds.
         secret: SecretId,
+        /// Which address this mail goes to, hence which purpose the secret has.
+        at: WhichEmail,
         /// The address that is to be the account's, its local part shortened.
         to: String,
     },
@@ -92,21 +104,31 @@ impl Message {
         serde_json::from_str(text).ok()
     }
 
-    /// The secret of its link, if it has one.
-    pub const fn secret(&self) -> Option<SecretId> {
+    /// The secret of its link and what that is good for, if it has one.
+    pub const fn link(&self) -> Option<(Purpose, SecretId)> {
         match self {
-            Self::VerifyEmail { secret }
-            | Self::ResetPassword { secret }
-            | Self::ConfirmEmailChange { secret, .. }
-            | Self::AccountLocked { secret, .. }
-            | Self::ConfirmIdentity { secret, .. }
-            | Self::ExportReady { secret, .. } => Some(*secret),
+            Self::VerifyEmail { secret } => Some((Purpose::VerifyEmail, *secret)),
+            Self::ResetPassword { secret } => Some((Purpose::ResetPassword, *secret)),
+            Self::ConfirmEmailChange { secret, at, .. } => Some((at.purpose(), *secret)),
+            Self::AccountLocked { secret, .. } => Some((Purpose::Unlock, *secret)),
+            Self::ConfirmIdentity { secret, .. } => Some((Purpose::LinkIdentity, *secret)),
+            Self::ExportReady { secret, .. } => Some((Purpose::Export, *secret)),
             Self::PasswordChanged
             | Self::EmailChanged { .. }
             | Self::NewDevice { .. }
             | Self::SecurityChanged { .. }
             | Self::DeletionRequested { .. }
             | Self::DeletionCancelled => None,
+        }
+    }
+}
+
+impl WhichEmail {
+    /// What the secret in its mail is good for.
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::Old => Purpose::ConfirmOldEmail,
+            Self::New => Purpose::ConfirmNewEmail,
         }
     }
 }
@@ -140,6 +162,11 @@ mod tests {
         for message in [
             Message::PasswordChanged,
             Message::ResetPassword { secret },
+            Message::ConfirmEmailChange {
+                secret,
+                at: WhichEmail::New,
+                to: "j…@example.com".to_owned(),
+            },
             Message::NewDevice {
                 user_agent: Some("curl/8".to_owned()),
                 address: Some([127, 0, 0, 1].into()),
@@ -153,5 +180,24 @@ mod tests {
             r#"{"about":"resetPassword","secret":"00000000-0000-0000-0000-000000000007"}"#
         );
         assert_eq!(Message::of_json("{}"), None);
+    }
+
+    #[test]
+    fn a_link_is_good_for_what_its_mail_is_about() {
+        let secret = SecretId(Uuid::from_u128(7));
+        let confirm = |at| Message::ConfirmEmailChange {
+            secret,
+            at,
+            to: String::new(),
+        };
+        assert_eq!(
+            confirm(WhichEmail::Old).link(),
+            Some((Purpose::ConfirmOldEmail, secret))
+        );
+        assert_eq!(
+            confirm(WhichEmail::New).link(),
+            Some((Purpose::ConfirmNewEmail, secret))
+        );
+        assert_eq!(Message::PasswordChanged.link(), None);
     }
 }

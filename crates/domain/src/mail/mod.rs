@@ -2,4 +2,4 @@
 
 mod message;
 
-pub use message::{Message, OutgoingMail};
+pub use message::{Message, OutgoingMail, WhichEmail};
