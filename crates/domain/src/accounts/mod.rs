@@ -12,6 +12,7 @@ mod secret_token;
 mod service;
 mod session;
 mod sessions;
+mod step_up;
 mod username;
 
 pub use access_token::{AccessClaims, AccessToken, AccessTokens, TokenError};
@@ -36,6 +37,7 @@ pub use sessions::{
     Identity, Principal, RefreshError, Refreshed, SessionPolicy, SessionPorts, Sessions, SignIn, SignInError,
     SignedIn,
 };
+pub use step_up::{RECENT, RecencyError, StepUpError};
 pub use username::{InvalidUsername, Username};
 
 /// The topic on which the end of a session is announced; a message is the session's id.

@@ -141,8 +141,8 @@ pub struct SessionPorts {
 
 /// The use-cases of sessions.
 pub struct Sessions {
-    ports: SessionPorts,
-    recorder: Recorder,
+    pub(super) ports: SessionPorts,
+    pub(super) recorder: Recorder,
     refresh_tokens: RefreshTokens,
     policy: SessionPolicy,
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod cookie;
+mod credentials;
 mod login;
 mod logout;
 mod me;
@@ -29,5 +30,6 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
             resource("/users/me")
                 .route(get().to(profile_get::handler))
                 .route(patch().to(profile_patch::handler)),
-        );
+        )
+        .configure(credentials::routes);
 }

@@ -68,6 +68,10 @@ catalogue! {
         "This site may not use the session.", "Add the site's origin to `CORS_ORIGIN` on the server.";
     Forbidden "FORBIDDEN" 403 "Forbidden",
         "This is for administrators.", "Sign in as somebody who may do it.";
+    StepUpRequired "STEP_UP_REQUIRED" 403 "Step-up required",
+        "Please show again who you are.", "Ask for the password, send it to `/auth/step-up`, and repeat the request.";
+    WrongPassword "WRONG_PASSWORD" 403 "Wrong password",
+        "The password is incorrect.", "Let the user try again.";
     AccountDeactivated "ACCOUNT_DEACTIVATED" 403 "Account deactivated",
         "This account is not in use at the moment.", "Let the user ask an administrator.";
     NotFound "NOT_FOUND" 404 "Not found",

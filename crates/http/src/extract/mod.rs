@@ -7,6 +7,7 @@ mod json;
 mod merge;
 mod path;
 mod query;
+mod recent;
 mod strict;
 mod text;
 mod validation;
@@ -24,6 +25,7 @@ pub use json::ApiJson;
 pub use merge::Merge;
 pub use path::ApiPath;
 pub use query::ApiQuery;
+pub use recent::Recent;
 
 /// The state; absent only in an app that was put together wrongly.
 pub(crate) fn state(req: &HttpRequest) -> Result<&AppState, ApiError> {

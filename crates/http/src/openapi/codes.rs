@@ -13,7 +13,7 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ConversationUnavailable, EmailExists, Forbidden, InvalidCredentials, InvalidRefreshToken,
         ListNotFound, MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound,
         RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound, SpeechUnavailable, SyncDisabled,
-        TurnNotFound, UpstreamTimeout, UsernameExists, WeakPassword, WordNotFound,
+        TurnNotFound, UpstreamTimeout, UsernameExists, WeakPassword, WordNotFound, WrongPassword,
     };
     &[
         (
@@ -32,6 +32,7 @@ const OWN: &[(&str, &[ErrorCode])] = {
             ],
         ),
         ("logout", &[OriginNotAllowed]),
+        ("stepUp", &[WrongPassword, ReadOnly]),
         ("getSession", &[]),
         ("getProfile", &[]),
         ("updateProfile", &[ReadOnly]),

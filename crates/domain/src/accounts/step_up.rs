@@ -1,0 +1,144 @@
+//! Step-up: what is dear is open to those alone who showed lately who they are.
+
+use chrono::TimeDelta;
+
+use super::{
+    AccountWithPassword, Password, PasswordHasherError, Principal, Proof, Session, Sessions, Verification,
+};
+use crate::audit::{Action, Circumstances};
+use crate::port::PortError;
+use crate::time::Timestamp;
+
+/// For how long it counts that somebody showed who they are.
+pub const RECENT: TimeDelta = TimeDelta::minutes(10);
+
+/// Why somebody may not do what is dear.
+#[derive(Debug, thiserror::Error)]
+pub enum RecencyError {
+    /// It is too long ago that they showed who they are.
+    #[error("it is too long ago that the caller showed who they are")]
+    StepUpRequired,
+    /// The session has ended.
+    #[error("the session has ended")]
+    Ended,
+    /// Anything else.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+/// Why somebody did not show again who they are.
+#[derive(Debug, thiserror::Error)]
+pub enum StepUpError {
+    /// It is not the password, or the account has none.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// The session has ended.
+    #[error("the session has ended")]
+    Ended,
+    /// Too many passwords wait to be hashed.
+    #[error("too many passwords at once")]
+    Busy,
+    /// Anything else.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
+impl From<PasswordHasherError> for StepUpError {
+    fn from(error: PasswordHasherError) -> Self {
+        match error {
+            PasswordHasherError::Busy => Self::Busy,
+            PasswordHasherError::Port(error) => error.into(),
+        }
+    }
+}
+
+impl Sessions {
+    /// Refuses whoever did not show within the last ten minutes who they are, by signing in or since.
+    ///
+    /// Asks the store: an access token does not tell.
+    pub async fn require_recent(&self, principal: &Principal) -> Result<(), RecencyError> {
+        let now = self.ports.clock.now();
+        let session = self.live_session(principal, now).await?;
+        let session = session.ok_or(RecencyError::Ended)?;
+        if session.authenticated_at + RECENT <= now {
+            return Err(RecencyError::StepUpRequired);
+        }
+        Ok(())
+    }
+
+    /// Shows by the password again who somebody is; says until when that counts.
+    pub async fn step_up(
+        &self,
+        principal: &Principal,
+        password: &Password,
+        circumstances: &Circumstances,
+    ) -> Result<Timestamp, StepUpError> {
+        let now = self.ports.clock.now();
+        let session = self.live_session(principal, now).await?;
+        let session = session.ok_or(StepUpError::Ended)?;
+        self.check_password(principal, password, circumstances).await?;
+        self.note_proof(&session, Proof::Password, circumstances).await
+    }
+
+    /// The account of somebody who knows its password. What is refused is noted.
+    pub(super) async fn check_password(
+        &self,
+        principal: &Principal,
+        password: &Password,
+        circumstances: &Circumstances,
+    ) -> Result<AccountWithPassword, StepUpError> {
+        let found = self.ports.accounts.with_password(principal.user_id).await?;
+        let found = found.filter(|found| found.account.is_active());
+        let found = found.ok_or(StepUpError::Ended)?;
+        let verification = self.ports.hasher.verify(password, Some(&found.password_hash));
+        match verification.await? {
+            Verification::Match | Verification::MatchOutdated(_) => Ok(found),
+            Verification::Mismatch => {
+                let entry = self
+                    .recorder
+                    .by_owner(principal.user_id, Action::StepUpRefused, circumstances);
+                self.ports.audit.append(&[entry]).await?;
+                Err(StepUpError::WrongPassword)
+            }
+        }
+    }
+
+    /// Notes on a session that its owner showed again who they are; says until when that counts.
+    ///
+    /// What two factors showed before is not made less by one.
+    pub(super) async fn note_proof(
+        &self,
+        session: &Session,
+        proof: Proof,
+        circumstances: &Circumstances,
+    ) -> Result<Timestamp, StepUpError> {
+        let now = self.ports.clock.now();
+        let kept = if session.proof.is_strong() {
+            session.proof
+        } else {
+            proof
+        };
+        let entry = self
+            .recorder
+            .by_owner(session.user_id, Action::StepUpPassed, circumstances)
+            .with("session", session.id.to_string())
+            .with("proof", proof.as_str())
+            .into();
+        let sessions = &self.ports.sessions;
+        let noted = sessions.authenticated(session.user_id, session.id, kept, now, &entry);
+        if noted.await? {
+            Ok(now + RECENT)
+        } else {
+            Err(StepUpError::Ended)
+        }
+    }
+
+    async fn live_session(
+        &self,
+        principal: &Principal,
+        now: Timestamp,
+    ) -> Result<Option<Session>, PortError> {
+        let found = self.ports.sessions.by_id(principal.session_id).await?;
+        Ok(found.filter(|session| session.user_id == principal.user_id && session.is_live(now)))
+    }
+}

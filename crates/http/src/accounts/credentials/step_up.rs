@@ -1,0 +1,97 @@
+//! `POST /auth/step-up`
+
+use apistos::{ApiComponent, api_operation};
+use parlance_domain::accounts::{Password, StepUpError};
+use parlance_domain::time::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use validator::{Validate, ValidationError};
+
+use crate::error::{ApiError, ErrorCode};
+use crate::extract::{ApiJson, Arrival, Writer, complaint};
+use crate::reply::Reply;
+use crate::state::State;
+use crate::time::rfc3339_millis;
+
+/// What shows again who calls.
+#[derive(Deserialize, Validate, JsonSchema, ApiComponent)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "StepUp", example = "example")]
+pub(crate) struct Body {
+    /// The password.
+    #[validate(required, custom(function = "check_attempt"))]
+    #[schemars(required, length(min = 1, max = 128))]
+    password: Option<String>,
+}
+
+fn example() -> serde_json::Value {
+    serde_json::json!({ "password": "Correct-horse-1" })
+}
+
+/// Checks the form of a password that is tried.
+pub(super) fn check_attempt(text: &str) -> Result<(), ValidationError> {
+    Password::check_attempt(text).map_err(|error| match text {
+        "" => complaint("required", "is required"),
+        _ => complaint("format", error),
+    })
+}
+
+/// A password that is tried.
+pub(super) fn attempt(field: &'static str, text: Option<String>) -> Result<Password, ApiError> {
+    Password::attempt(&text.unwrap_or_default())
+        .map_err(|error| ApiError::invalid(field, "format", error.to_string()))
+}
+
+/// That the caller showed again who they are.
+#[derive(Serialize, JsonSchema, ApiComponent)]
+#[schemars(rename = "SteppedUp")]
+pub(crate) struct SteppedUp {
+    /// Always true.
+    success: bool,
+    data: Until,
+}
+
+#[derive(Serialize, JsonSchema, ApiComponent)]
+#[serde(rename_all = "camelCase")]
+struct Until {
+    /// Until when it counts.
+    expires_at: String,
+}
+
+impl From<Timestamp> for SteppedUp {
+    fn from(until: Timestamp) -> Self {
+        Self {
+            success: true,
+            data: Until {
+                expires_at: rfc3339_millis(until),
+            },
+        }
+    }
+}
+
+/// Shows again who calls, for ten minutes.
+///
+/// What is dear (another address, a second factor, everything that is held, the end of the account) is open to those
+/// alone who signed in or did this within the last ten minutes; anybody else is answered `STEP_UP_REQUIRED`.
+#[api_operation(tag = "accounts", operation_id = "stepUp")]
+pub(crate) async fn handler(
+    state: State,
+    caller: Writer,
+    arrival: Arrival,
+    body: ApiJson<Body>,
+) -> Result<Reply<SteppedUp>, ApiError> {
+    let password = attempt("password", body.0.password)?;
+    let stepped_up = state.services.sessions.step_up(&caller.0, &password, &arrival.0);
+    let until = stepped_up.await.map_err(refuse)?;
+    Reply::private(&SteppedUp::from(until))
+}
+
+/// The refusal of somebody who did not show who they are.
+pub(super) fn refuse(error: StepUpError) -> ApiError {
+    match error {
+        StepUpError::WrongPassword => ApiError::new(ErrorCode::WrongPassword),
+        StepUpError::Ended => ApiError::token(ErrorCode::Unauthorized),
+        StepUpError::Busy => ApiError::new(ErrorCode::Unavailable),
+        StepUpError::Port(error) => ApiError::port(error),
+    }
+}
