@@ -263,7 +263,7 @@ async fn threat_01_of_32_rotations_at_once_in_two_copies_one_gives_the_successor
     let ann = stores[0].learner(1).await;
     for round in 0..20_u128 {
         let begun = new_session(100 + round, ann, 0);
-        stores[0].sessions.insert(&begun).await.unwrap();
+        stores[0].begin(&begun).await.unwrap();
         let rotations = (0..32).map(|number| stores[number % 2].sessions.rotate(begun.id, 0, terms(60)));
         let mut heads = 0;
         for rotation in join_all(rotations).await {
@@ -312,10 +312,10 @@ async fn threat_52_callers_that_go_away_leave_nothing_half_done() {
             let first = new_session(number, account.account.id, 0);
             let second = new_session(CALLERS + number, account.account.id, 5);
             let call = async {
-                stores.accounts.insert(&account, &first).await.unwrap();
-                stores.sessions.insert(&second).await.unwrap();
+                stores.keep(&account, &first).await.unwrap();
+                stores.begin(&second).await.unwrap();
                 stores.sessions.rotate(second.id, 0, terms(60)).await.unwrap();
-                stores.sessions.revoke(first.id, at(61)).await.unwrap();
+                stores.end(&first, at(61)).await.unwrap();
             };
             let polls = if number.is_multiple_of(2) {
                 usize::MAX

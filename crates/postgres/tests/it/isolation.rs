@@ -8,9 +8,11 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 
 /// The tables of a learner's data, by the columns that name the learner.
-const TABLES: [(&str, &[&str]); 7] = [
+const TABLES: &[(&str, &[&str])] = &[
     ("accounts", &["id", "email_key", "username_key"]),
     ("idempotency_keys", &["user_id"]),
+    ("one_time_secrets", &["user_id"]),
+    ("outbox", &["user_id"]),
     ("progress", &["user_id"]),
     ("progress_events", &["user_id"]),
     ("progress_heads", &["user_id"]),
@@ -19,15 +21,18 @@ const TABLES: [(&str, &[&str]); 7] = [
 ];
 
 /// The statements that name no learner, by how they begin or what they say of themselves.
-const EXCEPTIONS: [&str; 8] = [
-    // A refresh token names its session, not its user.
-    "revoked_at FROM sessions WHERE id = $1",
-    "UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND",
+const EXCEPTIONS: &[&str] = &[
+    // A refresh token names its session, not its user; the token of a one-time secret names the secret.
+    "address FROM sessions WHERE id = $1",
+    "used_at FROM one_time_secrets WHERE id = $1",
     // Every copy of the program refuses the sessions of all users that were ended.
     "SELECT id, revoked_at FROM sessions WHERE revoked_at >= $1",
     "DELETE FROM sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessions WHERE expires_at < $1",
     // What is old is forgotten, whoever's it is.
     "DELETE FROM spending WHERE ctid = ANY (ARRAY(SELECT ctid FROM spending WHERE day < $1",
+    "DELETE FROM one_time_secrets WHERE ctid = ANY (ARRAY(SELECT ctid FROM one_time_secrets WHERE expires_at < $1",
+    // There is to be another administrator before one goes.
+    "SELECT 1 FROM accounts WHERE id <> $1 AND roles @> ARRAY['admin']",
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys WHERE begun_at < $1",
     // Whoever moves an installation moves all learners.
     "SELECT id FROM accounts ORDER BY id LIMIT $1",

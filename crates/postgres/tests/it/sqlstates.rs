@@ -54,7 +54,7 @@ async fn threat_59_40p01_who_loses_a_deadlock_tries_again() {
     other.batch_execute(&same).await.unwrap();
     let inserting = tokio::spawn({
         let (stores, kept) = (Arc::clone(&scene.stores), kept.clone());
-        async move { stores.sessions.insert(&kept).await }
+        async move { stores.begin(&kept).await }
     });
     // It has written to the account, and waits to know whether the session is there.
     backend_waiting_for_a_lock(&scene.looker).await;
@@ -97,7 +97,7 @@ async fn threat_59_40001_who_loses_against_another_writer_tries_again() {
             ..ProfilePatch::default()
         };
         let after = before.patched(patch, at(60));
-        async move { stores.accounts.save(&after, before.revision).await }
+        async move { stores.save(&after, before.revision).await }
     });
     backend_waiting_for_a_lock(&scene.looker).await;
     other.commit().await.unwrap();
@@ -113,8 +113,7 @@ async fn threat_59_40001_nobody_tries_for_ever() {
     scene.other.batch_execute(fail).await.unwrap();
     let error = scene
         .stores
-        .sessions
-        .insert(&new_session(10, user(1), 5))
+        .begin(&new_session(10, user(1), 5))
         .await
         .unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Unavailable);
@@ -148,8 +147,7 @@ async fn threat_59_states_that_pass_are_unavailable_and_defects_are_not() {
         scene.other.batch_execute(&set).await.unwrap();
         let database = open(&scene.home.url()).await;
         let inserted = stores_of(&database)
-            .sessions
-            .insert(&new_session(10, user(1), 5))
+            .begin(&new_session(10, user(1), 5))
             .await;
         let error = inserted.unwrap_err();
         assert_eq!(error.kind, expected, "{state}: {}", told(&error));
@@ -168,7 +166,7 @@ async fn threat_59_states_that_pass_are_unavailable_and_defects_are_not() {
 async fn threat_59_25006_a_server_that_only_reads_is_unavailable_to_writers() {
     let scene = scene("default_transaction_read_only = on").await;
     let account = scene.stores.accounts.by_id(user(1)).await.unwrap().unwrap();
-    match scene.stores.accounts.save(&account, account.revision).await {
+    match scene.stores.save(&account, account.revision).await {
         Err(SaveAccountError::Port(error)) => assert_eq!(error.kind, PortErrorKind::Unavailable),
         other => panic!("{other:?}"),
     }

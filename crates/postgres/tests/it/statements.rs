@@ -138,7 +138,7 @@ async fn use_accounts(stores: &Stores, round: u128) {
         display_name: Patch::Set(format!("Ann the {round}th").parse().unwrap()),
         ..ProfilePatch::default()
     };
-    accounts
+    stores
         .save(&ann.patched(patch, at(60)), ann.revision)
         .await
         .unwrap();
@@ -152,17 +152,19 @@ async fn use_accounts(stores: &Stores, round: u128) {
         },
         ..taken
     };
-    let refused = accounts.insert(&taken, &new_session(round, ann.id, 0)).await;
+    let refused = stores.keep(&taken, &new_session(round, ann.id, 0)).await;
     assert!(refused.is_err());
 }
 
 async fn use_sessions(stores: &Stores, round: u128) {
     let sessions = &stores.sessions;
     let session = new_session(100 + round, user(ANN), 5);
-    sessions.insert(&session).await.unwrap();
+    stores.begin(&session).await.unwrap();
+    sessions.by_id(session.id).await.unwrap();
+    sessions.live(user(ANN), at(6)).await.unwrap();
     sessions.rotate(session.id, 0, terms(60)).await.unwrap();
     sessions.rotate(session.id, 0, terms(61)).await.unwrap();
-    assert!(sessions.revoke(session.id, at(62)).await.unwrap());
+    assert!(stores.end(&session, at(62)).await.unwrap());
     sessions.revoked_since(at(0)).await.unwrap();
     sessions.purge_expired(at(0), 10).await.unwrap();
 }
@@ -301,7 +303,7 @@ async fn use_idempotency(stores: &Stores, round: u128) {
 async fn prepare(stores: &Stores) {
     let ann = account(ANN, "ann@example.com", Some("ann"));
     let first = new_session(ANN, ann.account.id, 0);
-    stores.accounts.insert(&ann, &first).await.unwrap();
+    stores.keep(&ann, &first).await.unwrap();
     stores.learner(2).await;
     stores.list_of("lesson", &["w1", "w2", "w3", "w4"]).await;
 }

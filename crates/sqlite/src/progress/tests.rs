@@ -7,6 +7,7 @@ use diesel::Connection;
 use diesel::connection::InstrumentationEvent;
 use parking_lot::Mutex;
 use parlance_contract::stores::{account, at, session, user, word_id};
+use parlance_domain::consequences::Consequences;
 use parlance_domain::accounts::AccountStore;
 use parlance_domain::ids::{EventId, ProgressId};
 use parlance_domain::progress::{Change, Changes, NewReview, NewSet, ProgressStore, Rating, Submission};
@@ -80,7 +81,8 @@ async fn hot_statements_are_prepared_once() {
     let database = SqliteDatabase::open(config).unwrap();
     let accounts = crate::SqliteAccounts::new(database.clone());
     let account = account(1, "ann@example.com", None);
-    accounts.insert(&account, &session(1, user(1), 0)).await.unwrap();
+    let (first, nothing) = (session(1, user(1), 0), Consequences::default());
+    accounts.insert(&account, &first, &nothing).await.unwrap();
 
     let statements = Arc::new(Mutex::new(Statements::default()));
     let (noted, read) = (Arc::clone(&statements), Arc::clone(&statements));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
-    SqliteAccounts, SqliteConfig, SqliteDatabase, SqliteIdempotency, SqliteProgress, SqliteSessions,
+    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteIdempotency, SqliteProgress, SqliteSecrets, SqliteSessions,
     SqliteSpending, SqliteTransfer, SqliteWords,
 };
 use tempfile::TempDir;
@@ -54,6 +54,8 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
     Stores {
         accounts: Arc::new(SqliteAccounts::new(database.clone())),
         sessions: Arc::new(SqliteSessions::new(database.clone())),
+        secrets: Arc::new(SqliteSecrets::new(database.clone())),
+        audit: Arc::new(SqliteAudit::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
         spending: Arc::new(SqliteSpending::new(database.clone())),
