@@ -1,9 +1,9 @@
-//! What is written together with a change: the entries of the audit log, and the mails that it causes.
+//! What is written together with a change: the entries of the audit log, the mails that it causes, and their secrets.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::accounts::{Account, Email};
+use crate::accounts::{Account, Email, OneTimeSecret};
 use crate::audit::{Action, Actor, AuditEntry, Circumstances};
 use crate::ids::{AuditId, IdGenerator, MailId, UserId};
 use crate::mail::{Message, OutgoingMail};
@@ -16,12 +16,20 @@ pub struct Consequences {
     pub entries: Vec<AuditEntry>,
     /// What will be sent.
     pub mails: Vec<OutgoingMail>,
+    /// What the links in it hold. Those of the same user for the same purpose that were good until then are not any more.
+    pub secrets: Vec<OneTimeSecret>,
 }
 
 impl Consequences {
     /// The same with a mail more.
     pub fn and_mail(mut self, mail: OutgoingMail) -> Self {
         self.mails.push(mail);
+        self
+    }
+
+    /// The same with a secret more.
+    pub fn and_secret(mut self, secret: OneTimeSecret) -> Self {
+        self.secrets.push(secret);
         self
     }
 

@@ -1,4 +1,4 @@
-//! What is written together with a change: entries of the audit log, mails in the outbox.
+//! What is written together with a change: entries of the audit log, mails in the outbox, their secrets.
 
 use diesel::result::Error as DieselError;
 use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -10,6 +10,7 @@ use parlance_domain::mail::OutgoingMail;
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
+use crate::accounts::keep_secrets;
 use crate::statement::statement;
 
 statement!(
@@ -49,6 +50,7 @@ pub(crate) async fn keep(
     consequences: &Consequences,
 ) -> Result<(), DieselError> {
     keep_entries(connection, &consequences.entries).await?;
+    keep_secrets(connection, &consequences.secrets).await?;
     for mail in &consequences.mails {
         insert_mail(mail).execute(&mut &*connection).await?;
     }

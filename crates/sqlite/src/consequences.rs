@@ -1,4 +1,4 @@
-//! What is written together with a change: entries of the audit log, mails in the outbox.
+//! What is written together with a change: entries of the audit log, mails in the outbox, their secrets.
 
 use diesel::result::Error as DieselError;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
@@ -8,6 +8,7 @@ use parlance_domain::audit::{AuditEntry, UserAgent};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::mail::OutgoingMail;
 
+use crate::accounts::keep_secrets;
 use crate::statement::statement;
 
 statement!(
@@ -47,6 +48,7 @@ pub(crate) fn keep(
     consequences: &Consequences,
 ) -> Result<(), DieselError> {
     keep_entries(connection, &consequences.entries)?;
+    keep_secrets(connection, &consequences.secrets)?;
     let mails = consequences.mails.iter();
     mails.map(insert_mail).try_for_each(|statement| {
         statement.execute(connection)?;

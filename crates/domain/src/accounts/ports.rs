@@ -143,6 +143,7 @@ pub trait AccountStore: Send + Sync {
     ///   that use the same one, one is made.
     /// - An email that another account has is refused.
     /// - The last active administrator stays one, however many changes come at once.
+    /// - With another password or email, the account's secrets that were good until then are not any more.
     /// - Sessions that had ended before are not told.
     /// - What is refused leaves no consequences.
     async fn save(&self, change: &AccountChange) -> Result<Vec<SessionId>, SaveAccountError>;
@@ -235,10 +236,10 @@ pub trait SessionStore: Send + Sync {
 /// Keeps one-time secrets.
 #[async_trait]
 pub trait SecretStore: Send + Sync {
-    /// Keeps new secrets with the consequences, all or nothing.
+    /// Keeps consequences of nothing else, all or nothing: secrets, and the mails that carry them.
     ///
-    /// - Those of the same user for the same purpose that were good until then are not any more.
-    async fn issue(&self, secrets: &[OneTimeSecret], consequences: &Consequences) -> Result<(), PortError>;
+    /// - A secret takes the place of those of the same user for the same purpose that were good until then.
+    async fn issue(&self, consequences: &Consequences) -> Result<(), PortError>;
 
     /// The secret of this id, used or not.
     async fn by_id(&self, id: SecretId) -> Result<Option<OneTimeSecret>, PortError>;

@@ -12,7 +12,7 @@ use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::row::{AccountColumns, AccountRow, StandingColumns, account_columns, roles_to};
-use super::secrets::redeem;
+use super::secrets::{redeem, spend_all};
 use super::sessions::revoke_all;
 use crate::consequences;
 use crate::convert::to_i64;
@@ -101,6 +101,9 @@ pub(super) async fn save(
         return Err(Fail::Refused(Refusal::SecretSpent));
     }
     write(connection, change).await?;
+    if change.password_hash.is_some() || before.email != change.account.email {
+        spend_all(connection, id, now).await?;
+    }
     let ended = match change.ends {
         Ends::Nothing => Vec::new(),
         Ends::AllSessions => revoke_all(connection, id, None, now).await?,

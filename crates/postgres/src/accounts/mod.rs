@@ -8,5 +8,6 @@ mod sessions;
 mod store;
 
 pub use secrets::PgSecrets;
+pub(crate) use secrets::keep_secrets;
 pub use sessions::PgSessions;
 pub use store::PgAccounts;

@@ -27,6 +27,10 @@ statement!(
         = "UPDATE one_time_secrets SET used_at = ? WHERE user_id = ? AND purpose = ? AND used_at IS NULL"
 );
 statement!(
+    SpendAll(now: Timestamp => Timestamptz, user_id: Uuid => SqlUuid)
+        = "UPDATE one_time_secrets SET used_at = ? WHERE user_id = ? AND used_at IS NULL"
+);
+statement!(
     #[expect(clippy::too_many_arguments, reason = "one for each column")]
     Insert(
         user_id: Uuid => SqlUuid,
@@ -71,20 +75,13 @@ impl PgSecrets {
 
 #[async_trait]
 impl SecretStore for PgSecrets {
-    async fn issue(&self, secrets: &[OneTimeSecret], consequences: &Consequences) -> Result<(), PortError> {
-        let work = Arc::new((secrets.to_vec(), consequences.clone()));
+    async fn issue(&self, consequences: &Consequences) -> Result<(), PortError> {
+        let consequences = Arc::new(consequences.clone());
         let issued = self.database.transact(move |connection| {
-            let work = Arc::clone(&work);
+            let consequences = Arc::clone(&consequences);
             async move {
-                let (secrets, consequences) = &*work;
-                for secret in secrets {
-                    supersede(secret).execute(&mut &*connection).await?;
-                }
-                for secret in secrets {
-                    let inserted = insert(secret).execute(&mut &*connection).await;
-                    inserted.map_err(|error| StoreError::from(error).for_owner())?;
-                }
-                Ok(consequences::keep(connection, consequences).await?)
+                let kept = consequences::keep(connection, &consequences).await;
+                Ok(kept.map_err(|error| StoreError::from(error).for_owner())?)
             }
             .boxed()
         });
@@ -144,7 +141,30 @@ pub(super) async fn redeem(
     Ok(statement.execute(&mut &*connection).await? > 0)
 }
 
-/// Those for the same purpose are not good any more.
+/// Keeps secrets in the transaction under way; those for the same purposes are not good any more.
+pub(crate) async fn keep_secrets(
+    connection: &AsyncPgConnection,
+    secrets: &[OneTimeSecret],
+) -> Result<(), DieselError> {
+    for secret in secrets {
+        supersede(secret).execute(&mut &*connection).await?;
+    }
+    for secret in secrets {
+        insert(secret).execute(&mut &*connection).await?;
+    }
+    Ok(())
+}
+
+/// No secret of a user is good any more.
+pub(super) async fn spend_all(
+    connection: &AsyncPgConnection,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), DieselError> {
+    SpendAll::new(now, user.0).execute(&mut &*connection).await?;
+    Ok(())
+}
+
 fn supersede(secret: &OneTimeSecret) -> Supersede<'static> {
     Supersede::new(secret.created_at, secret.user_id.0, secret.purpose.as_str())
 }

@@ -10,7 +10,7 @@ use parlance_domain::accounts::{
 use parlance_domain::ids::{SessionId, UserId};
 
 use super::row::{StandingColumns, roles_to};
-use super::secrets::redeem;
+use super::secrets::{redeem, spend_all};
 use super::sessions::revoke_all;
 use super::store::account;
 use crate::consequences;
@@ -92,6 +92,9 @@ pub(super) fn save(
         return Err(Fail::Refused(Refusal::SecretSpent));
     }
     write(connection, change)?;
+    if change.password_hash.is_some() || before.email != change.account.email {
+        spend_all(connection, id, now)?;
+    }
     let ended = match change.ends {
         Ends::Nothing => Vec::new(),
         Ends::AllSessions => revoke_all(connection, id, None, now).map_err(Fail::never)?,

@@ -7,6 +7,7 @@ mod sessions;
 mod store;
 
 pub use secrets::SqliteSecrets;
+pub(crate) use secrets::keep_secrets;
 pub use sessions::SqliteSessions;
 pub(crate) use sessions::sessions_of;
 pub use store::SqliteAccounts;

@@ -23,6 +23,10 @@ statement!(
         = "UPDATE one_time_secrets SET used_at = ? WHERE user_id = ? AND purpose = ? AND used_at IS NULL"
 );
 statement!(
+    SpendAll(now: i64 => BigInt, user_id: &'a [u8] => Binary)
+        = "UPDATE one_time_secrets SET used_at = ? WHERE user_id = ? AND used_at IS NULL"
+);
+statement!(
     #[expect(clippy::too_many_arguments, reason = "one for each column")]
     Insert(
         user_id: &'a [u8] => Binary,
@@ -67,21 +71,13 @@ impl SqliteSecrets {
 
 #[async_trait]
 impl SecretStore for SqliteSecrets {
-    async fn issue(&self, secrets: &[OneTimeSecret], consequences: &Consequences) -> Result<(), PortError> {
-        let (secrets, consequences) = (secrets.to_vec(), consequences.clone());
-        let issued: Result<(), NoRefusal> = self
-            .database
-            .write(move |connection| {
-                for secret in &secrets {
-                    supersede(connection, secret)?;
-                }
-                for secret in &secrets {
-                    insert(secret).execute(connection).map_err(StoreError::of_owner)?;
-                }
-                Ok(consequences::keep(connection, &consequences)?)
-            })
-            .await;
-        issued.map_err(|error| error.into_port(PORT))
+    async fn issue(&self, consequences: &Consequences) -> Result<(), PortError> {
+        let consequences = consequences.clone();
+        let issued = self.database.write(move |connection| {
+            let kept = consequences::keep(connection, &consequences);
+            Ok(kept.map_err(StoreError::of_owner)?)
+        });
+        issued.await.map_err(|error: NoRefusal| error.into_port(PORT))
     }
 
     async fn by_id(&self, id: SecretId) -> Result<Option<OneTimeSecret>, PortError> {
@@ -138,11 +134,33 @@ pub(super) fn redeem(
     Ok(redeemed > 0)
 }
 
-/// Those for the same purpose are not good any more.
-fn supersede(connection: &mut SqliteConnection, secret: &OneTimeSecret) -> Result<(), DieselError> {
-    let now = secret.created_at.timestamp_millis();
-    Supersede::new(now, secret.user_id.0.as_bytes(), secret.purpose.as_str()).execute(connection)?;
+/// Keeps secrets in the transaction under way; those for the same purposes are not good any more.
+pub(crate) fn keep_secrets(
+    connection: &mut SqliteConnection,
+    secrets: &[OneTimeSecret],
+) -> Result<(), DieselError> {
+    for secret in secrets {
+        supersede(secret).execute(connection)?;
+    }
+    for secret in secrets {
+        insert(secret).execute(connection)?;
+    }
     Ok(())
+}
+
+/// No secret of a user is good any more.
+pub(super) fn spend_all(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    now: Timestamp,
+) -> Result<(), DieselError> {
+    SpendAll::new(now.timestamp_millis(), user.0.as_bytes()).execute(connection)?;
+    Ok(())
+}
+
+fn supersede(secret: &OneTimeSecret) -> Supersede<'_> {
+    let now = secret.created_at.timestamp_millis();
+    Supersede::new(now, secret.user_id.0.as_bytes(), secret.purpose.as_str())
 }
 
 fn insert(secret: &OneTimeSecret) -> Insert<'_> {
