@@ -5,6 +5,7 @@
 //! whoever drives the system calls the services.
 
 pub mod accounts;
+pub mod admin;
 pub mod audit;
 pub mod cache;
 pub mod caching;

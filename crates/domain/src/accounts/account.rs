@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::{Email, LanguageTag, PasswordHash, Username};
 use crate::ids::UserId;
 use crate::time::{TimeZone, Timestamp};
@@ -132,6 +134,17 @@ impl DisplayName {
     /// The name itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name as it is looked for; many may have the same.
+    pub fn key(&self) -> String {
+        Self::fold(&self.0)
+    }
+
+    /// A text in the form of [`DisplayName::key`]: in lower case, letter by letter, and in Unicode form NFC.
+    pub fn fold(text: &str) -> String {
+        let lower: String = text.nfc().flat_map(char::to_lowercase).collect();
+        lower.nfc().collect()
     }
 }
 

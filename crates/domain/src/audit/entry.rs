@@ -53,7 +53,8 @@ impl Actor {
     }
 }
 
-/// A short text that says more: a number, a name from a fixed list, an id. Never a secret, never a free text of somebody.
+/// A short text that says more: a number, a name from a fixed list, an id. Never a secret, never a free text but an
+/// administrator's reason.
 pub type Detail = String;
 
 /// What the audit log tells of one action.
