@@ -3,6 +3,7 @@
 use diesel::result::Error as DieselError;
 use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use futures_util::future::{try_join_all, try_join3};
 use parlance_domain::accounts::LanguageTag;
 use parlance_domain::audit::{AuditEntry, UserAgent};
 use parlance_domain::consequences::Consequences;
@@ -49,11 +50,12 @@ pub(crate) async fn keep(
     connection: &AsyncPgConnection,
     consequences: &Consequences,
 ) -> Result<(), DieselError> {
-    keep_entries(connection, &consequences.entries).await?;
-    keep_secrets(connection, &consequences.secrets).await?;
-    for mail in &consequences.mails {
-        insert_mail(mail).execute(&mut &*connection).await?;
-    }
+    let mails = consequences.mails.iter();
+    let mails = mails.map(|mail| async move { insert_mail(mail).execute(&mut &*connection).await });
+    // Sent one behind the other, and waited for together.
+    let entries = keep_entries(connection, &consequences.entries);
+    let secrets = keep_secrets(connection, &consequences.secrets);
+    try_join3(entries, secrets, try_join_all(mails)).await?;
     Ok(())
 }
 
@@ -62,9 +64,9 @@ pub(crate) async fn keep_entries(
     connection: &AsyncPgConnection,
     entries: &[AuditEntry],
 ) -> Result<(), DieselError> {
-    for entry in entries {
-        insert_entry(entry).execute(&mut &*connection).await?;
-    }
+    let inserts = entries.iter();
+    let inserts = inserts.map(|entry| async move { insert_entry(entry).execute(&mut &*connection).await });
+    try_join_all(inserts).await?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
+use futures_util::future::try_join3;
 use parlance_domain::accounts::{Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{SessionId, UserId};
@@ -164,11 +165,13 @@ impl SessionStore for PgSessions {
             async move {
                 let (session, consequences) = &*work;
                 let noted = NoteLogin::new(session.created_at, session.user_id.0);
-                if noted.execute(&mut &*connection).await? == 0 {
-                    return Err(StoreError::OwnerGone.into());
-                }
-                insert(session).execute(&mut &*connection).await?;
-                Ok(consequences::keep(connection, consequences).await?)
+                let (noted, inserted) = (noted.execute(&mut &*connection), insert(session));
+                let inserted = inserted.execute(&mut &*connection);
+                let kept = consequences::keep(connection, consequences);
+                try_join3(noted, inserted, kept)
+                    .await
+                    .map_err(|error| StoreError::from(error).for_owner())?;
+                Ok(())
             }
             .boxed()
         });

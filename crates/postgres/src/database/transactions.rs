@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
@@ -108,13 +108,16 @@ impl Inner {
         W: for<'c> Fn(&'c AsyncPgConnection) -> BoxFuture<'c, Result<T, Fail<R>>> + Send + Sync,
     {
         let link = self.link().await?;
-        let mut connection = &*link.connection;
-        let begun = self.within(connection.batch_execute("BEGIN")).await;
+        let connection = &*link.connection;
+        let mut connection_to_begin = connection;
+        // Nobody waits for the beginning: what comes first is sent right behind it.
+        let begun = self.within(connection_to_begin.batch_execute("BEGIN"));
+        let (begun, worked) = join(begun, timeout(self.patience, work(connection))).await;
         begun.map_err(Undone::before_the_end)?;
-        let worked = timeout(self.patience, work(connection)).await;
         match worked.unwrap_or(Err(StoreError::Timeout.into())) {
             Ok(done) => {
                 // Whether it took effect is not known if this fails.
+                let mut connection = connection;
                 let committed = self.within(connection.batch_execute("COMMIT")).await;
                 committed.map_err(|error| Undone::Failed(error.into()))?;
                 self.keep(link);

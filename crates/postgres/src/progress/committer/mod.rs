@@ -82,7 +82,7 @@ impl Committer {
         self.run().map_err(refuse)?;
         let (now, longest) = (Instant::now(), self.database.config().statement_timeout);
         // Begun within less than a statement may take, it is answered in hardly more than that.
-        let deadline = now + longest * 3 / 5;
+        let deadline = now + longest / 2;
         let (reply, answer) = oneshot::channel();
         let entry = Entry::new(user, submission.clone(), deadline, reply);
         self.queue.push(entry).map_err(refuse)?;
