@@ -11,6 +11,7 @@ pub mod accounts;
 pub mod audio;
 pub mod cache;
 pub mod conversations;
+pub mod deletion;
 pub mod fakes;
 pub mod hasher;
 pub mod idempotency;

@@ -27,3 +27,7 @@ mod spending {
 mod idempotency {
     parlance_contract::idempotency_contract!(crate::support::stores().await);
 }
+
+mod deletion {
+    parlance_contract::deletion_contract!(crate::support::unguarded().await);
+}

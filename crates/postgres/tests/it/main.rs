@@ -4,7 +4,6 @@
 
 mod contracts;
 mod crowded;
-mod deletion;
 mod imports;
 mod isolation;
 mod migrations;

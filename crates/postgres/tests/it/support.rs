@@ -72,6 +72,22 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
     }
 }
 
+/// The stores of a database of its own without checks of columns, and what changes it behind them.
+pub(crate) async fn unguarded() -> (Stores, impl AsyncFn(&str)) {
+    const DROP_CHECKS: &str = "DO $$ DECLARE found record; BEGIN \
+        FOR found IN SELECT conrelid::regclass AS place, conname FROM pg_constraint \
+        WHERE contype = 'c' AND connamespace = 'public'::regnamespace \
+        LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', found.place, found.conname); END LOOP; END $$";
+    let Fresh { database, home } = fresh().await;
+    let session = session(&home.url()).await;
+    session.batch_execute(DROP_CHECKS).await.unwrap();
+    let mut stores = stores_of(&database);
+    stores.guard = Box::new((database, home));
+    (stores, async move |sql: &str| {
+        session.batch_execute(sql).await.unwrap();
+    })
+}
+
 /// An installation in a database of its own.
 pub(crate) async fn installation() -> Installation {
     let Fresh { database, home } = fresh().await;

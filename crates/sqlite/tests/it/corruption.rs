@@ -1,14 +1,12 @@
 //! Rows that break an invariant, and rows of another version of the fold.
 
-use diesel::connection::SimpleConnection;
-use diesel::{Connection, SqliteConnection};
 use parlance_contract::stores::{Stores, at, user, word_id};
 use parlance_domain::ids::{EventId, ProgressId};
 use parlance_domain::port::PortErrorKind;
 use parlance_domain::progress::{AppendError, Change, Changes, FOLD_VERSION, NewReview, Rating, Submission};
 use uuid::Uuid;
 
-use crate::support::{Fresh, fresh, stores_of};
+use crate::support::{Fresh, fresh, stores_of, tamper};
 
 fn review(number: u128, seconds: i64) -> Submission {
     let review = Change {
@@ -43,11 +41,7 @@ async fn tampered(sql: &str) -> (Fresh, Stores) {
             .await
             .unwrap();
     }
-    let path = fresh.database.path().to_str().unwrap();
-    let mut connection = SqliteConnection::establish(path).unwrap();
-    connection
-        .batch_execute(&format!("PRAGMA ignore_check_constraints = ON; {sql}"))
-        .unwrap();
+    tamper(&fresh.database, sql);
     (fresh, stores)
 }
 

@@ -6,6 +6,5 @@ mod backup;
 mod concurrency;
 mod contracts;
 mod corruption;
-mod deletion;
 mod schema;
 mod support;

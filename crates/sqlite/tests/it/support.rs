@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
@@ -37,6 +39,22 @@ pub(crate) fn stores() -> Stores {
     let mut stores = stores_of(&database);
     stores.guard = Box::new((database, directory));
     stores
+}
+
+/// The stores of a database of its own, and what changes it behind them.
+pub(crate) fn unguarded() -> (Stores, impl AsyncFn(&str)) {
+    let Fresh { database, directory } = fresh();
+    let mut stores = stores_of(&database);
+    stores.guard = Box::new(directory);
+    (stores, async move |sql: &str| tamper(&database, sql))
+}
+
+/// Changes a database behind its stores, whatever the checks of its columns say.
+pub(crate) fn tamper(database: &SqliteDatabase, sql: &str) {
+    let path = database.path().to_str().unwrap();
+    let mut connection = SqliteConnection::establish(path).unwrap();
+    let pragmas = "PRAGMA foreign_keys = ON; PRAGMA ignore_check_constraints = ON";
+    connection.batch_execute(&format!("{pragmas}; {sql}")).unwrap();
 }
 
 /// The stores of a database of its own, and the way in and out of it.
