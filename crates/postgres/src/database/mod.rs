@@ -248,6 +248,14 @@ impl Probe for PgDatabase {
     }
 }
 
+/// The row of a statement that writes and tells what it wrote, read by `load`.
+///
+/// Never by `get_result`: that returns with the row, which the server sends before it commits. What the commit says is told
+/// at the end of all rows alone.
+pub(crate) fn only<T>(rows: Vec<T>) -> Result<T, DieselError> {
+    rows.into_iter().next().ok_or(DieselError::NotFound)
+}
+
 /// Whether messages of this locale are in English.
 fn is_english(locale: &str) -> bool {
     let language = locale.split(['.', '_', '@']).next().unwrap_or_default();

@@ -16,7 +16,7 @@ use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::row::{Found, FoundColumns};
-use crate::database::{PgDatabase, Repeat, StoreError};
+use crate::database::{PgDatabase, Repeat, StoreError, only};
 use crate::statement::statement;
 
 const PORT: &str = "IdempotencyStore";
@@ -91,7 +91,7 @@ impl PgIdempotency {
         let (given_up, expired) = (now - GIVEN_UP_AFTER, now - KEPT_FOR);
         let send = |connection: Arc<AsyncPgConnection>| async move {
             let statement = Begin::new(user.0, key.as_str(), fingerprint, now, given_up, expired);
-            statement.get_result(&mut &*connection).await
+            statement.load(&mut &*connection).await.and_then(only)
         };
         for _ in 0..LOOKS {
             // Sent twice, it would take its own beginning for that of another.

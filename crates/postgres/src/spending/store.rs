@@ -23,7 +23,7 @@ use parlance_domain::spending::{Caps, Meter, ReserveError, Spending, SpendingSto
 use uuid::Uuid;
 
 use crate::convert::{RowOf, to_i64};
-use crate::database::{PgDatabase, Repeat, StoreError};
+use crate::database::{PgDatabase, Repeat, StoreError, only};
 use crate::statement::statement;
 
 const PORT: &str = "SpendingStore";
@@ -113,7 +113,7 @@ impl PgSpending {
         let send = |connection: Arc<AsyncPgConnection>| async move {
             let Spending { day, meter, .. } = *spending;
             let statement = Reserve::new(user.0, day, meter.as_str(), amount, user_cap, all_cap);
-            statement.get_result(&mut &*connection).await
+            statement.load(&mut &*connection).await.and_then(only)
         };
         for _ in 0..LOOKS {
             // Sent twice, it would count twice.
@@ -193,7 +193,7 @@ impl SpendingStore for PgSpending {
         let limit = i64::from(limit);
         let send = |connection: Arc<AsyncPgConnection>| async move {
             let statement = Purge::new(before, limit, before, limit);
-            statement.get_result(&mut &*connection).await
+            statement.load(&mut &*connection).await.and_then(only)
         };
         let (purged,): (i64,) = self.database.run(Repeat::Safe, send).await.map_err(to_port)?;
         Ok(u32::try_from(purged).unwrap_or(u32::MAX))
