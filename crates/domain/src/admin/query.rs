@@ -1,6 +1,7 @@
 //! What accounts an administrator looks for.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use crate::accounts::{DisplayName, Email, Role, Standing};
@@ -70,8 +71,8 @@ impl FromStr for AccountStatus {
 /// Compared with the keys of emails, usernames and display names, so that case and Unicode form do not matter.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NamePrefix {
-    email: String,
-    name: String,
+    email: [String; 2],
+    name: [String; 2],
 }
 
 /// A text that no name begins with.
@@ -83,14 +84,16 @@ impl NamePrefix {
     /// The longest, in characters.
     pub const MAX_CHARACTERS: usize = 254;
 
-    /// How the keys of emails begin that are meant.
-    pub fn of_email(&self) -> &str {
-        &self.email
+    /// Where the keys of emails lie that begin so, byte by byte.
+    pub fn of_email(&self) -> Range<&str> {
+        let [start, end] = &self.email;
+        start..end
     }
 
-    /// How the keys of usernames and display names begin that are meant.
-    pub fn of_name(&self) -> &str {
-        &self.name
+    /// Where the keys of usernames and display names lie that begin so, byte by byte.
+    pub fn of_name(&self) -> Range<&str> {
+        let [start, end] = &self.name;
+        start..end
     }
 }
 
@@ -115,8 +118,17 @@ impl FromStr for NamePrefix {
         // A whole address is looked for by its own key, which has the domain in another form.
         let email = text.parse::<Email>();
         let email = email.map_or_else(|_| name.clone(), |email| email.key().to_owned());
-        Ok(Self { email, name })
+        Ok(Self {
+            email: with_end(email),
+            name: with_end(name),
+        })
     }
+}
+
+/// How something begins, and what lies behind all that begins so: no name holds the last character of Unicode.
+fn with_end(start: String) -> [String; 2] {
+    let end = format!("{start}{}", char::MAX);
+    [start, end]
 }
 
 #[cfg(test)]
@@ -134,10 +146,22 @@ mod tests {
     #[test]
     fn a_prefix_is_folded_as_the_keys_are() {
         let prefix: NamePrefix = " ÄNN@Bücher.example ".parse().unwrap();
-        assert_eq!(prefix.of_email(), "änn@xn--bcher-kva.example");
-        assert_eq!(prefix.of_name(), "änn@bücher.example");
+        assert_eq!(prefix.of_email().start, "änn@xn--bcher-kva.example");
+        assert_eq!(prefix.of_name().start, "änn@bücher.example");
         let part: NamePrefix = "Ann@Bü".parse().unwrap();
-        assert_eq!((part.of_email(), part.of_name()), ("ann@bü", "ann@bü"));
+        assert_eq!((part.of_email().start, part.of_name().start), ("ann@bü", "ann@bü"));
+    }
+
+    #[test]
+    fn what_begins_so_lies_within_and_nothing_else_does() {
+        let prefix: NamePrefix = "an".parse().unwrap();
+        let range = prefix.of_name();
+        for inside in ["an", "ana", "anz", "an字", "an\u{1f600}"] {
+            assert!(range.contains(&inside), "{inside}");
+        }
+        for outside in ["a", "am", "ao", "bn", "", "än"] {
+            assert!(!range.contains(&outside), "{outside}");
+        }
     }
 
     #[test]

@@ -1,0 +1,5 @@
+//! The directory of all accounts.
+
+mod directory;
+
+pub use directory::SqliteDirectory;
