@@ -1,6 +1,7 @@
 //! Nothing is said to be written before it is committed.
 
 use parlance_contract::stores::{Stores, at, session as new_session, user};
+use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::Fingerprint;
 use parlance_domain::port::PortError;
 use parlance_domain::spending::{Caps, Meter, ReserveError, Spending};
@@ -65,7 +66,8 @@ async fn a_session_whose_commit_fails_is_not_there() {
     assert_eq!(stores.sessions.by_id(session.id).await.unwrap(), None);
     let first = new_session(1 << 64 | 0xFFFF, user(1), 0);
     assert!(is_told(stores.end(&first, at(9)).await));
-    let all = stores.sessions.revoke_all(user(1), None, at(9), &Default::default());
-    assert!(is_told(all.await));
+    let nothing = Consequences::default();
+    let all = stores.sessions.revoke_all(user(1), None, at(9), &nothing).await;
+    assert!(is_told(all));
     assert_eq!(stores.sessions.live(user(1), at(9)).await.unwrap().len(), 1);
 }
