@@ -4,6 +4,14 @@ mod accounts {
     parlance_contract::account_store_contract!(crate::support::stores().await);
 }
 
+mod changes {
+    parlance_contract::account_change_contract!(crate::support::stores().await);
+}
+
+mod secrets {
+    parlance_contract::secret_store_contract!(crate::support::stores().await);
+}
+
 mod sessions {
     parlance_contract::session_store_contract!(crate::support::stores().await);
 }
