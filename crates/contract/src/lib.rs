@@ -9,6 +9,7 @@
 pub mod access_tokens;
 pub mod accounts;
 pub mod audio;
+pub mod audit;
 pub mod cache;
 pub mod changes;
 pub mod conversations;

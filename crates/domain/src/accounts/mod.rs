@@ -3,7 +3,7 @@
 mod access_token;
 mod account;
 mod email;
-mod keyed;
+pub(crate) mod keyed;
 mod language;
 mod password;
 mod ports;

@@ -115,6 +115,8 @@ actions! {
     AccountRead = "account.read",
     /// An administrator read the audit log.
     AuditRead = "audit.read",
+    /// The chain of the audit log was begun anew.
+    AuditRestarted = "audit.restarted",
     /// Roles were given or taken.
     RolesChanged = "roles.changed",
     /// An account was made one that pays, or one that does not.

@@ -9,7 +9,10 @@ use parlance_domain::accounts::{
     Email, InsertAccountError, PasswordHash, Proof, RevokedSession, RevokedSessions, Role, Rotation,
     RotationTerms, SaveAccountError, Session, SessionStore, TokenError, Username,
 };
-use parlance_domain::audit::{AuditEntry, AuditStore};
+use parlance_domain::audit::{
+    AuditChain, AuditCursor, AuditEntry, AuditFilter, AuditHead, AuditRecord, AuditStore, Backlog, ChainError,
+    SealedRecord,
+};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::health::Probe;
 use parlance_domain::ids::{ListId, SessionId, UserId, WordId};
@@ -134,6 +137,39 @@ impl SessionStore for Absent {
 #[async_trait]
 impl AuditStore for Absent {
     async fn append(&self, _: &[AuditEntry]) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn page(
+        &self,
+        _: &AuditFilter,
+        _: Option<AuditCursor>,
+        _: u32,
+    ) -> Result<Vec<AuditRecord>, PortError> {
+        Err(absent())
+    }
+
+    async fn backlog(&self) -> Result<Backlog, PortError> {
+        Err(absent())
+    }
+
+    async fn seal(&self, _: &AuditChain, _: u32) -> Result<u32, ChainError> {
+        Err(absent().into())
+    }
+
+    async fn head(&self) -> Result<Option<AuditHead>, PortError> {
+        Err(absent())
+    }
+
+    async fn sealed(&self, _: Option<u64>, _: u32) -> Result<Vec<SealedRecord>, PortError> {
+        Err(absent())
+    }
+
+    async fn purge(&self, _: &AuditChain, _: Timestamp, _: u32) -> Result<u32, ChainError> {
+        Err(absent().into())
+    }
+
+    async fn restart(&self, _: &AuditChain) -> Result<AuditHead, PortError> {
         Err(absent())
     }
 }

@@ -1,5 +1,8 @@
 //! The audit log.
 
+mod head;
+mod page;
+mod row;
 mod store;
 
 pub use store::PgAudit;

@@ -16,6 +16,10 @@ mod sessions {
     parlance_contract::session_store_contract!(crate::support::stores().await);
 }
 
+mod audit {
+    parlance_contract::audit_store_contract!(crate::support::stores().await);
+}
+
 mod words {
     parlance_contract::word_store_contract!(crate::support::stores().await);
 }

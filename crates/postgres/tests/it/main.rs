@@ -15,4 +15,5 @@ mod schema;
 mod sqlstates;
 mod statements;
 mod support;
+mod tampering;
 mod tls;

@@ -1,7 +1,7 @@
 //! Accounts, their sessions and one-time secrets.
 
 mod change;
-mod row;
+pub(crate) mod row;
 mod secrets;
 mod sessions;
 mod store;

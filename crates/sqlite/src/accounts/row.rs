@@ -151,7 +151,7 @@ fn roles_from(text: &str) -> Option<Roles> {
 }
 
 /// The bytes of an id as people write it.
-pub(super) struct Id<'a>(pub(super) &'a [u8]);
+pub(crate) struct Id<'a>(pub(crate) &'a [u8]);
 
 impl Display for Id<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

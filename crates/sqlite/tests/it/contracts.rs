@@ -16,6 +16,10 @@ mod sessions {
     parlance_contract::session_store_contract!(crate::support::stores());
 }
 
+mod audit {
+    parlance_contract::audit_store_contract!(crate::support::stores());
+}
+
 mod words {
     parlance_contract::word_store_contract!(crate::support::stores());
 }

@@ -8,3 +8,4 @@ mod contracts;
 mod corruption;
 mod schema;
 mod support;
+mod tampering;
