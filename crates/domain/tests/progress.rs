@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, TimeDelta};
 use parlance_domain::ids::{EventId, ProgressId, WordId};
 use parlance_domain::progress::{
-    Change, Changes, Decision, Event, EventKind, Facts, Fold, IfMatch, MergeItem, MergeOutcome, NewReview,
-    NewSet, ProgressRow, Rating, Refusal, Submission, WordState, decide, fold, words_to_refold,
+    Change, Changes, Decision, Event, EventKind, Facts, Fold, MergeItem, MergeOutcome, NewReview, NewSet,
+    Precondition, ProgressRow, Rating, Refusal, Revisions, Submission, WordState, decide, fold,
+    words_to_refold,
 };
 use parlance_domain::time::Timestamp;
 use proptest::prelude::*;
@@ -102,7 +103,7 @@ impl Ledger {
     }
 
     fn forget(&mut self, word: &str, now: Timestamp) -> Result<Decision, Refusal> {
-        let change = self.change(word, ());
+        let change = self.change(word, Precondition::default());
         self.append(Changes::Forget(change), now)
     }
 
@@ -433,37 +434,79 @@ fn an_unknown_review_cannot_be_taken_back() {
     );
 }
 
+fn only_if(revisions: Revisions) -> Precondition {
+    Precondition {
+        if_match: Some(revisions),
+        if_none_match: None,
+    }
+}
+
+fn unless(revisions: Revisions) -> Precondition {
+    Precondition {
+        if_match: None,
+        if_none_match: Some(revisions),
+    }
+}
+
+fn set_with(ledger: &mut Ledger, precondition: Precondition, value: f64) -> Result<u64, Refusal> {
+    let set = NewSet {
+        precondition,
+        ..confidence(value)
+    };
+    ledger.set("a", set, minute(1)).map(|decision| decision.revision)
+}
+
 #[test]
 fn a_precondition_holds_only_for_a_living_row_of_that_revision() {
+    use Revisions::{Any, OneOf};
     let mut ledger = Ledger::default();
-    let with = |ledger: &mut Ledger, if_match, value| {
-        ledger
-            .set(
-                "a",
-                NewSet {
-                    if_match: Some(if_match),
-                    ..confidence(value)
-                },
-                minute(1),
-            )
-            .map(|d| d.revision)
-    };
-    assert_eq!(
-        with(&mut ledger, IfMatch::Any, 0.1),
-        Err(Refusal::PreconditionFailed)
-    );
+    let refused = Err(Refusal::PreconditionFailed);
+    assert_eq!(set_with(&mut ledger, only_if(Any), 0.1), refused);
     ledger.set("a", confidence(0.1), minute(0)).unwrap();
-    assert_eq!(
-        with(&mut ledger, IfMatch::Revisions(vec![2]), 0.2),
-        Err(Refusal::PreconditionFailed)
-    );
-    assert_eq!(with(&mut ledger, IfMatch::Revisions(vec![9, 1]), 0.2), Ok(2));
-    assert_eq!(with(&mut ledger, IfMatch::Any, 0.3), Ok(3));
+    assert_eq!(set_with(&mut ledger, only_if(OneOf(vec![2])), 0.2), refused);
+    assert_eq!(set_with(&mut ledger, only_if(OneOf(vec![9, 1])), 0.2), Ok(2));
+    assert_eq!(set_with(&mut ledger, only_if(Any), 0.3), Ok(3));
     ledger.forget("a", minute(2)).unwrap();
-    assert_eq!(
-        with(&mut ledger, IfMatch::Revisions(vec![4]), 0.3),
-        Err(Refusal::PreconditionFailed)
-    );
+    assert_eq!(set_with(&mut ledger, only_if(OneOf(vec![4])), 0.3), refused);
+}
+
+#[test]
+fn a_word_is_begun_only_by_the_first_who_insists_that_it_was_not() {
+    use Revisions::{Any, OneOf};
+    let mut ledger = Ledger::default();
+    let refused = Err(Refusal::PreconditionFailed);
+    assert_eq!(set_with(&mut ledger, unless(Any), 0.1), Ok(1));
+    assert_eq!(set_with(&mut ledger, unless(Any), 0.1), refused);
+    assert_eq!(set_with(&mut ledger, unless(OneOf(vec![7, 1])), 0.2), refused);
+    assert_eq!(set_with(&mut ledger, unless(OneOf(vec![7])), 0.2), Ok(2));
+    let both = Precondition {
+        if_match: Some(OneOf(vec![2])),
+        ..unless(Any)
+    };
+    assert_eq!(set_with(&mut ledger, both, 0.3), refused);
+    ledger.forget("a", minute(2)).unwrap();
+    assert_eq!(set_with(&mut ledger, unless(Any), 0.3), Ok(4));
+}
+
+#[test]
+fn a_word_is_forgotten_only_as_it_was_seen() {
+    use Revisions::{Any, OneOf};
+    let mut ledger = Ledger::default();
+    let forget = |ledger: &mut Ledger, precondition| {
+        let change = ledger.change("a", precondition);
+        let decision = ledger.append(Changes::Forget(change), minute(1));
+        decision.map(|decision| decision.revision)
+    };
+    for precondition in [only_if(Any), unless(Any)] {
+        let absent = forget(&mut ledger, precondition);
+        assert_eq!(absent, Err(Refusal::ProgressNotFound));
+    }
+    ledger.set("a", confidence(0.1), minute(0)).unwrap();
+    for precondition in [only_if(OneOf(vec![2])), unless(Any)] {
+        let stale = forget(&mut ledger, precondition);
+        assert_eq!(stale, Err(Refusal::PreconditionFailed));
+    }
+    assert_eq!(forget(&mut ledger, only_if(OneOf(vec![1]))), Ok(2));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use parlance_domain::ids::{EventId, ProgressId, UserId, WordId};
 use parlance_domain::progress::{
-    AppendError, Appended, Change, Changes, IfMatch, LoggedReview, MergeItem, NewReview, NewSet, ProgressRow,
-    ProgressStore, Rating, Refusal, Submission, Totals, WordState,
+    AppendError, Appended, Change, Changes, LoggedReview, MergeItem, NewReview, NewSet, Precondition,
+    ProgressRow, ProgressStore, Rating, Refusal, Revisions, Submission, Totals, WordState,
 };
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
@@ -78,9 +78,15 @@ pub(crate) fn counts(number: u128, word: &str, studied: u32, correct: u32) -> Ch
     change(number, &word_id(word), what)
 }
 
-/// The set with a precondition.
-pub(crate) fn only_if(mut set: Change<NewSet>, condition: IfMatch) -> Change<NewSet> {
-    set.what.if_match = Some(condition);
+/// The set, if there is a living row of one of these revisions.
+pub(crate) fn only_if(mut set: Change<NewSet>, revisions: Revisions) -> Change<NewSet> {
+    set.what.precondition.if_match = Some(revisions);
+    set
+}
+
+/// The set, if there is no living row of one of these revisions.
+pub(crate) fn unless(mut set: Change<NewSet>, revisions: Revisions) -> Change<NewSet> {
+    set.what.precondition.if_none_match = Some(revisions);
     set
 }
 
@@ -183,7 +189,16 @@ impl<'a> Learner<'a> {
 
 /// A word is forgotten; the number makes the id of the event.
 pub(crate) fn forget(number: u128, word: &str) -> Changes {
-    Changes::Forget(change(number, &word_id(word), ()))
+    Changes::Forget(change(number, &word_id(word), Precondition::default()))
+}
+
+/// A word is forgotten if there is a living row of this revision; the number makes the id of the event.
+pub(crate) fn forget_if(number: u128, word: &str, revision: u64) -> Changes {
+    let precondition = Precondition {
+        if_match: Some(Revisions::OneOf(vec![revision])),
+        if_none_match: None,
+    };
+    Changes::Forget(change(number, &word_id(word), precondition))
 }
 
 /// A review is taken back; the first number makes the id of the event.

@@ -5,11 +5,12 @@ use parlance_domain::port::PortErrorKind;
 use parlance_domain::progress::MergeOutcome::{Imported, Merged, Unchanged};
 use parlance_domain::progress::Rating::{Again, Easy, Good, Hard};
 use parlance_domain::progress::{
-    AppendError, Changes, FOLD_VERSION, IfMatch, MergeItem, Refusal, Submission,
+    AppendError, Changes, FOLD_VERSION, MergeItem, Refusal, Revisions, Submission,
 };
 
 use super::learner::{
-    Everything, Learner, confidence, counts, forget, merge, only_if, review, review_id, submission, undo,
+    Everything, Learner, confidence, counts, forget, forget_if, merge, only_if, review, review_id,
+    submission, undo, unless,
 };
 use crate::stores::{Stores, at, user};
 
@@ -153,7 +154,7 @@ pub async fn a_refused_item_changes_nothing(stores: &Stores) {
         .map(|number| confidence(100 + number, &format!("new-{number}"), 0.5))
         .collect();
     sets.push(confidence(300, "w1", 0.9));
-    sets.push(only_if(confidence(301, "w2", 0.9), IfMatch::Revisions(vec![77])));
+    sets.push(only_if(confidence(301, "w2", 0.9), Revisions::OneOf(vec![77])));
     let refusal = ann.refused(Changes::Sets(sets), 61).await;
     assert_eq!(refusal, Refusal::PreconditionFailed);
     assert_eq!(ann.everything().await, before);
@@ -165,19 +166,34 @@ pub async fn a_refused_item_changes_nothing(stores: &Stores) {
 /// Any living row, or one of these revisions; a tombstone is none.
 pub async fn a_precondition_is_on_the_living_row(stores: &Stores) {
     let ann = Learner::new(stores, 1).await;
-    let try_set = async |number: u128, condition: IfMatch| {
+    let try_set = async |number: u128, condition: Revisions| {
         let value = 0.001 * f64::from(u32::try_from(number).unwrap());
         let set = only_if(confidence(number, "w1", value), condition);
         ann.try_send(Changes::Sets(vec![set]), 60).await.is_ok()
     };
-    assert!(!try_set(1, IfMatch::Any).await);
+    assert!(!try_set(1, Revisions::Any).await);
     ann.set(vec![confidence(2, "w1", 0.5)], 60).await;
-    assert!(!try_set(3, IfMatch::Revisions(vec![2, 3])).await);
-    assert!(try_set(4, IfMatch::Revisions(vec![7, 1])).await);
-    assert!(try_set(5, IfMatch::Any).await);
+    assert!(!try_set(3, Revisions::OneOf(vec![2, 3])).await);
+    assert!(try_set(4, Revisions::OneOf(vec![7, 1])).await);
+    assert!(try_set(5, Revisions::Any).await);
     ann.forget(6, "w1", 61).await;
-    assert!(!try_set(7, IfMatch::Any).await);
-    assert!(!try_set(8, IfMatch::Revisions(vec![1, 2, 3, 4])).await);
+    assert!(!try_set(7, Revisions::Any).await);
+    assert!(!try_set(8, Revisions::OneOf(vec![1, 2, 3, 4])).await);
+}
+
+/// Whoever insists that there is no living row; a tombstone is none.
+pub async fn of_sets_at_once_that_begin_a_word_one_is_kept(stores: &Stores) {
+    let ann = Learner::new(stores, 1).await;
+    ann.set(vec![confidence(1, "w1", 0.5)], 60).await;
+    ann.forget(2, "w1", 61).await;
+    let sets = (0..16_u32).map(|number| {
+        let value = 0.6 + 0.01 * f64::from(number);
+        let set = confidence(u128::from(number) + 10, "w1", value);
+        ann.try_send(Changes::Sets(vec![unless(set, Revisions::Any)]), 62)
+    });
+    let kept = join_all(sets).await.iter().filter(|sent| sent.is_ok()).count();
+    assert_eq!(kept, 1);
+    assert_eq!(ann.row("w1").await.unwrap().revision, 3);
 }
 
 /// The optimistic conflict: the others are told.
@@ -187,12 +203,26 @@ pub async fn of_sets_at_once_on_one_revision_one_is_kept(stores: &Stores) {
     let sets = (0..16_u32).map(|number| {
         let value = 0.6 + 0.01 * f64::from(number);
         let set = confidence(u128::from(number) + 10, "w1", value);
-        let changes = Changes::Sets(vec![only_if(set, IfMatch::Revisions(vec![1]))]);
+        let changes = Changes::Sets(vec![only_if(set, Revisions::OneOf(vec![1]))]);
         ann.try_send(changes, 61)
     });
     let kept = join_all(sets).await.iter().filter(|sent| sent.is_ok()).count();
     assert_eq!(kept, 1);
     assert_eq!(ann.row("w1").await.unwrap().revision, 2);
+}
+
+/// Whoever saw it before somebody went on with it does not lose that.
+pub async fn a_word_is_forgotten_only_at_the_revision_that_is_named(stores: &Stores) {
+    let ann = Learner::new(stores, 1).await;
+    ann.set(vec![confidence(1, "w1", 0.5)], 60).await;
+    ann.set(vec![confidence(2, "w1", 0.6)], 61).await;
+    let refusal = ann.refused(forget_if(3, "w1", 1), 62).await;
+    assert_eq!(refusal, Refusal::PreconditionFailed);
+    assert!(ann.state("w1").await.is_some());
+    let forgotten = ann.send(forget_if(4, "w1", 2), 63).await;
+    assert_eq!(forgotten.revision, 3);
+    let refusal = ann.refused(forget_if(5, "w1", 3), 64).await;
+    assert_eq!(refusal, Refusal::ProgressNotFound);
 }
 
 /// What is older no longer counts; what comes after starts a new row.

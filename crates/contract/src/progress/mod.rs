@@ -32,6 +32,8 @@ macro_rules! progress_store_contract {
                 a_refused_item_changes_nothing,
                 a_precondition_is_on_the_living_row,
                 of_sets_at_once_on_one_revision_one_is_kept,
+                of_sets_at_once_that_begin_a_word_one_is_kept,
+                a_word_is_forgotten_only_at_the_revision_that_is_named,
                 a_forgotten_word_is_a_tombstone_and_can_begin_again,
                 what_is_not_there_cannot_be_forgotten,
                 an_undone_review_is_taken_out_once,

@@ -45,7 +45,7 @@ pub struct StudyQuery {
 /// Why a state was not fixed, a batch not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
-    /// The row is not of a revision that the caller insists on.
+    /// The row is not as the caller insists.
     #[error("the progress has changed meanwhile")]
     PreconditionFailed,
     /// Anything else.
@@ -59,6 +59,9 @@ pub enum DeleteError {
     /// There is nothing to forget.
     #[error("there is no progress for this word")]
     NotFound,
+    /// The row is not as the caller insists.
+    #[error("the progress has changed meanwhile")]
+    PreconditionFailed,
     /// Anything else.
     #[error(transparent)]
     Port(#[from] PortError),

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Change, Changes, DEFAULT_RETENTION, Event, EventKey, EventKind, FOLD_VERSION, Fold, IfMatch, MergeItem,
-    MergeOutcome, NewReview, NewSet, ProgressRow, Refusal, Submission, WordState, fold,
+    Change, Changes, DEFAULT_RETENTION, Event, EventKey, EventKind, FOLD_VERSION, Fold, MergeItem,
+    MergeOutcome, NewReview, NewSet, Precondition, ProgressRow, Refusal, Submission, WordState, fold,
 };
 use crate::ids::{EventId, ProgressId, WordId};
 use crate::time::{MILLISECOND, Timestamp};
@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
     fn sets(&mut self, sets: &[Change<NewSet>]) -> Result<(), Refusal> {
         for set in sets {
             self.touch(&set.word_id, Some(set.progress_id));
-            self.check_precondition(&set.word_id, set.what.if_match.as_ref())?;
+            self.insist(&set.word_id, &set.what.precondition)?;
             let NewSet {
                 study_count,
                 correct_count,
@@ -195,11 +195,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn forget(&mut self, change: &Change<()>) -> Result<(), Refusal> {
+    fn forget(&mut self, change: &Change<Precondition>) -> Result<(), Refusal> {
         self.touch(&change.word_id, None);
         if self.state(&change.word_id).is_none() {
             return Err(Refusal::ProgressNotFound);
         }
+        self.insist(&change.word_id, &change.what)?;
         let event = self.event(&change.word_id, change.event_id, EventKind::Forget);
         self.append(event);
         Ok(())
@@ -245,18 +246,9 @@ impl<'a> Draft<'a> {
         self.append(event);
     }
 
-    fn check_precondition(&self, word: &WordId, wanted: Option<&IfMatch>) -> Result<(), Refusal> {
-        let revision = self
-            .facts
-            .rows
-            .get(word)
-            .filter(|row| row.state.is_some())
-            .map(|row| row.revision);
-        let holds = match (wanted, revision) {
-            (None, _) | (Some(IfMatch::Any), Some(_)) => true,
-            (Some(IfMatch::Revisions(wanted)), Some(revision)) => wanted.contains(&revision),
-            (Some(_), None) => false,
-        };
+    fn insist(&self, word: &WordId, precondition: &Precondition) -> Result<(), Refusal> {
+        let row = self.facts.rows.get(word).filter(|row| row.state.is_some());
+        let holds = precondition.holds(row.map(|row| row.revision));
         holds.then_some(()).ok_or(Refusal::PreconditionFailed)
     }
 

@@ -30,5 +30,5 @@ pub use schedule::{DEFAULT_RETENTION, Memory};
 pub use service::{MAX_ACTIVITY_DAYS, Progress};
 pub use state::{MASTERED_CONFIDENCE, MASTERED_CORRECT_COUNT, ProgressRow, WordState};
 pub use submission::{
-    Change, Changes, IfMatch, MergeItem, MergeOutcome, NewReview, NewSet, Refusal, Submission,
+    Change, Changes, MergeItem, MergeOutcome, NewReview, NewSet, Precondition, Refusal, Revisions, Submission,
 };

@@ -7,9 +7,9 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::{
     ActivityError, AppendError, Appended, Change, ChangePage, Changes, DayActivity, DeleteError, ImportItem,
-    ImportReport, ListError, ListProgress, MergeOutcome, NewReview, ParsedImport, ProgressEntry,
-    ProgressPage, ProgressRow, ProgressStore, Refusal, ReviewPage, ReviewReport, Reviewed, SetError,
-    SetProgress, Stats, StudyItem, StudyQuery, Submission, UndoError, by_day, streak,
+    ImportReport, ListError, ListProgress, MergeOutcome, NewReview, ParsedImport, Precondition,
+    ProgressEntry, ProgressPage, ProgressRow, ProgressStore, Refusal, ReviewPage, ReviewReport, Reviewed,
+    SetError, SetProgress, Stats, StudyItem, StudyQuery, Submission, UndoError, by_day, streak,
 };
 use crate::accounts::AccountStore;
 use crate::ids::{EventId, IdGenerator, ListId, ProgressId, UserId, WordId};
@@ -107,14 +107,24 @@ impl Progress {
         entries(appended.rows).pop().ok_or(UndoError::ProgressNotFound)
     }
 
-    /// Forgets a word: what is older no longer counts.
-    pub async fn delete(&self, user: UserId, word: WordId) -> Result<(), DeleteError> {
-        let changes = Changes::Forget(self.change(word, ()));
-        match self.append(user, changes).await {
-            Ok(_) => Ok(()),
-            Err(AppendError::Refused(Refusal::ProgressNotFound)) => Err(DeleteError::NotFound),
-            Err(error) => Err(port_error(error).into()),
-        }
+    /// Forgets a word: what is older no longer counts. A word that was not begun is not found, whatever the caller
+    /// insists on.
+    pub async fn delete(
+        &self,
+        user: UserId,
+        word: WordId,
+        precondition: Precondition,
+    ) -> Result<(), DeleteError> {
+        let changes = Changes::Forget(self.change(word, precondition));
+        let appended = self.append(user, changes).await;
+        appended.map(drop).map_err(|error| match error {
+            AppendError::Refused(refusal) => match refusal {
+                Refusal::ProgressNotFound => DeleteError::NotFound,
+                Refusal::PreconditionFailed => DeleteError::PreconditionFailed,
+                Refusal::ReviewNotFound => unexpected(refusal).into(),
+            },
+            AppendError::Port(error) => error.into(),
+        })
     }
 
     /// Merges what a browser held into the learner's progress; a dry run only reports.

@@ -26,8 +26,8 @@ pub enum Changes {
     Sets(Vec<Change<NewSet>>),
     /// A browser's own state is merged in.
     Merge(Vec<Change<MergeItem>>),
-    /// A word is forgotten.
-    Forget(Change<()>),
+    /// A word is forgotten, if the precondition holds.
+    Forget(Change<Precondition>),
     /// A review is taken back. The word of the change is that of the review, as the log has it.
     Undo {
         /// The review.
@@ -74,17 +74,38 @@ pub struct NewSet {
     pub correct_count: Option<u32>,
     /// The confidence, 0 to 1.
     pub confidence: Option<f64>,
-    /// The revisions on one of which the caller insists.
-    pub if_match: Option<IfMatch>,
+    /// On what the caller insists.
+    pub precondition: Precondition,
 }
 
-/// A precondition on the revision of a row (RFC 9110, 13.1.1).
+/// What the caller insists on, of the row before the change (RFC 9110, 13.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Precondition {
+    /// There is a living row of one of these revisions.
+    pub if_match: Option<Revisions>,
+    /// There is no living row of one of these revisions.
+    pub if_none_match: Option<Revisions>,
+}
+
+/// Some revisions of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IfMatch {
-    /// `*`: there must be a living row.
+pub enum Revisions {
+    /// `*`: whichever it is of.
     Any,
-    /// There must be a living row with one of these revisions.
-    Revisions(Vec<u64>),
+    /// These.
+    OneOf(Vec<u64>),
+}
+
+impl Precondition {
+    /// Whether it holds of the living row of this revision; `None` is no living row.
+    pub fn holds(&self, revision: Option<u64>) -> bool {
+        let names = |revisions: &Revisions| match (revisions, revision) {
+            (_, None) => false,
+            (Revisions::Any, Some(_)) => true,
+            (Revisions::OneOf(revisions), Some(revision)) => revisions.contains(&revision),
+        };
+        self.if_match.as_ref().is_none_or(names) && !self.if_none_match.as_ref().is_some_and(names)
+    }
 }
 
 /// Members of a browser's own state; merged by maximum.
@@ -112,7 +133,7 @@ pub enum MergeOutcome {
 /// Why a submission is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The row is not of a revision that the caller insists on.
+    /// The row is not as the caller insists.
     #[error("the progress has changed meanwhile")]
     PreconditionFailed,
     /// There is no living row of the word.

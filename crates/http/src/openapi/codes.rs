@@ -46,7 +46,10 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ("listProgress", &[]),
         ("getProgress", &[ProgressNotFound]),
         ("setProgress", &[PreconditionFailed, ReadOnly, SyncDisabled]),
-        ("deleteProgress", &[ProgressNotFound, ReadOnly, SyncDisabled]),
+        (
+            "deleteProgress",
+            &[ProgressNotFound, PreconditionFailed, ReadOnly, SyncDisabled],
+        ),
         ("setProgressBatch", &[ReadOnly, SyncDisabled]),
         ("getProgressStats", &[]),
         ("listDueProgress", &[ListNotFound]),

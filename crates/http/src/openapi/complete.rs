@@ -140,11 +140,18 @@ fn add_request_headers(operation: &Operation<'_>, fields: &mut Map<String, Value
         );
         fields["responses"]["416"]["headers"]["Content-Range"] = header_ref("ContentRange");
     }
-    if operation.id == "setProgress" {
+    if matches!(operation.id.as_str(), "setProgress" | "deleteProgress") {
         add_parameter(
             fields,
             "If-Match",
             "An `ETag`: only if it still names the state, the change is made.",
+        );
+    }
+    if operation.id == "setProgress" {
+        add_parameter(
+            fields,
+            "If-None-Match",
+            "`*`: only if there is no state yet, the change is made.",
         );
     }
 }

@@ -3,7 +3,7 @@
 use apistos::ApiComponent;
 use chrono::{DateTime, NaiveDate, Timelike};
 use parlance_domain::ids::EventId;
-use parlance_domain::progress::{NewSet, Rating, Reviewed, SetProgress};
+use parlance_domain::progress::{NewSet, Precondition, Rating, Reviewed, SetProgress};
 use parlance_domain::time::{Timestamp, from_epoch_millis};
 use schemars::JsonSchema;
 use schemars::r#gen::SchemaGenerator;
@@ -171,7 +171,7 @@ fn read_set(faults: &mut Faults, at: &impl Fn(&str) -> String, members: [&Scalar
         study_count: study_count?,
         correct_count: correct_count?,
         confidence: confidence?,
-        if_match: None,
+        precondition: Precondition::default(),
     })
 }
 

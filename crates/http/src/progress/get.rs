@@ -5,9 +5,10 @@ use actix_web::http::header;
 use apistos::api_operation;
 
 use super::params::WordPath;
-use super::precondition::{etag, none_match_holds};
+use super::precondition::etag;
 use super::view::ProgressView;
 use crate::error::{ApiError, ErrorCode};
+use crate::etag::is_known;
 use crate::extract::{ApiPath, Caller};
 use crate::reply::Reply;
 use crate::state::State;
@@ -29,10 +30,11 @@ pub(super) async fn handler(
     let user = caller.user_id();
     let entry = state.services.progress.by_word(user, &path.read()?).await?;
     let entry = entry.ok_or_else(|| ApiError::new(ErrorCode::ProgressNotFound))?;
-    let reply = if none_match_holds(request.headers(), &entry.row) {
+    let tag = etag(&entry.row);
+    let reply = if is_known(&request, &tag) {
         Reply::not_modified()
     } else {
         Reply::private(&ProgressView::new(user, &entry))?
     };
-    Ok(reply.with_header(header::ETAG, &etag(&entry.row)))
+    Ok(reply.with_header(header::ETAG, &tag))
 }

@@ -7,7 +7,7 @@ use parlance_domain::progress::{NewSet, SetError, SetProgress};
 
 use super::body::SetBody;
 use super::params::WordPath;
-use super::precondition::{etag, if_match};
+use super::precondition::{etag, precondition};
 use super::view::ProgressView;
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiJson, ApiPath, ProgressWriter};
@@ -17,7 +17,7 @@ use crate::state::State;
 /// Fixes members of the caller's progress with a word; begins it if need be.
 ///
 /// What the body does not carry stays. Repeated, the result is the same. With `If-Match`, only a row of one
-/// of these revisions is changed.
+/// of these revisions is changed; with `If-None-Match: *`, only a word without progress is begun.
 #[api_operation(
     tag = "progress",
     operation_id = "setProgress",
@@ -37,7 +37,7 @@ pub(super) async fn handler(
     let command = SetProgress {
         word_id: path.read()?,
         set: NewSet {
-            if_match: if_match(request.headers())?,
+            precondition: precondition(request.headers())?,
             ..body.read()?
         },
     };

@@ -8,7 +8,9 @@ use parlance_contract::transfer::Installation;
 use parlance_domain::accounts::{Account, AccountWithPassword, Patch, ProfilePatch};
 use parlance_domain::idempotency::{Beginning, GivenAnswer};
 use parlance_domain::ids::{EventId, ProgressId};
-use parlance_domain::progress::{Change, Changes, MergeItem, NewReview, NewSet, Rating, Submission};
+use parlance_domain::progress::{
+    Change, Changes, MergeItem, NewReview, NewSet, Precondition, Rating, Submission,
+};
 use parlance_domain::spending::{Caps, Meter, Spending};
 use parlance_domain::words::WordQuery;
 use parlance_postgres::{PgConfig, PgDatabase, PgTransfer};
@@ -227,7 +229,7 @@ async fn append_to_log(stores: &Stores, first: u128) {
         ]),
         Changes::Sets(vec![change(first + 5, "w3", set)]),
         Changes::Merge(vec![change(first + 6, "w2", item)]),
-        Changes::Forget(change(first + 7, "w3", ())),
+        Changes::Forget(change(first + 7, "w3", Precondition::default())),
         Changes::Undo {
             review: EventId(Uuid::from_u128(first + 2)),
             event_id: EventId(Uuid::from_u128(first + 8)),

@@ -7,7 +7,7 @@ use parlance_contract::stores::word_id;
 use parlance_domain::ids::{EventId, ProgressId, UserId};
 use parlance_domain::port::PortErrorKind;
 use parlance_domain::progress::{
-    AppendError, Appended, Change, Changes, IfMatch, NewSet, ProgressStore, Submission,
+    AppendError, Appended, Change, Changes, NewSet, Precondition, ProgressStore, Revisions, Submission,
 };
 use parlance_postgres::PgConfig;
 use parlance_testbed::TestDatabase;
@@ -101,18 +101,25 @@ fn set_if(revision: u64) -> Submission {
         progress_id: ProgressId(Uuid::from_u128(78)),
         what: NewSet {
             confidence: Some(0.75),
-            if_match: Some(IfMatch::Revisions(vec![revision])),
+            precondition: only_if(revision),
             ..NewSet::default()
         },
     }]))
 }
 
-fn forget() -> Submission {
+fn only_if(revision: u64) -> Precondition {
+    Precondition {
+        if_match: Some(Revisions::OneOf(vec![revision])),
+        if_none_match: None,
+    }
+}
+
+fn forget_if(revision: u64) -> Submission {
     submission(Changes::Forget(Change {
         word_id: word_id("w1"),
         event_id: EventId(Uuid::from_u128(79)),
         progress_id: ProgressId(Uuid::from_u128(80)),
-        what: (),
+        what: only_if(revision),
     }))
 }
 
@@ -138,7 +145,7 @@ async fn fault_10_who_sent_what_was_committed_is_told_so_although_the_answer_was
     assert_eq!(appended.revision, 4);
     assert_eq!(appended.rows[0].revision, 4);
 
-    let sent = scene.send_and_lose_the_answer(forget()).await;
+    let sent = scene.send_and_lose_the_answer(forget_if(4)).await;
     scene.cut_off().await;
     assert_eq!(answered(sent).await.revision, 6);
 

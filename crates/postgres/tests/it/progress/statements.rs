@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use parlance_contract::stores::{at, word_id};
 use parlance_domain::ids::{EventId, ProgressId, UserId};
-use parlance_domain::progress::{Change, Changes, ProgressStore, Submission};
+use parlance_domain::progress::{Change, Changes, Precondition, ProgressStore, Submission};
 use parlance_postgres::PgConfig;
 use parlance_testbed::Postgres;
 use tokio::task::spawn_blocking;
@@ -103,7 +103,7 @@ fn forget(round: u128) -> Submission {
         word_id: word_id("w1"),
         event_id: EventId(Uuid::from_u128(6 << 64 | round)),
         progress_id: ProgressId(Uuid::from_u128(7 << 64 | round)),
-        what: (),
+        what: Precondition::default(),
     }))
 }
 

@@ -134,6 +134,63 @@ async fn a_precondition_guards_a_put() {
 }
 
 #[tokio::test]
+async fn a_word_is_begun_once_by_those_who_insist_on_beginning_it() {
+    let app = TestApp::start().await;
+    let ann = Learner::new(&app).await;
+    let put = async |tag: &str, count: u32| {
+        let body = json!({"studyCount": count});
+        ann.send("PUT", "/progress/zh-1", &[("if-none-match", tag)], Some(&body))
+            .await
+    };
+    put("*", 1).await.ok();
+    put("*", 2).await.refused(412, "PRECONDITION_FAILED");
+    for known in ["\"1\"", "\"7\", W/\"1\""] {
+        put(known, 2).await.refused(412, "PRECONDITION_FAILED");
+    }
+    for malformed in ["1", "*, \"1\"", ""] {
+        assert_eq!(
+            put(malformed, 2).await.bad_fields(),
+            ["If-None-Match"],
+            "{malformed}"
+        );
+    }
+    assert_eq!(ann.get("/progress/zh-1").await.ok()["studyCount"], 1);
+    put("\"7\"", 2).await.ok();
+    ann.delete("/progress/zh-1").await.no_content();
+    put("*", 5).await.ok();
+    let both = [("if-match", "x"), ("if-none-match", "y")];
+    let body = json!({"studyCount": 9});
+    let bad = ann.send("PUT", "/progress/zh-1", &both, Some(&body)).await;
+    assert_eq!(bad.bad_fields(), ["If-Match", "If-None-Match"]);
+}
+
+#[tokio::test]
+async fn a_precondition_guards_a_delete() {
+    let app = TestApp::start().await;
+    let ann = Learner::new(&app).await;
+    let delete = async |tag: &str| {
+        ann.send("DELETE", "/progress/zh-1", &[("if-match", tag)], None)
+            .await
+    };
+    // Without a row there is nothing to insist on (RFC 9110, 13.2.1).
+    for tag in ["*", "\"1\""] {
+        delete(tag).await.refused(404, "PROGRESS_NOT_FOUND");
+    }
+    ann.put("/progress/zh-1", &json!({"studyCount": 1})).await.ok();
+    let seen = ann.put("/progress/zh-1", &json!({"studyCount": 2})).await;
+    let tag = seen.header("etag").unwrap().to_owned();
+    for stale in ["\"1\"", "W/\"2\"", "\"02\""] {
+        delete(stale).await.refused(412, "PRECONDITION_FAILED");
+    }
+    assert_eq!(delete("2").await.bad_fields(), ["If-Match"]);
+    assert_eq!(ann.get("/progress/zh-1").await.ok()["studyCount"], 2);
+    delete(&tag).await.no_content();
+    ann.get("/progress/zh-1").await.refused(404, "PROGRESS_NOT_FOUND");
+    ann.put("/progress/zh-1", &json!({"studyCount": 3})).await.ok();
+    delete("*").await.no_content();
+}
+
+#[tokio::test]
 async fn what_a_client_has_already_is_not_sent_again() {
     let app = TestApp::start().await;
     let ann = Learner::new(&app).await;
