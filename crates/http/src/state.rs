@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::web::Data;
 use chrono::TimeDelta;
 use ipnet::IpNet;
-use parlance_domain::accounts::{Accounts, Sessions};
+use parlance_domain::accounts::{Accounts, Credentials, Sessions};
 use parlance_domain::caching::Answers;
 use parlance_domain::conversations::Conversations;
 use parlance_domain::health::{Circuit, Probe};
@@ -241,6 +241,8 @@ impl Draining {
 pub struct HttpServices {
     /// The use-cases of accounts.
     pub accounts: Arc<Accounts>,
+    /// The use-cases of addresses and passwords.
+    pub credentials: Arc<Credentials>,
     /// The use-cases of sessions.
     pub sessions: Arc<Sessions>,
     /// The use-cases of words.

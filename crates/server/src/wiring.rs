@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
-    AccessTokens, Accounts, PasswordHasher, RefreshTokens, RevokedSessions, SessionPolicy, SessionPorts,
-    Sessions,
+    AccessTokens, Accounts, CredentialPorts, Credentials, OneTimeSecrets, PasswordHasher, RefreshTokens,
+    RevokedSessions, SecretTokens, SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::caching::Answers;
 use parlance_domain::conversations::{ConversationPorts, Conversations};
@@ -108,7 +108,9 @@ impl System {
             shared: Shared::new(settings, overrides.elapsed)?,
         };
         let (stores, mut gauges) = database.stores();
-        let (accounts, sessions) = base.accounts(settings, secrets, &stores, &mut gauges);
+        let one_time = base.one_time_secrets(secrets, &stores);
+        let (accounts, credentials, sessions) =
+            base.accounts(settings, secrets, &stores, &one_time, &mut gauges);
         let voiced = base.voiced(settings, &stores, &mut gauges).await?;
         let Base { clock, ids, shared } = base;
         let progress = Progress::new(
@@ -123,6 +125,7 @@ impl System {
         gauges.extend(gauges::of_circuits(&circuits));
         let work = Work {
             sessions: Arc::clone(&sessions),
+            secrets: one_time,
             pubsub: shared.pubsub,
             answers: Arc::clone(&voiced.cached.answers),
             spending: stores.spending,
@@ -132,6 +135,7 @@ impl System {
         };
         let http = HttpServices {
             accounts: Arc::new(accounts),
+            credentials: Arc::new(credentials),
             sessions,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
@@ -182,8 +186,9 @@ impl Base {
         settings: &Settings,
         secrets: &Secrets,
         stores: &Stores,
+        one_time: &OneTimeSecrets,
         gauges: &mut Vec<GaugeSource>,
-    ) -> (Accounts, Arc<Sessions>) {
+    ) -> (Accounts, Credentials, Arc<Sessions>) {
         let hasher = Arc::new(BcryptPasswordHasher::new(hashing(
             settings.bcrypt_cost,
             settings.bcrypt_parallelism,
@@ -207,12 +212,31 @@ impl Base {
         ));
         let accounts = Accounts::new(
             Arc::clone(&stores.accounts),
-            hasher,
+            Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             Arc::clone(&sessions),
+            one_time.clone(),
             Arc::clone(&self.clock),
             Arc::clone(&self.ids),
         );
-        (accounts, sessions)
+        let credentials = Credentials::new(CredentialPorts {
+            accounts: Arc::clone(&stores.accounts),
+            sessions: Arc::clone(&sessions),
+            secrets: one_time.clone(),
+            hasher,
+            limiter: Arc::clone(&self.shared.limiter),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+        });
+        (accounts, credentials, sessions)
+    }
+
+    fn one_time_secrets(&self, secrets: &Secrets, stores: &Stores) -> OneTimeSecrets {
+        OneTimeSecrets::new(
+            Arc::clone(&stores.secrets),
+            Arc::new(SecretTokens::new(&secrets.access)),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.ids),
+        )
     }
 
     async fn voiced(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Days;
 use futures_util::{FutureExt, StreamExt};
-use parlance_domain::accounts::{SESSION_REVOKED, Sessions};
+use parlance_domain::accounts::{OneTimeSecrets, SESSION_REVOKED, Sessions};
 use parlance_domain::idempotency::{IdempotencyStore, KEPT_FOR};
 use parlance_domain::ids::SessionId;
 use parlance_domain::port::PortError;
@@ -46,6 +46,8 @@ pub struct Workers {
 pub(crate) struct Work {
     /// The sessions.
     pub(crate) sessions: Arc<Sessions>,
+    /// The one-time secrets.
+    pub(crate) secrets: OneTimeSecrets,
     /// Where copies tell each other what ended.
     pub(crate) pubsub: Arc<dyn PubSub>,
     /// The answers, which copies tell each other to forget.
@@ -66,6 +68,9 @@ impl Workers {
         let mut workers = Self::default();
         workers.run("purge of expired sessions", work, |work| {
             purge_for_ever(work.sessions)
+        });
+        workers.run("purge of one-time secrets", work, |work| {
+            purge_secrets(work.secrets)
         });
         workers.run("purge of spending", work, purge_spending);
         workers.run("purge of idempotency keys", work, purge_idempotency);
@@ -130,6 +135,14 @@ async fn purge_for_ever(sessions: Arc<Sessions>) -> Result<(), PortError> {
     loop {
         let purged = sessions.purge_expired().await?;
         say_purged("sessions", purged.into());
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
+async fn purge_secrets(secrets: OneTimeSecrets) -> Result<(), PortError> {
+    loop {
+        let purged = secrets.purge_expired().await?;
+        say_purged("one-time secrets", purged.into());
         tokio::time::sleep(PURGE_EVERY).await;
     }
 }

@@ -254,6 +254,15 @@ impl Account {
         self.standing == Standing::Active
     }
 
+    /// Whether its owner can use it, if only by signing in after having deleted it.
+    pub fn may_come_back(&self) -> bool {
+        match &self.standing {
+            Standing::Active => true,
+            Standing::Deleted(deletion) => deletion.by_owner,
+            Standing::Deactivated { .. } => false,
+        }
+    }
+
     /// Whether its owner may look after other accounts.
     pub fn is_administrator(&self) -> bool {
         self.is_active() && self.roles.contains(&Role::Admin)

@@ -28,6 +28,13 @@ impl Email {
         &self.address
     }
 
+    /// The address with no more of its local part than the first character, for the eyes of others.
+    pub fn shortened(&self) -> String {
+        let (local, domain) = self.address.rsplit_once('@').unwrap_or_default();
+        let first = local.chars().next().into_iter();
+        format!("{}…@{domain}", first.collect::<String>())
+    }
+
     /// What two addresses have in common when they are the same: letters in lower case,
     /// the domain in its ASCII form (RFC 5891).
     ///
@@ -138,6 +145,13 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Email>(), Err(InvalidEmail), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_shortened_address_shows_the_first_character() {
+        let shortened = |text: &str| text.parse::<Email>().unwrap().shortened();
+        assert_eq!(shortened("ann@example.com"), "a…@example.com");
+        assert_eq!(shortened("李@example.com"), "李…@example.com");
     }
 
     #[test]

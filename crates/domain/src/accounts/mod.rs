@@ -2,9 +2,11 @@
 
 mod access_token;
 mod account;
+mod credentials;
 mod email;
 pub(crate) mod keyed;
 mod language;
+mod one_time_secrets;
 mod password;
 mod ports;
 mod refresh_token;
@@ -20,8 +22,13 @@ pub use account::{
     Account, AccountWithPassword, CefrLevel, Deletion, DisplayName, InvalidDisplayName, InvalidLevel, Patch,
     ProfilePatch, Role, Roles, Standing, UnknownRole,
 };
+pub use credentials::{
+    ChangePasswordError, ConfirmEmailChangeError, CredentialPorts, Credentials, EmailChange,
+    RequestEmailChangeError, RequestVerificationError, ResetPasswordError, VerifyEmailError,
+};
 pub use email::{Email, InvalidEmail};
 pub use language::{InvalidLanguage, LanguageTag};
+pub use one_time_secrets::OneTimeSecrets;
 pub use password::{
     InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification, WeakPassword,
 };

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::credentials::asking;
 use super::{
     Account, AccountChange, AccountStore, AccountWithPassword, DisplayName, Email, InsertAccountError,
-    Password, PasswordHasher, PasswordHasherError, ProfilePatch, Proof, Role, Roles, SaveAccountError,
-    Sessions, SignedIn, Standing, Username, WeakPassword,
+    OneTimeSecrets, Password, PasswordHasher, PasswordHasherError, ProfilePatch, Proof, Role, Roles,
+    SaveAccountError, Sessions, SignedIn, Standing, Username, WeakPassword,
 };
 use crate::audit::{Action, Circumstances};
 use crate::consequences::Recorder;
@@ -65,6 +66,7 @@ pub struct Accounts {
     store: Arc<dyn AccountStore>,
     hasher: Arc<dyn PasswordHasher>,
     sessions: Arc<Sessions>,
+    secrets: OneTimeSecrets,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     recorder: Recorder,
@@ -79,6 +81,7 @@ impl Accounts {
         store: Arc<dyn AccountStore>,
         hasher: Arc<dyn PasswordHasher>,
         sessions: Arc<Sessions>,
+        secrets: OneTimeSecrets,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
@@ -87,12 +90,13 @@ impl Accounts {
             store,
             hasher,
             sessions,
+            secrets,
             clock,
             ids,
         }
     }
 
-    /// Makes an account and signs it in.
+    /// Makes an account and signs it in; a mail asks to show whose its address is.
     pub async fn register(
         &self,
         command: Register,
@@ -134,12 +138,13 @@ impl Accounts {
         let registered = self
             .recorder
             .by_owner(account.id, Action::AccountRegistered, circumstances);
+        let consequences = asking(&account, &self.secrets, &self.recorder, registered);
         let entry = AccountWithPassword {
             account,
             password_hash,
         };
         self.store
-            .insert(&entry, &session, &registered.into())
+            .insert(&entry, &session, &consequences)
             .await
             .map_err(|error| match error {
                 InsertAccountError::EmailTaken => RegisterError::EmailTaken,

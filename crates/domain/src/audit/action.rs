@@ -59,6 +59,8 @@ actions! {
     EmailVerified = "email.verified",
     /// A change of the address began.
     EmailChangeRequested = "email.change_requested",
+    /// A change of the address was confirmed at one of the two.
+    EmailChangeConfirmed = "email.change_confirmed",
     /// The address was changed.
     EmailChanged = "email.changed",
     /// A message was sent with which a new password can be set.

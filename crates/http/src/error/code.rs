@@ -52,6 +52,8 @@ catalogue! {
     WeakPassword "WEAK_PASSWORD" 400 "Weak password",
         "The password must contain a lower-case letter, an upper-case letter and a digit.",
         "Ask for a stronger password.";
+    LinkNotValid "LINK_NOT_VALID" 400 "Link not valid",
+        "The link was used before, has expired, or is incomplete.", "Offer to send a new mail.";
     Unauthorized "UNAUTHORIZED" 401 "Unauthorized",
         "Please sign in.", "Refresh the access token, or sign in again.";
     TokenExpired "TOKEN_EXPIRED" 401 "Token expired",

@@ -19,6 +19,7 @@ use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
 
 pub(crate) use arrival::Arrival;
+pub(crate) use caller::check_writable;
 pub use caller::{Admin, Caller, ProgressWriter, Writer};
 pub(crate) use form::{check_form, complaint, parsed};
 pub use json::ApiJson;

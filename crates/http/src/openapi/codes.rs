@@ -11,9 +11,10 @@ const OWN: &[(&str, &[ErrorCode])] = {
     use ErrorCode::{
         AccountDeactivated, AudioNotFound, AuthDisabled, BudgetExceeded, ConversationNotFound,
         ConversationUnavailable, EmailExists, Forbidden, InvalidCredentials, InvalidRefreshToken,
-        ListNotFound, MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound,
-        RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound, SpeechUnavailable, SyncDisabled,
-        TurnNotFound, UpstreamTimeout, UsernameExists, WeakPassword, WordNotFound, WrongPassword,
+        LinkNotValid, ListNotFound, MissingRefreshToken, OriginNotAllowed, PreconditionFailed,
+        ProgressNotFound, RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound,
+        SpeechUnavailable, StepUpRequired, SyncDisabled, TurnNotFound, UpstreamTimeout, UsernameExists,
+        WeakPassword, WordNotFound, WrongPassword,
     };
     &[
         (
@@ -33,6 +34,13 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ),
         ("logout", &[OriginNotAllowed]),
         ("stepUp", &[WrongPassword, ReadOnly]),
+        ("requestEmailVerification", &[ReadOnly]),
+        ("confirmEmailVerification", &[LinkNotValid, ReadOnly]),
+        ("requestPasswordReset", &[ReadOnly]),
+        ("confirmPasswordReset", &[WeakPassword, LinkNotValid, ReadOnly]),
+        ("changePassword", &[WeakPassword, WrongPassword, ReadOnly]),
+        ("requestEmailChange", &[StepUpRequired, ReadOnly]),
+        ("confirmEmailChange", &[LinkNotValid, EmailExists, ReadOnly]),
         ("getSession", &[]),
         ("getProfile", &[]),
         ("updateProfile", &[ReadOnly]),

@@ -6,8 +6,8 @@ use chrono::DateTime;
 use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
     AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
-    Email, InsertAccountError, PasswordHash, Proof, RevokedSession, RevokedSessions, Role, Rotation,
-    RotationTerms, SaveAccountError, Session, SessionStore, TokenError, Username,
+    Email, InsertAccountError, OneTimeSecret, PasswordHash, Proof, RevokedSession, RevokedSessions, Role,
+    Rotation, RotationTerms, SaveAccountError, SecretStore, Session, SessionStore, TokenError, Username,
 };
 use parlance_domain::audit::{
     AuditChain, AuditCursor, AuditEntry, AuditFilter, AuditHead, AuditRecord, AuditStore, Backlog, ChainError,
@@ -15,7 +15,7 @@ use parlance_domain::audit::{
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::health::Probe;
-use parlance_domain::ids::{ListId, SessionId, UserId, WordId};
+use parlance_domain::ids::{ListId, SecretId, SessionId, UserId, WordId};
 use parlance_domain::port::PortError;
 use parlance_domain::progress::{
     ActivityBucket, AppendError, Appended, ListSummary, LoggedReview, ProgressRow, ProgressStore, Submission,
@@ -72,6 +72,31 @@ impl AccountStore for Absent {
         _: &PasswordHash,
         _: &PasswordHash,
     ) -> Result<(), PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl SecretStore for Absent {
+    async fn issue(&self, _: &Consequences) -> Result<(), PortError> {
+        Err(absent())
+    }
+
+    async fn by_id(&self, _: SecretId) -> Result<Option<OneTimeSecret>, PortError> {
+        Err(absent())
+    }
+
+    async fn redeem(
+        &self,
+        _: UserId,
+        _: SecretId,
+        _: Timestamp,
+        _: &Consequences,
+    ) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn purge_expired(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
         Err(absent())
     }
 }

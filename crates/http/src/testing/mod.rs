@@ -16,7 +16,10 @@ use actix_web::test::{TestRequest, init_service};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
-use parlance_domain::accounts::{Accounts, RefreshTokens, SessionPolicy, SessionPorts, Sessions};
+use parlance_domain::accounts::{
+    Accounts, CredentialPorts, Credentials, OneTimeSecrets, RefreshTokens, SecretTokens, SessionPolicy,
+    SessionPorts, Sessions,
+};
 use parlance_domain::conversations::{ConversationPorts, Conversations};
 use parlance_domain::progress::Progress;
 use parlance_domain::speech::{Speech, SpeechPorts};
@@ -187,9 +190,19 @@ fn services(
             Arc::new(Absent),
             Arc::new(PlainHasher::default()),
             sessions.clone(),
+            secrets(clock),
             clock.clone(),
             Arc::new(SequentialIds::default()),
         )),
+        credentials: Arc::new(Credentials::new(CredentialPorts {
+            accounts: Arc::new(Absent),
+            sessions: sessions.clone(),
+            secrets: secrets(clock),
+            hasher: Arc::new(PlainHasher::default()),
+            limiter: limiter.clone(),
+            clock: clock.clone(),
+            ids: Arc::new(SequentialIds::default()),
+        })),
         sessions,
         words: Arc::new(Words::new(Arc::new(Absent))),
         progress: Arc::new(Progress::new(
@@ -213,6 +226,12 @@ fn services(
         gauges: Vec::new(),
         draining: Draining::default(),
     }
+}
+
+fn secrets(clock: &Arc<TestClock>) -> OneTimeSecrets {
+    let tokens = SecretTokens::new(&SecretString::from("0123456789abcdef0123456789abcdef"));
+    let ids = Arc::new(SequentialIds::default());
+    OneTimeSecrets::new(Arc::new(Absent), Arc::new(tokens), clock.clone(), ids)
 }
 
 fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {

@@ -1,14 +1,15 @@
 //! `POST /auth/step-up`
 
 use apistos::{ApiComponent, api_operation};
-use parlance_domain::accounts::{Password, StepUpError};
+use parlance_domain::accounts::StepUpError;
 use parlance_domain::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use validator::{Validate, ValidationError};
+use validator::Validate;
 
+use super::body::{attempt, check_attempt};
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::{ApiJson, Arrival, Writer, complaint};
+use crate::extract::{ApiJson, Arrival, Writer};
 use crate::reply::Reply;
 use crate::state::State;
 use crate::time::rfc3339_millis;
@@ -26,20 +27,6 @@ pub(crate) struct Body {
 
 fn example() -> serde_json::Value {
     serde_json::json!({ "password": "Correct-horse-1" })
-}
-
-/// Checks the form of a password that is tried.
-pub(super) fn check_attempt(text: &str) -> Result<(), ValidationError> {
-    Password::check_attempt(text).map_err(|error| match text {
-        "" => complaint("required", "is required"),
-        _ => complaint("format", error),
-    })
-}
-
-/// A password that is tried.
-pub(super) fn attempt(field: &'static str, text: Option<String>) -> Result<Password, ApiError> {
-    Password::attempt(&text.unwrap_or_default())
-        .map_err(|error| ApiError::invalid(field, "format", error.to_string()))
 }
 
 /// That the caller showed again who they are.
@@ -80,7 +67,7 @@ pub(crate) async fn handler(
     arrival: Arrival,
     body: ApiJson<Body>,
 ) -> Result<Reply<SteppedUp>, ApiError> {
-    let password = attempt("password", body.0.password)?;
+    let password = attempt("password", body.password.as_deref())?;
     let stepped_up = state.services.sessions.step_up(&caller.0, &password, &arrival.0);
     let until = stepped_up.await.map_err(refuse)?;
     Reply::private(&SteppedUp::from(until))

@@ -10,6 +10,7 @@ mod circuits;
 mod conversations;
 mod copies;
 mod cors;
+mod credentials;
 mod days;
 mod errors;
 mod feed;

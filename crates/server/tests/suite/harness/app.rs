@@ -257,7 +257,8 @@ impl TestApp {
         self.user_of(email, &answer)
     }
 
-    fn user_of(&self, email: &str, answer: &Answer) -> TestUser {
+    /// The learner that a registration or a sign-in answered.
+    pub(crate) fn user_of(&self, email: &str, answer: &Answer) -> TestUser {
         let base = format!("http://{}", self.address());
         TestUser::new(self.client.clone(), base, email, answer)
     }

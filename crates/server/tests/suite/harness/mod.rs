@@ -18,6 +18,7 @@
 mod answer;
 mod app;
 mod google;
+mod mail;
 mod place;
 mod raw;
 mod user;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use parlance_server::server::{Options, Server};
 use parlance_server::settings::{DatabaseSettings, Settings, Values};
@@ -106,6 +106,19 @@ impl Place {
             }
             None => diesel::dsl::sql::<BigInt>(query)
                 .get_result(&mut self.file())
+                .unwrap(),
+        }
+    }
+
+    /// The texts that a query of one column gives.
+    pub(crate) fn texts(&self, query: &str) -> Vec<String> {
+        match &self.server {
+            Some(database) => {
+                let rows = database.query(query).unwrap().into_iter();
+                rows.map(|mut row| row.remove(0).unwrap()).collect()
+            }
+            None => diesel::dsl::sql::<Text>(query)
+                .get_results(&mut self.file())
                 .unwrap(),
         }
     }
