@@ -8,17 +8,21 @@
 
 pub mod access_tokens;
 pub mod accounts;
+pub mod admin;
 pub mod audio;
 pub mod audit;
 pub mod cache;
 pub mod changes;
 pub mod conversations;
 pub mod deletion;
+pub mod devices;
 pub mod fakes;
 pub mod hasher;
 pub mod idempotency;
 pub mod leases;
 pub mod limits;
+pub mod lockouts;
+pub mod mail;
 pub mod progress;
 pub mod pubsub;
 pub mod revoked;
@@ -28,5 +32,6 @@ pub mod speech;
 pub mod spending;
 pub mod stores;
 mod suite;
+pub mod tampering;
 pub mod transfer;
 pub mod words;

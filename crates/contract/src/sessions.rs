@@ -2,10 +2,13 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use parlance_domain::accounts::{RevokedSession, Rotation, Session};
-use parlance_domain::ids::UserId;
+use parlance_domain::accounts::{Proof, Purpose, RevokedSession, Rotation, Session};
+use parlance_domain::consequences::Consequences;
+use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::port::PortErrorKind;
+use uuid::Uuid;
 
+use crate::secrets::{is_good, secret};
 use crate::stores::{Stores, at, session, terms};
 
 /// Makes a test of each rule of a session store; the expression makes [`Stores`].
@@ -27,6 +30,12 @@ macro_rules! session_store_contract {
                 a_session_is_revoked_once,
                 revoked_sessions_are_told_from_an_instant_on,
                 the_end_of_one_session_is_not_that_of_another,
+                a_session_is_read_back_ended_or_not,
+                those_that_go_on_are_told_the_one_used_last_first,
+                showing_again_who_one_is_is_kept_for_a_session_that_goes_on,
+                all_sessions_of_a_user_end_but_one_and_are_told_once,
+                threat_30_nobody_ends_or_touches_a_session_of_another,
+                what_changes_something_writes_its_consequences_and_what_does_not_none,
                 expired_sessions_are_purged_in_batches,
                 a_purge_takes_only_what_has_expired,
             ]
@@ -186,6 +195,164 @@ pub async fn revoked_sessions_are_told_from_an_instant_on(stores: &Stores) {
     assert_eq!(since(0).await, [10, 11, 12]);
     assert_eq!(since(200).await, [11, 12]);
     assert!(since(301).await.is_empty());
+}
+
+/// All members come back.
+pub async fn a_session_is_read_back_ended_or_not(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let session = begun(stores, 10, user, 3).await;
+    assert_eq!(by_id(stores, session.id).await, Some(session.clone()));
+    stores.end(&session, at(5)).await.unwrap();
+    let ended = Session {
+        revoked_at: Some(at(5)),
+        ..session
+    };
+    assert_eq!(by_id(stores, ended.id).await, Some(ended));
+    assert_eq!(by_id(stores, SessionId(Uuid::from_u128(404))).await, None);
+}
+
+async fn by_id(stores: &Stores, id: SessionId) -> Option<Session> {
+    stores.sessions.by_id(id).await.unwrap()
+}
+
+async fn live(stores: &Stores, user: UserId, seconds: i64) -> Vec<u128> {
+    let live = stores.sessions.live(user, at(seconds)).await.unwrap();
+    assert!(live.iter().all(|session| session.user_id == user));
+    live.iter().map(|session| session.id.0.as_u128()).collect()
+}
+
+/// Neither those that were ended or have expired nor those of others.
+pub async fn those_that_go_on_are_told_the_one_used_last_first(stores: &Stores) {
+    let (ann, bob) = (stores.learner(1).await, stores.learner(2).await);
+    let first = live(stores, ann, 1).await;
+    for number in [10, 11, 12] {
+        begun(stores, number, ann, 100 + i64::try_from(number).unwrap()).await;
+    }
+    begun(stores, 20, bob, 500).await;
+    assert_eq!(live(stores, ann, 200).await, [&[12, 11, 10], &first[..]].concat());
+    rotate(stores, &session(10, ann, 110), 0, 300).await;
+    stores.end(&session(11, ann, 111), at(301)).await.unwrap();
+    assert_eq!(live(stores, ann, 400).await, [&[10, 12], &first[..]].concat());
+    assert_eq!(live(stores, ann, 7 * 86_400 + 112).await, [10]);
+}
+
+/// When and how, and nothing else of it.
+pub async fn showing_again_who_one_is_is_kept_for_a_session_that_goes_on(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let session = begun(stores, 10, user, 0).await;
+    assert!(authenticated(stores, &session, 60).await);
+    let after = Session {
+        authenticated_at: at(60),
+        proof: Proof::Passkey,
+        ..session.clone()
+    };
+    assert_eq!(by_id(stores, session.id).await, Some(after));
+    assert!(
+        !authenticated(stores, &session, 7 * 86_400).await,
+        "it has expired"
+    );
+    stores.end(&session, at(70)).await.unwrap();
+    assert!(!authenticated(stores, &session, 80).await);
+    let ended = by_id(stores, session.id).await.unwrap();
+    assert_eq!(ended.authenticated_at, at(60));
+}
+
+async fn authenticated(stores: &Stores, session: &Session, seconds: i64) -> bool {
+    let (user, nothing) = (session.user_id, Consequences::default());
+    let noted = stores
+        .sessions
+        .authenticated(user, session.id, Proof::Passkey, at(seconds), &nothing);
+    noted.await.unwrap()
+}
+
+async fn end_all(stores: &Stores, user: UserId, except: Option<u128>, seconds: i64) -> Vec<u128> {
+    let (except, nothing) = (
+        except.map(Uuid::from_u128).map(SessionId),
+        Consequences::default(),
+    );
+    let ended = stores.sessions.revoke_all(user, except, at(seconds), &nothing);
+    let mut ended: Vec<_> = ended.await.unwrap().iter().map(|id| id.0.as_u128()).collect();
+    ended.sort_unstable();
+    ended
+}
+
+/// The others go on, and so do those of others.
+pub async fn all_sessions_of_a_user_end_but_one_and_are_told_once(stores: &Stores) {
+    let (ann, bob) = (stores.learner(1).await, stores.learner(2).await);
+    let others = live(stores, bob, 1).await;
+    end_all(stores, ann, None, 1).await;
+    for number in [10, 11, 12] {
+        begun(stores, number, ann, 2).await;
+    }
+    stores.end(&session(12, ann, 2), at(3)).await.unwrap();
+    assert_eq!(end_all(stores, ann, Some(11), 4).await, [10]);
+    assert_eq!(live(stores, ann, 5).await, [11]);
+    assert!(end_all(stores, ann, Some(11), 6).await.is_empty());
+    assert_eq!(end_all(stores, ann, None, 7).await, [11]);
+    assert_eq!(live(stores, bob, 8).await, others);
+    let revoked = stores.sessions.revoked_since(at(4)).await.unwrap();
+    let revoked: Vec<_> = revoked.iter().map(|one| one.revoked_at).collect();
+    assert_eq!(revoked, [at(4), at(7)]);
+}
+
+/// Whoever knows the id of a session of another has nothing by it.
+pub async fn threat_30_nobody_ends_or_touches_a_session_of_another(stores: &Stores) {
+    let (ann, bob) = (stores.learner(1).await, stores.learner(2).await);
+    let session = begun(stores, 10, ann, 0).await;
+    let foreign = Session {
+        user_id: bob,
+        ..session.clone()
+    };
+    assert!(!stores.end(&foreign, at(5)).await.unwrap());
+    assert!(!authenticated(stores, &foreign, 5).await);
+    end_all(stores, bob, None, 5).await;
+    assert_eq!(by_id(stores, session.id).await, Some(session));
+}
+
+/// With the change or not at all.
+pub async fn what_changes_something_writes_its_consequences_and_what_does_not_none(stores: &Stores) {
+    let user = stores.learner(1).await;
+    let session = begun(stores, 10, user, 0).await;
+    let mut secrets = (1..).map(|number| secret(number, user, Purpose::Export));
+    let mut next = || {
+        let secret = secrets.next().unwrap();
+        let consequences = Consequences::default().and_secret(secret.clone());
+        (secret, consequences)
+    };
+    let sessions = &stores.sessions;
+    for (id, changes) in [(session.id, true), (SessionId(Uuid::from_u128(404)), false)] {
+        let (told, consequences) = next();
+        let noted = sessions.authenticated(user, id, Proof::Password, at(1), &consequences);
+        assert_eq!(
+            (noted.await.unwrap(), is_good(stores, &told).await),
+            (changes, changes)
+        );
+    }
+    for changes in [true, false] {
+        let (told, consequences) = next();
+        let revoked = sessions.revoke(user, session.id, at(2), &consequences);
+        assert_eq!(
+            (revoked.await.unwrap(), is_good(stores, &told).await),
+            (changes, changes)
+        );
+    }
+    for changes in [true, false] {
+        let (told, consequences) = next();
+        let ended = sessions
+            .revoke_all(user, None, at(3), &consequences)
+            .await
+            .unwrap();
+        assert_eq!(
+            (!ended.is_empty(), is_good(stores, &told).await),
+            (changes, changes)
+        );
+    }
+    for (user_id, changes) in [(user, true), (crate::stores::user(404), false)] {
+        let (told, consequences) = next();
+        let session = crate::stores::session(11, user_id, 4);
+        let begun = sessions.insert(&session, &consequences).await;
+        assert_eq!((begun.is_ok(), is_good(stores, &told).await), (changes, changes));
+    }
 }
 
 /// Isolation: neither another session of the user nor one of another user.

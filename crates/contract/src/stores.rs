@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use parlance_domain::accounts::{
-    Account, AccountChange, AccountStore, AccountWithPassword, Beginning, CefrLevel, Device,
-    InsertAccountError, PasswordHash, Proof, Role, RotationTerms, SaveAccountError, SecretStore, Session,
-    SessionStore, Standing,
+    Account, AccountChange, AccountStore, AccountWithPassword, Beginning, CefrLevel, Device, DeviceStore,
+    InsertAccountError, LockoutStore, PasswordHash, Proof, Role, RotationTerms, SaveAccountError,
+    SecretStore, Session, SessionStore, Standing,
 };
+use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::{AuditStore, UserAgent};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::IdempotencyStore;
-use parlance_domain::ids::{ListId, SessionId, UserId, WordId};
+use parlance_domain::ids::{DeviceId, ListId, SessionId, UserId, WordId};
+use parlance_domain::mail::Outbox;
 use parlance_domain::port::PortError;
 use parlance_domain::progress::ProgressStore;
 use parlance_domain::spending::SpendingStore;
@@ -26,10 +28,18 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     /// The sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// The devices that accounts know.
+    pub devices: Arc<dyn DeviceStore>,
+    /// The attempts to sign in.
+    pub lockouts: Arc<dyn LockoutStore>,
     /// The one-time secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The audit log.
     pub audit: Arc<dyn AuditStore>,
+    /// The directory of the accounts.
+    pub directory: Arc<dyn AccountDirectory>,
+    /// The outbox.
+    pub outbox: Arc<dyn Outbox>,
     /// The words.
     pub words: Arc<dyn WordStore>,
     /// The progress.
@@ -67,6 +77,7 @@ pub fn session(number: u128, user_id: UserId, seconds: i64) -> Session {
         user_id,
         proof: Proof::SecondFactor,
         device: Device {
+            id: Some(DeviceId(Uuid::from_u128(number))),
             user_agent: UserAgent::of("Parlance/1.0 (学习)"),
             address: Some([2001, 0xDB8, 0, 0, 0, 0, 0, 7].into()),
         },

@@ -53,6 +53,10 @@ uuid_id! {
 }
 
 uuid_id! {
+    /// Names a device that an account signed in on.
+    DeviceId
+}
+uuid_id! {
     /// Names an entry of the audit log.
     AuditId
 }
@@ -93,6 +97,12 @@ macro_rules! slug_id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            fn check(text: &str) -> Result<(), InvalidSlug> {
+                let reserved: &[&str] = $reserved;
+                check_slug(text)?;
+                (!reserved.contains(&text)).then_some(()).ok_or(InvalidSlug)
+            }
         }
 
         impl fmt::Display for $name {
@@ -105,12 +115,17 @@ macro_rules! slug_id {
             type Err = InvalidSlug;
 
             fn from_str(text: &str) -> Result<Self, InvalidSlug> {
-                check_slug(text)?;
-                let reserved: &[&str] = $reserved;
-                if reserved.contains(&text) {
-                    return Err(InvalidSlug);
-                }
+                Self::check(text)?;
                 Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidSlug;
+
+            fn try_from(text: String) -> Result<Self, InvalidSlug> {
+                Self::check(&text)?;
+                Ok(Self(text))
             }
         }
     };

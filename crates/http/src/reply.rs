@@ -48,12 +48,16 @@ pub(crate) struct Reply<T> {
 impl<T> Reply<T> {
     /// An answer for the caller's eyes only.
     pub(crate) fn private(view: &impl Serialize) -> Result<Self, ApiError> {
-        let bytes = write(view)?;
+        write(view).map(Self::private_text)
+    }
+
+    /// The same for a text that is ready.
+    pub(crate) fn private_text(text: Bytes) -> Self {
         let mut response = HttpResponse::Ok();
         response
             .content_type("application/json")
             .insert_header((header::CACHE_CONTROL, PRIVATE));
-        Ok(Self::from(response.body(bytes)))
+        Self::from(response.body(text))
     }
 
     /// The answer to a caller who has the present state already.
@@ -111,6 +115,15 @@ impl<T> Reply<T> {
         self
     }
 
+    /// The same answer with one more cookie.
+    #[must_use]
+    pub(crate) fn with_cookie(mut self, cookie: &str) -> Self {
+        if let Ok(value) = HeaderValue::try_from(cookie) {
+            self.response.headers_mut().append(header::SET_COOKIE, value);
+        }
+        self
+    }
+
     /// The same answer with a link to the page behind a cursor, if there is one.
     #[must_use]
     pub(crate) fn with_next(mut self, request: &HttpRequest, cursor: Option<String>) -> Self {
@@ -124,8 +137,13 @@ impl<T> Reply<T> {
 
 /// The text of a view.
 pub(crate) fn write(view: &impl Serialize) -> Result<Bytes, ApiError> {
-    let text = serde_json::to_vec(view).map(Bytes::from);
-    text.map_err(|error| ApiError::new(ErrorCode::InternalError).caused_by(error))
+    written(serde_json::to_vec(view))
+}
+
+/// A text as it came of writing it.
+pub(crate) fn written(text: serde_json::Result<Vec<u8>>) -> Result<Bytes, ApiError> {
+    text.map(Bytes::from)
+        .map_err(|error| ApiError::new(ErrorCode::InternalError).caused_by(error))
 }
 
 impl<T> From<HttpResponse> for Reply<T> {

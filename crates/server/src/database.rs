@@ -4,21 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use parlance_domain::accounts::{AccountStore, SecretStore, SessionStore};
+use parlance_domain::accounts::{AccountStore, DeviceStore, LockoutStore, SecretStore, SessionStore};
+use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::AuditStore;
 use parlance_domain::health::Probe;
 use parlance_domain::idempotency::IdempotencyStore;
+use parlance_domain::mail::Outbox;
 use parlance_domain::progress::ProgressStore;
 use parlance_domain::spending::SpendingStore;
 use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
-    PgAccounts, PgAudit, PgConfig, PgDatabase, PgIdempotency, PgProgress, PgSecrets, PgSessions, PgSpending,
+    PgAccounts, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgOutbox, PgLockouts, PgProgress, PgSecrets, PgSessions, PgSpending,
     PgTransfer, PgWords,
 };
 use parlance_sqlite::{
-    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteIdempotency, SqliteProgress,
+    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory, SqliteIdempotency, SqliteOutbox, SqliteLockouts, SqliteProgress,
     SqliteSecrets, SqliteSessions, SqliteSpending, SqliteTransfer, SqliteWords,
 };
 
@@ -40,10 +42,18 @@ pub struct Stores {
     pub accounts: Arc<dyn AccountStore>,
     /// The sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// The devices that accounts know.
+    pub devices: Arc<dyn DeviceStore>,
+    /// The attempts to sign in.
+    pub lockouts: Arc<dyn LockoutStore>,
     /// The one-time secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The audit log.
     pub audit: Arc<dyn AuditStore>,
+    /// The directory of the accounts.
+    pub directory: Arc<dyn AccountDirectory>,
+    /// The outbox.
+    pub outbox: Arc<dyn Outbox>,
     /// The words.
     pub words: Arc<dyn WordStore>,
     /// The progress.
@@ -103,11 +113,6 @@ impl Database {
             }
             Self::Postgres(database) => Ok(database.migrate().await?),
         }
-    }
-
-    /// Whether other copies of the program may work on it.
-    pub const fn is_shared(&self) -> bool {
-        matches!(self, Self::Postgres(_))
     }
 
     /// The stores in it, and what is measured of them.
@@ -185,8 +190,12 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
     Stores {
         accounts: Arc::new(SqliteAccounts::new(database.clone())),
         sessions: Arc::new(SqliteSessions::new(database.clone())),
+        devices: Arc::new(SqliteDevices::new(database.clone())),
+        lockouts: Arc::new(SqliteLockouts::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),
+        directory: Arc::new(SqliteDirectory::new(database.clone())),
+        outbox: Arc::new(SqliteOutbox::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
         spending: Arc::new(SqliteSpending::new(database.clone())),
@@ -199,8 +208,12 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
     Stores {
         accounts: Arc::new(PgAccounts::new(database.clone())),
         sessions: Arc::new(PgSessions::new(database.clone())),
+        devices: Arc::new(PgDevices::new(database.clone())),
+        lockouts: Arc::new(PgLockouts::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),
+        directory: Arc::new(PgDirectory::new(database.clone())),
+        outbox: Arc::new(PgOutbox::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(progress),
         spending: Arc::new(PgSpending::new(database.clone())),

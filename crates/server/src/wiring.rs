@@ -8,10 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
-    AccessTokens, Accounts, CredentialPorts, Credentials, OneTimeSecrets, PasswordHasher, RefreshTokens,
+    AccessTokens, Accounts, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets, PasswordHasher, RefreshTokens,
     RevokedSessions, SecretTokens, SessionPolicy, SessionPorts, Sessions,
 };
+use parlance_domain::admin::{Administration, AdministrationPorts};
+use parlance_domain::audit::{AuditChain, AuditLog, AuditStore};
 use parlance_domain::caching::Answers;
+use parlance_domain::consequences::Recorder;
 use parlance_domain::conversations::{ConversationPorts, Conversations};
 use parlance_domain::health::{Circuit, Probe};
 use parlance_domain::ids::IdGenerator;
@@ -39,6 +42,8 @@ use crate::gauges;
 use crate::ledger::Ledger;
 use crate::nobody::Nobody;
 use crate::providers::{self, Providers, There};
+use crate::post::Post;
+use crate::sealer::Sealer;
 use crate::settings::{Settings, SpeechProvider};
 use crate::shared::{AI_LIMIT, DEFAULT_LIMIT, Shared};
 use crate::workers::Work;
@@ -76,6 +81,8 @@ pub struct Secrets {
     pub access: SecretString,
     /// Derives refresh tokens.
     pub refresh: SecretString,
+    /// Seals the audit log.
+    pub audit: SecretString,
 }
 
 impl Secrets {
@@ -87,10 +94,17 @@ impl Secrets {
             None => data_dir.development_secret()?,
         };
         let refresh = settings.sessions.refresh_secret.clone();
+        let audit = settings.audit.key.clone();
         Ok(Self {
             refresh: refresh.unwrap_or_else(|| access.clone()),
+            audit: audit.unwrap_or_else(|| access.clone()),
             access,
         })
+    }
+
+    /// Writes and reads the tokens in links, in every copy of the program alike.
+    fn one_time_tokens(&self) -> SecretTokens {
+        SecretTokens::new(&self.access)
     }
 }
 
@@ -109,9 +123,16 @@ impl System {
         };
         let (stores, mut gauges) = database.stores();
         let one_time = base.one_time_secrets(secrets, &stores);
+        let lockouts = base.lockouts(settings, &stores, &one_time);
         let (accounts, credentials, sessions) =
-            base.accounts(settings, secrets, &stores, &one_time, &mut gauges);
+            base.accounts(settings, secrets, &stores, &one_time, &lockouts, &mut gauges);
+        let administration = base.administration(&stores, &sessions, &lockouts);
         let voiced = base.voiced(settings, &stores, &mut gauges).await?;
+        let audit = Arc::new(base.audit(settings, secrets, &stores));
+        let sealer = Arc::new(Sealer::new(Arc::clone(&audit), Arc::clone(&base.clock)));
+        gauges.extend(gauges::of_sealer(&sealer));
+        let post = base.post(settings, secrets, &stores)?;
+        gauges.extend(gauges::of_post(&post));
         let Base { clock, ids, shared } = base;
         let progress = Progress::new(
             stores.progress,
@@ -122,21 +143,29 @@ impl System {
         );
         let mut circuits = shared.circuits;
         circuits.extend(voiced.circuits);
+        circuits.extend(post.circuit());
         gauges.extend(gauges::of_circuits(&circuits));
         let work = Work {
             sessions: Arc::clone(&sessions),
+            administration: Arc::clone(&administration),
             secrets: one_time,
+            lockouts,
+            devices: stores.devices,
             pubsub: shared.pubsub,
             answers: Arc::clone(&voiced.cached.answers),
             spending: stores.spending,
             idempotency: Arc::clone(&stores.idempotency),
+            sealer,
+            post,
             ledger: voiced.ledger,
             clock: Arc::clone(&clock),
         };
         let http = HttpServices {
             accounts: Arc::new(accounts),
             credentials: Arc::new(credentials),
+            administration,
             sessions,
+            audit,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
             speech: voiced.speech,
@@ -187,6 +216,7 @@ impl Base {
         secrets: &Secrets,
         stores: &Stores,
         one_time: &OneTimeSecrets,
+        lockouts: &Arc<Lockouts>,
         gauges: &mut Vec<GaugeSource>,
     ) -> (Accounts, Credentials, Arc<Sessions>) {
         let hasher = Arc::new(BcryptPasswordHasher::new(hashing(
@@ -197,7 +227,9 @@ impl Base {
         let ports = SessionPorts {
             accounts: Arc::clone(&stores.accounts),
             sessions: Arc::clone(&stores.sessions),
+            devices: Arc::clone(&stores.devices),
             audit: Arc::clone(&stores.audit),
+            lockouts: Arc::clone(lockouts),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             access_tokens: access_tokens(settings, secrets, Arc::clone(&self.ids)),
             revoked: Arc::new(MemoryRevokedSessions::default()) as Arc<dyn RevokedSessions>,
@@ -208,6 +240,7 @@ impl Base {
         let sessions = Arc::new(Sessions::new(
             ports,
             RefreshTokens::new(&secrets.refresh),
+            DeviceTokens::new(&secrets.refresh),
             session_policy(settings),
         ));
         let accounts = Accounts::new(
@@ -222,6 +255,7 @@ impl Base {
             accounts: Arc::clone(&stores.accounts),
             sessions: Arc::clone(&sessions),
             secrets: one_time.clone(),
+            lockouts: Arc::clone(lockouts),
             hasher,
             limiter: Arc::clone(&self.shared.limiter),
             clock: Arc::clone(&self.clock),
@@ -230,13 +264,57 @@ impl Base {
         (accounts, credentials, sessions)
     }
 
+    fn lockouts(&self, settings: &Settings, stores: &Stores, one_time: &OneTimeSecrets) -> Arc<Lockouts> {
+        let ports = LockoutPorts {
+            lockouts: Arc::clone(&stores.lockouts),
+            accounts: Arc::clone(&stores.accounts),
+            secrets: one_time.clone(),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+        };
+        let policy = LockoutPolicy {
+            attempts: settings.lockout.attempts,
+            lock: TimeDelta::minutes(settings.lockout.minutes),
+            address_attempts: settings.lockout.address_attempts,
+        };
+        Arc::new(Lockouts::new(ports, policy))
+    }
+
+    fn administration(
+        &self,
+        stores: &Stores,
+        sessions: &Arc<Sessions>,
+        lockouts: &Arc<Lockouts>,
+    ) -> Arc<Administration> {
+        let ports = AdministrationPorts {
+            accounts: Arc::clone(&stores.accounts),
+            sessions: Arc::clone(&stores.sessions),
+            directory: Arc::clone(&stores.directory),
+            audit: Arc::clone(&stores.audit),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+        };
+        Arc::new(Administration::new(ports, Arc::clone(sessions), Arc::clone(lockouts)))
+    }
+
     fn one_time_secrets(&self, secrets: &Secrets, stores: &Stores) -> OneTimeSecrets {
         OneTimeSecrets::new(
             Arc::clone(&stores.secrets),
-            Arc::new(SecretTokens::new(&secrets.access)),
+            Arc::new(secrets.one_time_tokens()),
             Arc::clone(&self.clock),
             Arc::clone(&self.ids),
         )
+    }
+
+    fn post(&self, settings: &Settings, secrets: &Secrets, stores: &Stores) -> anyhow::Result<Arc<Post>> {
+        let (tokens, outbox) = (secrets.one_time_tokens(), Arc::clone(&stores.outbox));
+        let post = Post::new(&settings.mail, tokens, outbox, &self.clock, &self.ids)?;
+        Ok(Arc::new(post))
+    }
+
+    fn audit(&self, settings: &Settings, secrets: &Secrets, stores: &Stores) -> AuditLog {
+        let store = Arc::clone(&stores.audit);
+        audit_log_at(settings, secrets, store, &self.clock, &self.ids)
     }
 
     async fn voiced(
@@ -296,6 +374,26 @@ impl Base {
             policy,
         )
     }
+}
+
+/// The audit log, for commands.
+pub(crate) fn audit_log(settings: &Settings, secrets: &Secrets, store: Arc<dyn AuditStore>) -> AuditLog {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7Ids);
+    audit_log_at(settings, secrets, store, &clock, &ids)
+}
+
+fn audit_log_at(
+    settings: &Settings,
+    secrets: &Secrets,
+    store: Arc<dyn AuditStore>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdGenerator>,
+) -> AuditLog {
+    let chain = AuditChain::new(&secrets.audit, &settings.audit.previous_keys);
+    let retention = TimeDelta::days(settings.audit.retention_days);
+    let recorder = Recorder::new(Arc::clone(clock), Arc::clone(ids));
+    AuditLog::new(store, chain, retention, recorder, Arc::clone(clock))
 }
 
 const fn ai_limit(settings: &Settings) -> Limit {

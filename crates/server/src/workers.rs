@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use chrono::Days;
 use futures_util::{FutureExt, StreamExt};
-use parlance_domain::accounts::{OneTimeSecrets, SESSION_REVOKED, Sessions};
+use parlance_domain::accounts::{DEVICE_KNOWN_FOR, DeviceStore, Lockouts, OneTimeSecrets, SESSION_REVOKED, Sessions};
+use parlance_domain::admin::Administration;
 use parlance_domain::idempotency::{IdempotencyStore, KEPT_FOR};
 use parlance_domain::ids::SessionId;
 use parlance_domain::port::PortError;
@@ -19,6 +20,8 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::ledger::Ledger;
+use crate::post::Post;
+use crate::sealer::Sealer;
 
 /// How often what has expired is looked for.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
@@ -26,6 +29,8 @@ const PURGE_EVERY: Duration = Duration::from_hours(1);
 const PURGED_AT_ONCE: u32 = 1_000;
 /// For how many days it is known what was spent.
 const SPENDING_KEPT: Days = Days::new(31);
+/// How often the audit log is sealed.
+const SEAL_EVERY: Duration = Duration::from_secs(1);
 /// How often it is read what was spent today.
 const READ_EVERY: Duration = Duration::from_secs(15);
 /// How often the store is asked what other copies ended: within a second, an ended session is ended everywhere.
@@ -46,8 +51,14 @@ pub struct Workers {
 pub(crate) struct Work {
     /// The sessions.
     pub(crate) sessions: Arc<Sessions>,
+    /// The accounts that are to be gone.
+    pub(crate) administration: Arc<Administration>,
     /// The one-time secrets.
     pub(crate) secrets: OneTimeSecrets,
+    /// The attempts to sign in.
+    pub(crate) lockouts: Arc<Lockouts>,
+    /// The devices that accounts know.
+    pub(crate) devices: Arc<dyn DeviceStore>,
     /// Where copies tell each other what ended.
     pub(crate) pubsub: Arc<dyn PubSub>,
     /// The answers, which copies tell each other to forget.
@@ -56,6 +67,10 @@ pub(crate) struct Work {
     pub(crate) spending: Arc<dyn SpendingStore>,
     /// What was answered to requests with a key.
     pub(crate) idempotency: Arc<dyn IdempotencyStore>,
+    /// Seals the audit log.
+    pub(crate) sealer: Arc<Sealer>,
+    /// What brings mails out of the outbox.
+    pub(crate) post: Arc<Post>,
     /// What was spent today.
     pub(crate) ledger: Arc<Ledger>,
     /// The time.
@@ -63,8 +78,8 @@ pub(crate) struct Work {
 }
 
 impl Workers {
-    /// Starts every task; where the store is shared with other copies, it is asked what they ended.
-    pub(crate) fn start(work: &Work, shared_store: bool) -> Self {
+    /// Starts every task.
+    pub(crate) fn start(work: &Work) -> Self {
         let mut workers = Self::default();
         workers.run("purge of expired sessions", work, |work| {
             purge_for_ever(work.sessions)
@@ -72,8 +87,18 @@ impl Workers {
         workers.run("purge of one-time secrets", work, |work| {
             purge_secrets(work.secrets)
         });
+        workers.run("purge of attempts to sign in", work, purge_lockouts);
+        workers.run("purge of known devices", work, purge_devices);
+        workers.run("purge of deleted accounts", work, |work| {
+            purge_accounts(work.administration)
+        });
         workers.run("purge of spending", work, purge_spending);
         workers.run("purge of idempotency keys", work, purge_idempotency);
+        workers.run("sealer of the audit log", work, |work| seal_audit(work.sealer));
+        workers.run("purge of the audit log", work, |work| purge_audit(work.sealer));
+        workers.run("delivery of mails", work, |work| async move { work.post.deliver().await });
+        workers.run("purge of mails", work, purge_mails);
+        workers.run("reader of the outbox", work, |work| read_outbox(work.post));
         workers.run("reader of spending", work, |work| read_spending(work.ledger));
         workers.run("listener for ended sessions", work, |work| {
             hear_of_ended_sessions(work.sessions, work.pubsub)
@@ -81,11 +106,9 @@ impl Workers {
         workers.run("listener for forgotten answers", work, |work| async move {
             work.answers.listen().await
         });
-        if shared_store {
-            workers.run("reader of ended sessions", work, |work| {
-                read_ended_sessions(work.sessions)
-            });
-        }
+        workers.run("reader of ended sessions", work, |work| {
+            read_ended_sessions(work.sessions)
+        });
         workers
     }
 
@@ -147,6 +170,29 @@ async fn purge_secrets(secrets: OneTimeSecrets) -> Result<(), PortError> {
     }
 }
 
+async fn purge_lockouts(work: Work) -> Result<(), PortError> {
+    loop {
+        let purged = work.lockouts.purge(PURGED_AT_ONCE).await?;
+        rest_from_purging("attempts to sign in", purged).await;
+    }
+}
+
+async fn purge_devices(work: Work) -> Result<(), PortError> {
+    loop {
+        let before = work.clock.now() - DEVICE_KNOWN_FOR;
+        let purged = work.devices.purge(before, PURGED_AT_ONCE).await?;
+        rest_from_purging("known devices", purged).await;
+    }
+}
+
+async fn purge_accounts(administration: Arc<Administration>) -> Result<(), PortError> {
+    loop {
+        let purged = administration.purge_due().await?;
+        say_purged("accounts", purged.into());
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
 async fn purge_spending(work: Work) -> Result<(), PortError> {
     loop {
         let today = work.clock.now().date_naive();
@@ -164,6 +210,20 @@ async fn purge_idempotency(work: Work) -> Result<(), PortError> {
     }
 }
 
+async fn seal_audit(sealer: Arc<Sealer>) -> Result<(), PortError> {
+    loop {
+        sealer.seal().await?;
+        tokio::time::sleep(SEAL_EVERY).await;
+    }
+}
+
+async fn purge_audit(sealer: Arc<Sealer>) -> Result<(), PortError> {
+    loop {
+        say_purged("entries of the audit log", sealer.purge().await?);
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
 /// Rests when there is nothing left to be deleted.
 async fn rest_from_purging(what: &'static str, purged: u32) {
     say_purged(what, purged.into());
@@ -178,6 +238,20 @@ fn say_purged(what: &'static str, purged: u64) {
     }
 }
 
+async fn purge_mails(work: Work) -> Result<(), PortError> {
+    loop {
+        let purged = work.post.purge(PURGED_AT_ONCE).await?;
+        rest_from_purging("mails", purged).await;
+    }
+}
+
+async fn read_outbox(post: Arc<Post>) -> Result<(), PortError> {
+    loop {
+        post.measure().await?;
+        tokio::time::sleep(READ_EVERY).await;
+    }
+}
+
 async fn read_spending(ledger: Arc<Ledger>) -> Result<(), PortError> {
     loop {
         ledger.read().await?;
@@ -185,7 +259,8 @@ async fn read_spending(ledger: Arc<Ledger>) -> Result<(), PortError> {
     }
 }
 
-/// Asks the store which sessions other copies ended, whether announcements come through or not.
+/// Asks the store which sessions others ended, whether announcements come through or not: other copies of the program, and
+/// its commands.
 ///
 /// An announcement may be lost on either side without anybody noticing: a cheap look each second means that none
 /// keeps a session alive for longer.

@@ -5,23 +5,27 @@
 //! prepares it once and partial indexes are used.
 
 mod accounts;
+mod admin;
 mod audit;
 mod consequences;
 mod convert;
 mod database;
 mod idempotency;
+mod mail;
 mod progress;
 mod spending;
 mod statement;
 mod transfer;
 mod words;
 
-pub use accounts::{SqliteAccounts, SqliteSecrets, SqliteSessions};
+pub use accounts::{SqliteAccounts, SqliteDevices, SqliteLockouts, SqliteSecrets, SqliteSessions};
+pub use admin::SqliteDirectory;
 pub use audit::SqliteAudit;
 pub use database::{
     BackupError, DatabaseStats, MigrateError, OpenError, RestoreError, SqliteConfig, SqliteDatabase,
 };
 pub use idempotency::SqliteIdempotency;
+pub use mail::SqliteOutbox;
 pub use progress::SqliteProgress;
 pub use spending::SqliteSpending;
 pub use transfer::SqliteTransfer;

@@ -3,9 +3,11 @@
 mod access_token;
 mod account;
 mod credentials;
+mod device;
 mod email;
 pub(crate) mod keyed;
 mod language;
+mod lockout;
 mod one_time_secrets;
 mod password;
 mod ports;
@@ -13,7 +15,9 @@ mod refresh_token;
 mod secret_token;
 mod service;
 mod session;
+mod session_list;
 mod sessions;
+mod sign_in;
 mod step_up;
 mod username;
 
@@ -22,12 +26,17 @@ pub use account::{
     Account, AccountWithPassword, CefrLevel, Deletion, DisplayName, InvalidDisplayName, InvalidLevel, Patch,
     ProfilePatch, Role, Roles, Standing, UnknownRole,
 };
+pub use device::{DEVICE_KNOWN_FOR, DEVICES_KNOWN, DeviceStore, DeviceTokens, SeenDevice};
 pub use credentials::{
     ChangePasswordError, ConfirmEmailChangeError, CredentialPorts, Credentials, EmailChange,
     RequestEmailChangeError, RequestVerificationError, ResetPasswordError, VerifyEmailError,
 };
 pub use email::{Email, InvalidEmail};
 pub use language::{InvalidLanguage, LanguageTag};
+pub use lockout::{
+    Admission, Admitted, Attempt, Counts, LockoutKey, LockoutPolicy, LockoutPorts, LockoutStore, Lockouts,
+    NotAdmitted, Outcome, Tally, Terms, UNLOCK_LIFETIME, Unlock, UnlockError, Unlocked, Verdict,
+};
 pub use one_time_secrets::OneTimeSecrets;
 pub use password::{
     InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification, WeakPassword,
@@ -40,6 +49,7 @@ pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use secret_token::{OneTimeSecret, Purpose, SecretTokens, UnknownPurpose};
 pub use service::{Accounts, ProfileError, Register, RegisterError};
 pub use session::{Beginning, Device, Proof, Rotation, RotationTerms, Session, UnknownProof};
+pub use session_list::EndSessionError;
 pub use sessions::{
     Identity, Principal, RefreshError, Refreshed, SessionPolicy, SessionPorts, Sessions, SignIn, SignInError,
     SignedIn,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::TimeDelta;
 
 use crate::audit::{Circumstances, UserAgent};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{DeviceId, SessionId, UserId};
 use crate::time::Timestamp;
 
 /// A signed-in device: the family of refresh tokens that descend from one sign-in.
@@ -87,6 +87,8 @@ impl FromStr for Proof {
 /// What a session was begun on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Device {
+    /// By what the account knows it again; `None` where a release began it that knew no devices.
+    pub id: Option<DeviceId>,
     /// What it says that it is.
     pub user_agent: Option<UserAgent>,
     /// Its address.
@@ -96,6 +98,7 @@ pub struct Device {
 impl From<&Circumstances> for Device {
     fn from(circumstances: &Circumstances) -> Self {
         Self {
+            id: None,
             user_agent: circumstances.user_agent.clone(),
             address: circumstances.address,
         }

@@ -1,4 +1,4 @@
-//! The use-cases of a session: sign in, refresh, sign out, authenticate.
+//! The use-cases of a session: refresh, sign out, authenticate.
 
 use std::sync::Arc;
 
@@ -7,15 +7,14 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use super::{
-    AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
-    Beginning, Device, Email, Password, PasswordHasher, PasswordHasherError, Proof, RefreshToken,
-    RefreshTokens, RevokedSessions, Roles, Rotation, RotationTerms, SESSION_REVOKED, SaveAccountError,
-    Session, SessionStore, Standing, TokenError, Username, Verification,
+    AccessClaims, AccessToken, AccessTokens, Account, AccountStore, Beginning, Device, DeviceStore,
+    DeviceTokens, Email, Lockouts, Password, PasswordHasher, Proof, RefreshToken, RefreshTokens,
+    RevokedSessions, Roles, Rotation, RotationTerms, SESSION_REVOKED, SeenDevice, Session, SessionStore,
+    TokenError, Username,
 };
 use crate::audit::{Action, Actor, AuditStore, Circumstances};
-use crate::consequences::{Consequences, Recorder};
-use crate::ids::{IdGenerator, SessionId, UserId};
-use crate::mail::Message;
+use crate::consequences::Recorder;
+use crate::ids::{DeviceId, IdGenerator, SessionId, UserId};
 use crate::port::PortError;
 use crate::pubsub::PubSub;
 use crate::time::{Clock, Timestamp};
@@ -67,6 +66,8 @@ pub struct SignedIn {
     pub account: Account,
     /// The tokens.
     pub tokens: Refreshed,
+    /// By what the account knows the device again.
+    pub device_token: Option<SecretString>,
 }
 
 /// A fresh pair of tokens.
@@ -89,6 +90,18 @@ pub enum SignInError {
     /// The account was put out of use or deleted by an administrator; said only to whoever showed that it is theirs.
     #[error("the account is not in use")]
     Deactivated,
+    /// Too many sign-ins failed for the account, or what would be one.
+    #[error("too many sign-ins failed for the account")]
+    Locked {
+        /// How long the next must wait.
+        retry_after: TimeDelta,
+    },
+    /// Too many sign-ins failed from the address.
+    #[error("too many sign-ins failed from the address")]
+    Throttled {
+        /// How long the next must wait.
+        retry_after: TimeDelta,
+    },
     /// Too many passwords wait to be hashed.
     #[error("too many sign-ins at once")]
     Busy,
@@ -123,8 +136,12 @@ pub struct SessionPorts {
     pub accounts: Arc<dyn AccountStore>,
     /// The sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// The devices that accounts know.
+    pub devices: Arc<dyn DeviceStore>,
     /// The audit log.
     pub audit: Arc<dyn AuditStore>,
+    /// Counts attempts to sign in.
+    pub lockouts: Arc<Lockouts>,
     /// Hashes passwords.
     pub hasher: Arc<dyn PasswordHasher>,
     /// Signs access tokens.
@@ -144,6 +161,7 @@ pub struct Sessions {
     pub(super) ports: SessionPorts,
     pub(super) recorder: Recorder,
     refresh_tokens: RefreshTokens,
+    device_tokens: DeviceTokens,
     policy: SessionPolicy,
 }
 
@@ -155,109 +173,19 @@ const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(30);
 
 impl Sessions {
     /// The use-cases over these ports.
-    pub fn new(ports: SessionPorts, refresh_tokens: RefreshTokens, policy: SessionPolicy) -> Self {
+    pub fn new(
+        ports: SessionPorts,
+        refresh_tokens: RefreshTokens,
+        device_tokens: DeviceTokens,
+        policy: SessionPolicy,
+    ) -> Self {
         Self {
             recorder: Recorder::new(Arc::clone(&ports.clock), Arc::clone(&ports.ids)),
             ports,
             refresh_tokens,
+            device_tokens,
             policy,
         }
-    }
-
-    /// Signs in with a password.
-    ///
-    /// An unknown name costs the same work and gives the same answer as a wrong password.
-    pub async fn sign_in(
-        &self,
-        command: SignIn,
-        circumstances: &Circumstances,
-    ) -> Result<SignedIn, SignInError> {
-        let found = match &command.identity {
-            Identity::Email(email) => self.ports.accounts.by_email(email).await?,
-            Identity::Username(username) => self.ports.accounts.by_username(username).await?,
-        };
-        let hash = found.as_ref().map(|found| &found.password_hash);
-        let verification = match self.ports.hasher.verify(&command.password, hash).await {
-            Ok(verification) => verification,
-            Err(PasswordHasherError::Busy) => return Err(SignInError::Busy),
-            Err(PasswordHasherError::Port(error)) => return Err(error.into()),
-        };
-        let (Some(found), Verification::Match | Verification::MatchOutdated(_)) = (&found, &verification)
-        else {
-            let subject = found.map(|found| found.account.id);
-            self.note_refusal(subject, circumstances).await?;
-            return Err(SignInError::InvalidCredentials);
-        };
-        let AccountWithPassword {
-            account,
-            password_hash,
-        } = found;
-        if let Verification::MatchOutdated(new) = &verification {
-            self.ports
-                .accounts
-                .replace_password_hash(account.id, password_hash, new)
-                .await?;
-        }
-        self.open(account.clone(), Proof::Password, circumstances).await
-    }
-
-    /// Begins a session of somebody who showed who they are; every way of signing in ends here.
-    ///
-    /// An account that its owner deleted is in use again.
-    pub async fn open(
-        &self,
-        account: Account,
-        proof: Proof,
-        circumstances: &Circumstances,
-    ) -> Result<SignedIn, SignInError> {
-        let mut account = match &account.standing {
-            Standing::Active => account,
-            Standing::Deleted(deletion) if deletion.by_owner => {
-                self.keep_after_all(account, circumstances).await?
-            }
-            Standing::Deleted(_) | Standing::Deactivated { .. } => return Err(SignInError::Deactivated),
-        };
-        let session = self.begin(account.id, proof, circumstances);
-        let entry = self
-            .recorder
-            .by_owner(account.id, Action::SessionStarted, circumstances)
-            .with("session", session.id.to_string())
-            .with("proof", proof.as_str());
-        self.ports.sessions.insert(&session, &entry.into()).await?;
-        account.last_login_at = Some(session.created_at);
-        let tokens = self.tokens(&session, session.counter, &account.roles)?;
-        Ok(SignedIn { account, tokens })
-    }
-
-    /// Takes back the deletion of an account by its owner.
-    async fn keep_after_all(
-        &self,
-        account: Account,
-        circumstances: &Circumstances,
-    ) -> Result<Account, SignInError> {
-        let after = account.changed(self.ports.clock.now(), |next| next.standing = Standing::Active);
-        let entry = self
-            .recorder
-            .by_owner(account.id, Action::DeletionCancelled, circumstances);
-        let mail = self.recorder.mail(&account, Message::DeletionCancelled);
-        let change = AccountChange::new(&account, after, Consequences::from(entry).and_mail(mail));
-        match self.ports.accounts.save(&change).await {
-            Ok(_) => Ok(change.account),
-            Err(SaveAccountError::Port(error)) => Err(error.into()),
-            // Purged or changed at this very moment: whoever tries again finds out.
-            Err(_) => Err(SignInError::InvalidCredentials),
-        }
-    }
-
-    async fn note_refusal(
-        &self,
-        subject: Option<UserId>,
-        circumstances: &Circumstances,
-    ) -> Result<(), PortError> {
-        let entry = self
-            .recorder
-            .entry(Actor::Anonymous, Action::SignInRefused, subject, circumstances);
-        self.ports.audit.append(&[entry]).await
     }
 
     /// Exchanges a refresh token for a fresh pair.
@@ -397,23 +325,45 @@ impl Sessions {
         }
     }
 
-    /// A session of an account that begins now; not kept yet.
-    pub(super) fn begin(&self, user_id: UserId, proof: Proof, circumstances: &Circumstances) -> Session {
+    /// The device that a token names; `None` for whatever this program did not write.
+    pub fn read_device(&self, token: &str) -> Option<SeenDevice> {
+        self.device_tokens.read(token)
+    }
+
+    /// A session of an account that begins now, on a device that it knows or a new one; not kept yet.
+    pub(super) fn begin(
+        &self,
+        user_id: UserId,
+        proof: Proof,
+        known: Option<DeviceId>,
+        circumstances: &Circumstances,
+    ) -> Session {
+        let id = known.unwrap_or_else(|| DeviceId(self.ports.ids.next()));
         let beginning = Beginning {
             user_id,
             proof,
-            device: Device::from(circumstances),
+            device: Device {
+                id: Some(id),
+                ..Device::from(circumstances)
+            },
         };
         Session::begin(SessionId(self.ports.ids.next()), beginning, self.terms())
     }
 
+    /// What somebody holds whose session has begun and is kept.
+    pub(super) fn signed_in(&self, account: Account, session: &Session) -> Result<SignedIn, PortError> {
+        let tokens = self.tokens(session, session.counter, &account.roles)?;
+        let user_id = session.user_id;
+        let device = session.device.id.map(|id| SeenDevice { user_id, id });
+        Ok(SignedIn {
+            account,
+            tokens,
+            device_token: device.map(|device| self.device_tokens.write(device)),
+        })
+    }
+
     /// The pair of tokens for a session whose refresh token has this number.
-    pub(super) fn tokens(
-        &self,
-        session: &Session,
-        counter: u64,
-        roles: &Roles,
-    ) -> Result<Refreshed, PortError> {
+    fn tokens(&self, session: &Session, counter: u64, roles: &Roles) -> Result<Refreshed, PortError> {
         let issued_at = self.ports.clock.now();
         let access_token = self.ports.access_tokens.sign(&AccessClaims {
             user_id: session.user_id,

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::accounts::SeenDevice;
+
 /// Where a request came from, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Circumstances {
@@ -11,6 +13,9 @@ pub struct Circumstances {
     pub user_agent: Option<UserAgent>,
     /// The request's id, as the log of requests has it.
     pub request_id: Option<String>,
+    /// The device whose token the request brought along, if it brought a good one. Whether its account still knows it, the
+    /// store says; the audit log does not keep it.
+    pub device: Option<SeenDevice>,
 }
 
 /// What a client says of itself: at most 256 characters, none of them a control character.

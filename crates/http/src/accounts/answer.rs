@@ -1,6 +1,5 @@
 //! The envelopes that the routes of a session answer with.
 
-use actix_web::http::header;
 use apistos::ApiComponent;
 use parlance_domain::accounts::{Account, Refreshed, SignedIn};
 use schemars::JsonSchema;
@@ -83,9 +82,13 @@ pub(crate) struct SignedOutBody {
     message: &'static str,
 }
 
-/// Somebody who signed in, and their cookie.
+/// Somebody who signed in, and their cookies.
 pub(super) fn signed_in(signed_in: SignedIn, policy: CookiePolicy) -> Result<Reply<SignedInBody>, ApiError> {
-    let SignedIn { account, tokens } = signed_in;
+    let SignedIn {
+        account,
+        tokens,
+        device_token,
+    } = signed_in;
     let cookie = cookie::holding(tokens.refresh_token.expose_secret(), policy);
     let body = SignedInBody {
         success: true,
@@ -96,7 +99,11 @@ pub(super) fn signed_in(signed_in: SignedIn, policy: CookiePolicy) -> Result<Rep
             token_type: "Bearer",
         },
     };
-    Ok(Reply::private(&body)?.with_header(header::SET_COOKIE, &cookie))
+    let reply = Reply::private(&body)?.with_cookie(&cookie);
+    Ok(match device_token {
+        Some(token) => reply.with_cookie(&cookie::holding_device(token.expose_secret(), policy)),
+        None => reply,
+    })
 }
 
 /// A fresh pair of tokens.
@@ -110,7 +117,7 @@ pub(super) fn refreshed(tokens: &Refreshed, policy: CookiePolicy) -> Result<Repl
             token_type: "Bearer",
         },
     };
-    Ok(Reply::private(&body)?.with_header(header::SET_COOKIE, &cookie))
+    Ok(Reply::private(&body)?.with_cookie(&cookie))
 }
 
 /// Somebody who is signed out, whose browser forgets the cookie.
@@ -120,5 +127,5 @@ pub(super) fn signed_out(policy: CookiePolicy) -> Result<Reply<SignedOutBody>, A
         success: true,
         message: "You are signed out.",
     };
-    Ok(Reply::private(&body)?.with_header(header::SET_COOKIE, &cookie))
+    Ok(Reply::private(&body)?.with_cookie(&cookie))
 }

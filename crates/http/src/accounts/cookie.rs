@@ -1,53 +1,69 @@
-//! The cookie that holds the refresh token.
+//! The cookies that hold the refresh token and the token of the device.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
+use chrono::TimeDelta;
+use parlance_domain::accounts::DEVICE_KNOWN_FOR;
 
 use crate::state::{CookiePolicy, CookieSameSite};
 
-/// Its name, as front ends know it.
+/// The name of the refresh token's, as front ends know it.
 const NAME: &str = "refreshToken";
-/// It is sent to the routes of sessions only.
+/// The name of the device's.
+const DEVICE: &str = "deviceToken";
+/// They are sent to the routes of sessions only.
 const PATH: &str = "/api/v1/auth";
 
 /// The refresh token that a request brings along.
 pub(super) fn of(req: &HttpRequest) -> Option<String> {
-    req.cookie(NAME)
+    named(req, NAME)
+}
+
+/// The token of the device that a request brings along.
+pub(crate) fn device_of(req: &HttpRequest) -> Option<String> {
+    named(req, DEVICE)
+}
+
+fn named(req: &HttpRequest, name: &str) -> Option<String> {
+    req.cookie(name)
         .map(|cookie| cookie.value().to_owned())
         .filter(|token| !token.is_empty())
 }
 
 /// The header that makes a browser keep a token.
 pub(super) fn holding(token: &str, policy: CookiePolicy) -> String {
-    written(token, policy.max_age.num_seconds(), policy)
+    written(NAME, token, policy.max_age, policy)
+}
+
+/// The header that makes a browser keep the token of its device, for as long as accounts know it.
+pub(super) fn holding_device(token: &str, policy: CookiePolicy) -> String {
+    written(DEVICE, token, DEVICE_KNOWN_FOR, policy)
 }
 
 /// The header that makes a browser forget its token.
 pub(super) fn forgotten(policy: CookiePolicy) -> String {
-    written("", 0, policy)
+    written(NAME, "", TimeDelta::zero(), policy)
 }
 
-fn written(value: &str, seconds: i64, policy: CookiePolicy) -> String {
+fn written(name: &'static str, value: &str, max_age: TimeDelta, policy: CookiePolicy) -> String {
     let same_site = match policy.same_site {
         CookieSameSite::Strict => SameSite::Strict,
         CookieSameSite::Lax => SameSite::Lax,
         CookieSameSite::None => SameSite::None,
     };
-    Cookie::build(NAME, value)
+    Cookie::build(name, value)
         .path(PATH)
         .http_only(true)
         .secure(policy.secure)
         .same_site(same_site)
-        .max_age(Duration::seconds(seconds))
+        .max_age(Duration::seconds(max_age.num_seconds()))
         .finish()
         .to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
 
     fn policy(secure: bool, same_site: CookieSameSite) -> CookiePolicy {
@@ -67,6 +83,14 @@ mod tests {
         assert_eq!(
             holding("abc", policy(false, CookieSameSite::Lax)),
             "refreshToken=abc; HttpOnly; SameSite=Lax; Path=/api/v1/auth; Max-Age=604800"
+        );
+    }
+
+    #[test]
+    fn a_device_is_known_for_a_year() {
+        assert_eq!(
+            holding_device("abc", policy(true, CookieSameSite::Strict)),
+            "deviceToken=abc; HttpOnly; SameSite=Strict; Secure; Path=/api/v1/auth; Max-Age=31536000"
         );
     }
 

@@ -1,6 +1,7 @@
 //! `POST /auth/login`
 
 use apistos::{ApiComponent, api_operation};
+use chrono::TimeDelta;
 use parlance_domain::accounts::{Email, Identity, Password, SignIn, SignInError, Username};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -63,7 +64,9 @@ fn check_attempt(text: &str) -> Result<(), ValidationError> {
 
 /// Signs in with an email or a username and a password.
 ///
-/// Which of them was wrong is not said. Limited to 5 attempts a minute from one address.
+/// Which of them was wrong is not said. Limited to 5 attempts a minute from one address, 100 failures in 15 minutes from
+/// one, and 10 failures in 15 minutes for one account, whether it exists or not: the last locks it for 30 minutes, but for
+/// devices that signed in to it before, which the cookie `deviceToken` tells.
 #[api_operation(tag = "accounts", operation_id = "login", no_security)]
 pub(crate) async fn handler(
     state: State,
@@ -94,7 +97,15 @@ fn refuse(error: SignInError) -> ApiError {
     match error {
         SignInError::InvalidCredentials => ApiError::new(ErrorCode::InvalidCredentials),
         SignInError::Deactivated => ApiError::new(ErrorCode::AccountDeactivated),
+        SignInError::Locked { retry_after } => refused(ErrorCode::AccountLocked, retry_after),
+        SignInError::Throttled { retry_after } => refused(ErrorCode::RateLimitExceeded, retry_after),
         SignInError::Busy => ApiError::new(ErrorCode::Unavailable),
         SignInError::Port(error) => ApiError::port(error),
     }
+}
+
+/// The refusal of an attempt that is not even looked at.
+pub(super) fn refused(code: ErrorCode, retry_after: TimeDelta) -> ApiError {
+    // What is not over yet lies ahead.
+    ApiError::new(code).with_retry_after(retry_after.to_std().unwrap_or_default())
 }

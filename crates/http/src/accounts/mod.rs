@@ -1,7 +1,7 @@
 //! Accounts and sessions: the route table.
 
 mod answer;
-mod cookie;
+pub(crate) mod cookie;
 mod credentials;
 mod login;
 mod logout;
@@ -11,12 +11,14 @@ mod profile_get;
 mod profile_patch;
 mod refresh;
 mod register;
+mod sessions;
 mod view;
 
 use actix_web::middleware::from_fn;
 use apistos::web::{ServiceConfig, get, patch, post, resource};
 
 use crate::middleware::limits::login_limit;
+pub(crate) use view::UserView;
 
 /// Adds the routes, relative to `/api/v1`.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
@@ -31,5 +33,6 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .route(get().to(profile_get::handler))
                 .route(patch().to(profile_patch::handler)),
         )
-        .configure(credentials::routes);
+        .configure(credentials::routes)
+        .configure(sessions::routes);
 }

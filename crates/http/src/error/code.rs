@@ -78,6 +78,8 @@ catalogue! {
         "This account is not in use at the moment.", "Let the user ask an administrator.";
     NotFound "NOT_FOUND" 404 "Not found",
         "There is nothing at this address.", "Check the path.";
+    UserNotFound "USER_NOT_FOUND" 404 "User not found",
+        "There is no such account.", "Check the id; read the accounts again.";
     ListNotFound "LIST_NOT_FOUND" 404 "List not found",
         "There is no such word list.", "Read the lists again.";
     WordNotFound "WORD_NOT_FOUND" 404 "Word not found",
@@ -86,6 +88,8 @@ catalogue! {
         "There is no progress for this word.", "Treat the word as new.";
     ReviewNotFound "REVIEW_NOT_FOUND" 404 "Review not found",
         "There is no such review.", "Check the review id; send the review first.";
+    SessionNotFound "SESSION_NOT_FOUND" 404 "Session not found",
+        "There is no such session.", "Read the list of sessions again.";
     AudioNotFound "AUDIO_NOT_FOUND" 404 "Audio not found",
         "There is no such audio.", "Ask for it to be spoken again.";
     ConversationNotFound "CONVERSATION_NOT_FOUND" 404 "Conversation not found",
@@ -103,6 +107,12 @@ catalogue! {
         "An account with this email exists.", "Sign in instead, or use another address.";
     UsernameExists "USERNAME_EXISTS" 409 "Username exists",
         "An account with this username exists.", "Choose another username.";
+    LastAdministrator "LAST_ADMINISTRATOR" 409 "Last administrator",
+        "Nobody would be left who looks after accounts.", "Let somebody else administer first.";
+    AccountDeleted "ACCOUNT_DELETED" 409 "Account deleted",
+        "The account is deleted.", "Restore it first.";
+    DeletedByOwner "DELETED_BY_OWNER" 409 "Deleted by its owner",
+        "The owner deleted the account, and alone can bring it back.", "Ask the owner to sign in.";
     IdempotencyInProgress "IDEMPOTENCY_IN_PROGRESS" 409 "Request in progress",
         "The same request is being answered.", "Repeat it after the seconds in `Retry-After`.";
     PreconditionFailed "PRECONDITION_FAILED" 412 "Precondition failed",

@@ -11,6 +11,8 @@ use apistos::reference_or::ReferenceOr;
 use parlance_domain::audit::{Circumstances, UserAgent};
 use schemars::schema::Schema;
 
+use super::state;
+use crate::accounts::cookie;
 use crate::middleware::RequestContext;
 
 /// Where a request came from, for the audit log and the list of sessions.
@@ -25,10 +27,15 @@ impl FromRequest for Arrival {
         let user_agent = req.headers().get(header::USER_AGENT);
         let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
         let context = RequestContext::from(req);
+        let token = cookie::device_of(req);
+        let device = token
+            .zip(state(req).ok())
+            .and_then(|(token, state)| state.services.sessions.read_device(&token));
         ready(Ok(Self(Circumstances {
             address: context.as_ref().map(|context| context.client),
             user_agent: user_agent.and_then(|text| UserAgent::of(&text)),
             request_id: context.map(|context| context.id),
+            device,
         })))
     }
 }

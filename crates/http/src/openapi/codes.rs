@@ -9,19 +9,32 @@ use crate::error::ErrorCode;
 /// not described until somebody has thought about its errors.
 const OWN: &[(&str, &[ErrorCode])] = {
     use ErrorCode::{
-        AccountDeactivated, AudioNotFound, AuthDisabled, BudgetExceeded, ConversationNotFound,
-        ConversationUnavailable, EmailExists, Forbidden, InvalidCredentials, InvalidRefreshToken,
-        LinkNotValid, ListNotFound, MissingRefreshToken, OriginNotAllowed, PreconditionFailed,
-        ProgressNotFound, RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound,
-        SpeechUnavailable, StepUpRequired, SyncDisabled, TurnNotFound, UpstreamTimeout, UsernameExists,
-        WeakPassword, WordNotFound, WrongPassword,
+        AccountDeactivated, AccountDeleted, AccountLocked, AudioNotFound, AuthDisabled, BudgetExceeded,
+        ConversationNotFound, ConversationUnavailable, DeletedByOwner, EmailExists, Forbidden,
+        InvalidCredentials, InvalidRefreshToken, LastAdministrator, LinkNotValid, ListNotFound,
+        MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound, RangeNotSatisfiable,
+        ReadOnly, RefreshTokenReused, ReviewNotFound, SessionNotFound, SpeechUnavailable, StepUpRequired,
+        SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword,
+        WordNotFound, WrongPassword,
     };
     &[
         (
             "register",
             &[WeakPassword, EmailExists, UsernameExists, AuthDisabled],
         ),
-        ("login", &[InvalidCredentials, AccountDeactivated, AuthDisabled]),
+        (
+            "login",
+            &[
+                InvalidCredentials,
+                AccountDeactivated,
+                AccountLocked,
+                AuthDisabled,
+            ],
+        ),
+        ("unlock", &[LinkNotValid, ReadOnly]),
+        ("listSessions", &[]),
+        ("endSession", &[SessionNotFound]),
+        ("endOtherSessions", &[]),
         (
             "refresh",
             &[
@@ -33,12 +46,12 @@ const OWN: &[(&str, &[ErrorCode])] = {
             ],
         ),
         ("logout", &[OriginNotAllowed]),
-        ("stepUp", &[WrongPassword, ReadOnly]),
+        ("stepUp", &[WrongPassword, AccountLocked, ReadOnly]),
         ("requestEmailVerification", &[ReadOnly]),
         ("confirmEmailVerification", &[LinkNotValid, ReadOnly]),
         ("requestPasswordReset", &[ReadOnly]),
         ("confirmPasswordReset", &[WeakPassword, LinkNotValid, ReadOnly]),
-        ("changePassword", &[WeakPassword, WrongPassword, ReadOnly]),
+        ("changePassword", &[WeakPassword, WrongPassword, AccountLocked, ReadOnly]),
         ("requestEmailChange", &[StepUpRequired, ReadOnly]),
         ("confirmEmailChange", &[LinkNotValid, EmailExists, ReadOnly]),
         ("getSession", &[]),
@@ -107,6 +120,28 @@ const OWN: &[(&str, &[ErrorCode])] = {
             ],
         ),
         ("forgetConversations", &[Forbidden, ReadOnly]),
+        ("listAudit", &[Forbidden, ReadOnly]),
+        ("getUser", &[Forbidden, UserNotFound, ReadOnly]),
+        ("listUsers", &[Forbidden, ReadOnly]),
+        (
+            "updateUser",
+            &[
+                Forbidden,
+                UserNotFound,
+                LastAdministrator,
+                AccountDeleted,
+                ReadOnly,
+            ],
+        ),
+        (
+            "deleteUser",
+            &[Forbidden, UserNotFound, LastAdministrator, ReadOnly],
+        ),
+        (
+            "restoreUser",
+            &[Forbidden, UserNotFound, DeletedByOwner, ReadOnly],
+        ),
+        ("revokeUserSessions", &[Forbidden, UserNotFound, ReadOnly]),
         ("getConfig", &[]),
         ("health", &[]),
         ("healthV1", &[]),

@@ -5,10 +5,12 @@ use bytes::Bytes;
 use chrono::DateTime;
 use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
+    Admission, Attempt, DeviceStore, LockoutKey, LockoutPolicy, LockoutStore, Outcome, SeenDevice, Unlock, Unlocked, Verdict,
     AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
-    Email, InsertAccountError, OneTimeSecret, PasswordHash, Proof, RevokedSession, RevokedSessions, Role,
-    Rotation, RotationTerms, SaveAccountError, SecretStore, Session, SessionStore, TokenError, Username,
+    Email, InsertAccountError, PasswordHash, Proof, RevokedSession, RevokedSessions, Role, Rotation,
+    OneTimeSecret, RotationTerms, SaveAccountError, SecretStore, Session, SessionStore, TokenError, Username,
 };
+use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery};
 use parlance_domain::audit::{
     AuditChain, AuditCursor, AuditEntry, AuditFilter, AuditHead, AuditRecord, AuditStore, Backlog, ChainError,
     SealedRecord,
@@ -28,7 +30,8 @@ use parlance_domain::words::{
 };
 use uuid::Uuid;
 
-/// Stores of which nobody is to ask anything; as a store of words it is empty, and as a probe it works.
+/// Stores of which nobody is to ask anything; as a store of words it is empty, as an audit log it is told all and tells
+/// nothing, and as a probe it works.
 pub(super) struct Absent;
 
 fn absent() -> PortError {
@@ -155,6 +158,74 @@ impl SessionStore for Absent {
     }
 
     async fn purge_expired(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl DeviceStore for Absent {
+    async fn is_known(&self, _: SeenDevice) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn forget(&self, _: SeenDevice) -> Result<(), PortError> {
+        Err(absent())
+    }
+
+    async fn purge(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl LockoutStore for Absent {
+    async fn count(&self, _: &Attempt, _: &LockoutPolicy, _: Timestamp) -> Result<Verdict, PortError> {
+        Err(absent())
+    }
+
+    async fn settle(
+        &self,
+        _: &Attempt,
+        _: &LockoutPolicy,
+        _: &Admission,
+        _: Outcome,
+    ) -> Result<(), PortError> {
+        Err(absent())
+    }
+
+    async fn announce(&self, _: LockoutKey, _: Timestamp, _: &Consequences) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn locked_until(&self, _: LockoutKey, _: Timestamp) -> Result<Option<Timestamp>, PortError> {
+        Err(absent())
+    }
+
+    async fn unlock(&self, _: &Unlock) -> Result<Option<Unlocked>, PortError> {
+        Err(absent())
+    }
+
+    async fn purge(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl AccountDirectory for Absent {
+    async fn page(
+        &self,
+        _: &AccountQuery,
+        _: Option<AccountPlace>,
+        _: u32,
+    ) -> Result<Vec<Account>, PortError> {
+        Err(absent())
+    }
+
+    async fn due(&self, _: Timestamp, _: u32) -> Result<Vec<UserId>, PortError> {
+        Err(absent())
+    }
+
+    async fn purge(&self, _: UserId, _: Timestamp, _: &AuditEntry) -> Result<bool, PortError> {
         Err(absent())
     }
 }

@@ -17,9 +17,12 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
 use parlance_domain::accounts::{
-    Accounts, CredentialPorts, Credentials, OneTimeSecrets, RefreshTokens, SecretTokens, SessionPolicy,
-    SessionPorts, Sessions,
+    Accounts, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets, RefreshTokens, SecretTokens, SessionPolicy, SessionPorts,
+    Sessions,
 };
+use parlance_domain::admin::{Administration, AdministrationPorts};
+use parlance_domain::audit::{AuditChain, AuditLog};
+use parlance_domain::consequences::Recorder;
 use parlance_domain::conversations::{ConversationPorts, Conversations};
 use parlance_domain::progress::Progress;
 use parlance_domain::speech::{Speech, SpeechPorts};
@@ -198,12 +201,15 @@ fn services(
             accounts: Arc::new(Absent),
             sessions: sessions.clone(),
             secrets: secrets(clock),
+            lockouts: lockouts(clock),
             hasher: Arc::new(PlainHasher::default()),
             limiter: limiter.clone(),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
         })),
+        administration: Arc::new(Administration::new(administration_ports(clock), sessions.clone(), lockouts(clock))),
         sessions,
+        audit: Arc::new(audit_log(clock)),
         words: Arc::new(Words::new(Arc::new(Absent))),
         progress: Arc::new(Progress::new(
             Arc::new(Absent),
@@ -234,9 +240,45 @@ fn secrets(clock: &Arc<TestClock>) -> OneTimeSecrets {
     OneTimeSecrets::new(Arc::new(Absent), Arc::new(tokens), clock.clone(), ids)
 }
 
+fn lockouts(clock: &Arc<TestClock>) -> Arc<Lockouts> {
+    let ports = LockoutPorts {
+        lockouts: Arc::new(Absent),
+        accounts: Arc::new(Absent),
+        secrets: secrets(clock),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+    };
+    let policy = LockoutPolicy {
+        attempts: 10,
+        lock: TimeDelta::minutes(30),
+        address_attempts: 100,
+    };
+    Arc::new(Lockouts::new(ports, policy))
+}
+
+fn administration_ports(clock: &Arc<TestClock>) -> AdministrationPorts {
+    AdministrationPorts {
+        accounts: Arc::new(Absent),
+        sessions: Arc::new(Absent),
+        directory: Arc::new(Absent),
+        audit: Arc::new(Absent),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+    }
+}
+
+fn audit_log(clock: &Arc<TestClock>) -> AuditLog {
+    let secret = SecretString::from("0123456789abcdef0123456789abcdef");
+    let recorder = Recorder::new(clock.clone(), Arc::new(SequentialIds::default()));
+    let chain = AuditChain::new(&secret, &[]);
+    AuditLog::new(Arc::new(Absent), chain, TimeDelta::days(365), recorder, clock.clone())
+}
+
 fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
     let ports = SessionPorts {
         audit: Arc::new(Absent),
+        devices: Arc::new(Absent),
+        lockouts: lockouts(clock),
         accounts: Arc::new(Absent),
         sessions: Arc::new(Absent),
         hasher: Arc::new(PlainHasher::default()),
@@ -252,5 +294,5 @@ fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
         refresh_grace: TimeDelta::seconds(10),
     };
     let secret = SecretString::from("0123456789abcdef0123456789abcdef");
-    Arc::new(Sessions::new(ports, RefreshTokens::new(&secret), policy))
+    Arc::new(Sessions::new(ports, RefreshTokens::new(&secret), DeviceTokens::new(&secret), policy))
 }

@@ -4,14 +4,15 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parlance_domain::accounts::{
-    Account, AccountChange, AccountWithPassword, CefrLevel, DisplayName, Ends, LanguageTag, PasswordHash,
+    Account, AccountChange, AccountWithPassword, CefrLevel, DisplayName, Ends, LanguageTag, LockoutKey, PasswordHash,
     SaveAccountError, Username,
 };
 use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
-use super::row::{AccountColumns, AccountRow, StandingColumns, account_columns, roles_to};
+use super::lockouts;
+use super::row::{AccountColumns, AccountRow, StandingColumns, account_columns, is_notable, roles_to};
 use super::secrets::{redeem, spend_all};
 use super::sessions::revoke_all;
 use crate::consequences;
@@ -29,8 +30,8 @@ statement!(
 );
 statement!(
     AnotherAdministrator(id: Uuid => SqlUuid) -> (Integer,)
-        = "SELECT 1 FROM accounts WHERE id <> ? AND roles @> ARRAY['admin'] AND deactivated_at IS NULL \
-           AND deleted_at IS NULL LIMIT 1"
+        = concat!("SELECT 1 FROM accounts WHERE ", is_notable!(), " AND id <> ? AND roles @> ARRAY['admin'] \
+            AND deactivated_at IS NULL AND deleted_at IS NULL LIMIT 1")
 );
 statement!(
     #[expect(clippy::too_many_arguments, reason = "one for each column that changes")]
@@ -40,6 +41,7 @@ statement!(
         username: Option<&'a str> => Nullable<Text>,
         username_key: Option<String> => Nullable<Text>,
         display_name: Option<&'a str> => Nullable<Text>,
+        display_name_key: Option<String> => Nullable<Text>,
         native_language: Option<&'a str> => Nullable<Text>,
         target_language: Option<&'a str> => Nullable<Text>,
         proficiency_level: Option<&'a str> => Nullable<Text>,
@@ -58,7 +60,7 @@ statement!(
         id: Uuid => SqlUuid,
         expected: i64 => BigInt,
     ) = "UPDATE accounts SET email = ?, email_key = ?, username = ?, username_key = ?, display_name = ?, \
-         native_language = ?, target_language = ?, proficiency_level = ?, time_zone = ?, roles = ?, \
+         display_name_key = ?, native_language = ?, target_language = ?, proficiency_level = ?, time_zone = ?, roles = ?, \
          is_premium = ?, email_verified = ?, updated_at = ?, deactivated_at = ?, deleted_at = ?, purge_at = ?, \
          deleted_by_owner = ?, deletion_reason = ?, password_hash = coalesce(?, password_hash), revision = ? \
          WHERE id = ? AND revision = ?"
@@ -104,6 +106,10 @@ pub(super) async fn save(
     if change.password_hash.is_some() || before.email != change.account.email {
         spend_all(connection, id, now).await?;
     }
+    if change.password_hash.is_some() {
+        // Whoever can set it need not guess it.
+        lockouts::forget(connection, LockoutKey::of_email(&before.email)).await?;
+    }
     let ended = match change.ends {
         Ends::Nothing => Vec::new(),
         Ends::AllSessions => revoke_all(connection, id, None, now).await?,
@@ -147,6 +153,7 @@ fn statement(change: &AccountChange) -> Save<'_> {
         account.username.as_ref().map(Username::as_str),
         account.username.as_ref().map(Username::key),
         account.display_name.as_ref().map(DisplayName::as_str),
+        account.display_name.as_ref().map(DisplayName::key),
         account.native_language.as_ref().map(LanguageTag::as_str),
         account.target_language.as_ref().map(LanguageTag::as_str),
         account.proficiency_level.map(CefrLevel::as_str),

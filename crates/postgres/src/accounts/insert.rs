@@ -8,7 +8,7 @@ use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::row::{StandingColumns, roles_to};
-use super::sessions::{address, user_agent};
+use super::sessions::{address, device, user_agent};
 use crate::convert::to_i64;
 use crate::statement::statement;
 
@@ -38,6 +38,7 @@ statement!(
         purge_at: Option<Timestamp> => Nullable<Timestamptz>,
         deleted_by_owner: Option<bool> => Nullable<Bool>,
         deletion_reason: Option<&'a str> => Nullable<Text>,
+        display_name_key: Option<String> => Nullable<Text>,
         session_ids: Vec<Uuid> => Array<SqlUuid>,
         counters: Vec<i64> => Array<BigInt>,
         rotated_at: Vec<Timestamp> => Array<Timestamptz>,
@@ -49,15 +50,20 @@ statement!(
         proofs: Vec<&'static str> => Array<Text>,
         user_agents: Vec<Option<String>> => Array<Nullable<Text>>,
         addresses: Vec<Option<String>> => Array<Nullable<Text>>,
+        devices: Vec<Option<Uuid>> => Array<Nullable<SqlUuid>>,
     ) = "WITH account AS (INSERT INTO accounts (id, email, email_key, username, username_key, password_hash, \
             display_name, native_language, target_language, proficiency_level, time_zone, roles, is_premium, \
             email_verified, created_at, updated_at, last_login_at, revision, deactivated_at, deleted_at, purge_at, \
-            deleted_by_owner, deletion_reason) \
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id AS user_id), \
-         head AS (INSERT INTO progress_heads (user_id, revision, position) SELECT user_id, 0, 0 FROM account) \
-         INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
-            revoked_at, authenticated_at, proof, user_agent, address) SELECT account.user_id, session.* \
-         FROM account CROSS JOIN unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS session"
+            deleted_by_owner, deletion_reason, display_name_key) \
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id AS user_id), \
+         head AS (INSERT INTO progress_heads (user_id, revision, position) SELECT user_id, 0, 0 FROM account), \
+         begun AS (INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
+            revoked_at, authenticated_at, proof, user_agent, address, device_id) SELECT account.user_id, session.* \
+            FROM account CROSS JOIN unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS session \
+            RETURNING user_id, device_id, created_at) \
+         INSERT INTO known_devices (user_id, id, first_seen_at, last_seen_at) \
+         SELECT user_id, device_id, min(created_at), max(created_at) FROM begun WHERE device_id IS NOT NULL \
+         GROUP BY user_id, device_id"
 );
 
 /// Keeps an account, the head of its progress and its sessions.
@@ -94,6 +100,7 @@ pub(crate) fn insert<'a>(whole: &'a AccountWithPassword, sessions: &[Session]) -
         standing.purge_at,
         standing.deleted_by_owner,
         standing.deletion_reason,
+        account.display_name.as_ref().map(DisplayName::key),
         column(sessions, |session| session.id.0),
         column(sessions, |session| to_i64(session.counter)),
         column(sessions, |session| session.rotated_at),
@@ -105,5 +112,6 @@ pub(crate) fn insert<'a>(whole: &'a AccountWithPassword, sessions: &[Session]) -
         column(sessions, |session| session.proof.as_str()),
         column(sessions, user_agent),
         column(sessions, address),
+        column(sessions, device),
     )
 }

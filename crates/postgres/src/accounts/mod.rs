@@ -1,12 +1,16 @@
 //! Accounts, their sessions and one-time secrets.
 
 mod change;
+mod devices;
 pub(crate) mod insert;
+mod lockouts;
 pub(crate) mod row;
 mod secrets;
 mod sessions;
 mod store;
 
+pub use devices::PgDevices;
+pub use lockouts::PgLockouts;
 pub use secrets::PgSecrets;
 pub(crate) use secrets::keep_secrets;
 pub use sessions::PgSessions;

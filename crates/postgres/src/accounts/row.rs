@@ -6,7 +6,7 @@ use parlance_domain::accounts::{
     Account, AccountWithPassword, Deletion, Device, PasswordHash, Proof, Role, Roles, Session, Standing,
 };
 use parlance_domain::audit::UserAgent;
-use parlance_domain::ids::{SessionId, UserId};
+use parlance_domain::ids::{DeviceId, SessionId, UserId};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -21,6 +21,14 @@ macro_rules! account_columns {
     };
 }
 pub(crate) use account_columns;
+
+/// What the index of accounts that are more, or less, than a learner's is about.
+macro_rules! is_notable {
+    () => {
+        "(roles <> '{user}' OR deactivated_at IS NOT NULL OR deleted_at IS NOT NULL)"
+    };
+}
+pub(crate) use is_notable;
 
 /// The types of the columns of an account.
 pub(crate) type AccountColumns = (
@@ -162,7 +170,7 @@ fn roles_from(names: &[String]) -> Option<Roles> {
 macro_rules! session_columns {
     () => {
         "user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, revoked_at, \
-         authenticated_at, proof, user_agent, address"
+         authenticated_at, proof, user_agent, address, device_id"
     };
 }
 pub(crate) use session_columns;
@@ -181,6 +189,7 @@ pub(crate) type SessionColumns = (
     sql::Nullable<sql::Text>,
     sql::Nullable<sql::Text>,
     sql::Nullable<sql::Text>,
+    sql::Nullable<sql::Uuid>,
 );
 
 #[derive(Queryable)]
@@ -197,6 +206,7 @@ pub(crate) struct SessionRow {
     proof: Option<String>,
     user_agent: Option<String>,
     address: Option<String>,
+    device_id: Option<Uuid>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -221,6 +231,7 @@ impl TryFrom<SessionRow> for Session {
                 .parse_some(row.proof.as_deref(), "proof")?
                 .unwrap_or(Proof::Password),
             device: Device {
+                id: row.device_id.map(DeviceId),
                 user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
                 address: of.parse_some(row.address.as_deref(), "address")?,
             },

@@ -7,7 +7,7 @@ use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
-use futures_util::future::try_join3;
+use futures_util::future::try_join4;
 use parlance_domain::accounts::{Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{SessionId, UserId};
@@ -15,6 +15,7 @@ use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::devices;
 use super::row::{SessionColumns, SessionRow, session_columns};
 use crate::consequences;
 use crate::convert::{CorruptRow, to_i64};
@@ -45,8 +46,10 @@ statement!(
         proof: &'a str => Text,
         user_agent: Option<String> => Nullable<Text>,
         address: Option<String> => Nullable<Text>,
+        device_id: Option<Uuid> => Nullable<SqlUuid>,
     ) = "INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
-         revoked_at, authenticated_at, proof, user_agent, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+         revoked_at, authenticated_at, proof, user_agent, address, device_id) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 );
 statement!(
     Live(user_id: Uuid => SqlUuid, now: Timestamp => Timestamptz) -> (SessionColumns,)
@@ -168,7 +171,8 @@ impl SessionStore for PgSessions {
                 let (noted, inserted) = (noted.execute(&mut &*connection), insert(session));
                 let inserted = inserted.execute(&mut &*connection);
                 let kept = consequences::keep(connection, consequences);
-                try_join3(noted, inserted, kept)
+                let seen = devices::see(connection, session);
+                try_join4(noted, inserted, kept, seen)
                     .await
                     .map_err(|error| StoreError::from(error).for_owner())?;
                 Ok(())
@@ -290,13 +294,14 @@ impl SessionStore for PgSessions {
     }
 }
 
-/// Ends the sessions of a user, but for one that is to go on; says which.
+/// Ends the sessions of a user, but for one that is to go on, and forgets their devices; says which.
 pub(super) async fn revoke_all(
     connection: &AsyncPgConnection,
     user: UserId,
     except: Option<SessionId>,
     now: Timestamp,
 ) -> Result<Vec<SessionId>, DieselError> {
+    devices::forget_others(connection, user, except).await?;
     let statement = RevokeAll::new(now, user.0, except.map(|id| id.0));
     let ids: Vec<(Uuid,)> = statement.load(&mut &*connection).await?;
     Ok(ids.into_iter().map(|(id,)| SessionId(id)).collect())
@@ -325,6 +330,11 @@ pub(super) fn address(session: &Session) -> Option<String> {
     session.device.address.map(|address| address.to_string())
 }
 
+/// By what a session's account knows its device again.
+pub(super) fn device(session: &Session) -> Option<Uuid> {
+    session.device.id.map(|id| id.0)
+}
+
 fn insert(session: &Session) -> Insert<'static> {
     Insert::new(
         session.user_id.0,
@@ -339,6 +349,7 @@ fn insert(session: &Session) -> Insert<'static> {
         session.proof.as_str(),
         user_agent(session),
         address(session),
+        device(session),
     )
 }
 

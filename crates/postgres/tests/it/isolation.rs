@@ -11,6 +11,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 const TABLES: &[(&str, &[&str])] = &[
     ("accounts", &["id", "email_key", "username_key"]),
     ("idempotency_keys", &["user_id"]),
+    ("known_devices", &["user_id"]),
     ("one_time_secrets", &["user_id"]),
     ("outbox", &["user_id"]),
     ("progress", &["user_id"]),
@@ -23,16 +24,26 @@ const TABLES: &[(&str, &[&str])] = &[
 /// The statements that name no learner, by how they begin or what they say of themselves.
 const EXCEPTIONS: &[&str] = &[
     // A refresh token names its session, not its user; the token of a one-time secret names the secret.
-    "address FROM sessions WHERE id = $1",
+    "device_id FROM sessions WHERE id = $1",
     "used_at FROM one_time_secrets WHERE id = $1",
     // Every copy of the program refuses the sessions of all users that were ended.
     "SELECT id, revoked_at FROM sessions WHERE revoked_at >= $1",
     "DELETE FROM sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessions WHERE expires_at < $1",
     // What is old is forgotten, whoever's it is.
     "DELETE FROM spending WHERE ctid = ANY (ARRAY(SELECT ctid FROM spending WHERE day < $1",
+    "DELETE FROM known_devices WHERE ctid = ANY (ARRAY(SELECT ctid FROM known_devices WHERE last_seen_at < $1",
     "DELETE FROM one_time_secrets WHERE ctid = ANY (ARRAY(SELECT ctid FROM one_time_secrets WHERE expires_at < $1",
+    "DELETE FROM outbox WHERE ctid = ANY (ARRAY(SELECT ctid FROM outbox WHERE created_at < $1",
+    // Whoever sends mails sends those of all users.
+    "UPDATE outbox SET attempt = $1, due_at = $2 WHERE ctid = ANY (ARRAY(SELECT ctid FROM outbox WHERE due_at <= $3",
+    "SELECT count(*), min(created_at) FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL",
     // There is to be another administrator before one goes.
-    "SELECT 1 FROM accounts WHERE id <> $1 AND roles @> ARRAY['admin']",
+    "SELECT 1 FROM accounts WHERE (roles <> '{user}' OR",
+    // Administrators look through all accounts, and the program for those that are to be gone.
+    "FROM accounts WHERE roles @> $1",
+    "FROM accounts WHERE (roles <> '{user}' OR deactivated_at IS NOT NULL OR deleted_at IS NOT NULL) AND roles @> $1",
+    "FROM accounts WHERE id IN (SELECT id FROM accounts WHERE email_key >= $1",
+    "SELECT id FROM accounts WHERE purge_at <= $1",
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys WHERE begun_at < $1",
     // Whoever moves an installation moves all learners.
     "SELECT id FROM accounts ORDER BY id LIMIT $1",

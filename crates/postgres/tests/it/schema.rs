@@ -35,6 +35,7 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
         of_users,
         [
             "idempotency_keys",
+            "known_devices",
             "one_time_secrets",
             "outbox",
             "progress",
@@ -58,6 +59,7 @@ async fn indexes_of_a_learners_data_begin_with_the_user_but_those_that_need_not(
         others,
         [
             "idempotency_keys_begun_at",
+            "known_devices_last_seen_at",
             "one_time_secrets_expires_at",
             "one_time_secrets_id",
             "outbox_created_at",
@@ -78,7 +80,7 @@ async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
          FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
     )
     .await;
-    assert_eq!(references.len(), 10);
+    assert_eq!(references.len(), 11);
     for reference in references {
         let name: String = reference.get("conname");
         assert!(reference.get::<_, bool>("is_told"), "{name}");

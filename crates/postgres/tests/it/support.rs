@@ -9,7 +9,7 @@ use std::time::Duration;
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_postgres::{
-    PgAccounts, PgAudit, PgConfig, PgDatabase, PgIdempotency, PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
+    PgAccounts, PgAudit, PgDevices, PgLockouts, PgConfig, PgDatabase, PgDirectory, PgIdempotency, PgOutbox, PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
 };
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
@@ -62,8 +62,12 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
     Stores {
         accounts: Arc::new(PgAccounts::new(database.clone())),
         sessions: Arc::new(PgSessions::new(database.clone())),
+        devices: Arc::new(PgDevices::new(database.clone())),
+        lockouts: Arc::new(PgLockouts::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),
+        directory: Arc::new(PgDirectory::new(database.clone())),
+        outbox: Arc::new(PgOutbox::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(PgProgress::new(database.clone())),
         spending: Arc::new(PgSpending::new(database.clone())),

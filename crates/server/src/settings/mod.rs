@@ -1,6 +1,9 @@
 //! Settings: read from the environment and `.env`, checked all at once, secrets shown to nobody.
 
+mod audit;
 mod dotenv;
+mod lockout;
+mod mail;
 mod objects;
 mod origin;
 mod problems;
@@ -24,6 +27,9 @@ use parlance_http::state::{CookieSameSite, Environment};
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
+pub use lockout::LockoutSettings;
+pub use audit::AuditSettings;
+pub use mail::{MailDelivery, MailSettings};
 pub use objects::ObjectSettings;
 pub use origin::out_of_reach;
 pub use problems::{Problem, Problems};
@@ -56,6 +62,8 @@ pub struct Settings {
     pub cache_bytes: u64,
     /// Where audio is kept.
     pub objects: ObjectSettings,
+    /// How mail is sent.
+    pub mail: MailSettings,
     /// Who speaks and who writes conversations.
     pub providers: ProviderSettings,
     /// What keeps a provider that is slow or fails from slowing us down.
@@ -66,6 +74,10 @@ pub struct Settings {
     pub migrate_on_start: bool,
     /// The tokens and the cookie of a session.
     pub sessions: SessionSettings,
+    /// How many sign-ins may fail.
+    pub lockout: LockoutSettings,
+    /// How the audit log is sealed, and how long it is kept.
+    pub audit: AuditSettings,
     /// The cost of hashing a password.
     pub bcrypt_cost: u32,
     /// How many passwords are hashed at the same time; 0 for one per core.
@@ -155,12 +167,13 @@ impl Settings {
         let mut reader = Reader::new(values);
         let environment = reader.environment();
         let data_dir = PathBuf::from(reader.text("DATA_DIR").unwrap_or_default());
+        let port = reader.number("PORT", 0..=u16::MAX);
         let settings = Self {
             environment,
             host: reader
                 .read("HOST", parse_host)
                 .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            port: reader.number("PORT", 0..=u16::MAX),
+            port,
             drain: Duration::from_secs(reader.number("DRAIN_SECONDS", 0..=300)),
             database: storage::database(&mut reader, &data_dir),
             redis: storage::redis(&mut reader),
@@ -169,9 +182,12 @@ impl Settings {
             providers: providers::providers(&mut reader),
             protection: providers::protection(&mut reader),
             budgets: providers::budgets(&mut reader),
+            mail: mail::mail(&mut reader, &data_dir, port),
             data_dir,
             migrate_on_start: reader.flag("MIGRATE_ON_START"),
             sessions: sessions(&mut reader),
+            lockout: lockout::lockout(&mut reader),
+            audit: audit::audit(&mut reader),
             bcrypt_cost: bcrypt_cost(&mut reader),
             bcrypt_parallelism: reader.number("BCRYPT_PARALLELISM", 0..=1_024),
             cors_origins: cors_origins(&mut reader),

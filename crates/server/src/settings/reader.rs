@@ -65,6 +65,7 @@ impl<'a> Reader<'a> {
                 self.refuse(name, "must be set in production");
                 return None;
             }
+            InProduction::RequiredWhere(_) if self.is_production() => return None,
             _ => key.default,
         };
         (!default.is_empty()).then(|| default.to_owned())

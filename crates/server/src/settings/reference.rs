@@ -26,6 +26,9 @@ pub fn env_example() -> String {
                     let _ = writeln!(text, "# In production the default is {default}.");
                 }
                 InProduction::Required => text.push_str("# Required in production.\n"),
+                InProduction::RequiredWhere(so) => {
+                    let _ = writeln!(text, "# Required in production, where {so}.");
+                }
             }
             let _ = writeln!(text, "#{}={}", key.name, key.default);
         }
@@ -79,6 +82,10 @@ fn default_cell(key: &Key) -> String {
         InProduction::Default(production) => format!("{default}; in production `{production}`"),
         InProduction::Required if key.default.is_empty() => "none; required in production".to_owned(),
         InProduction::Required => format!("{default}; in production none, required"),
+        InProduction::RequiredWhere(so) if key.default.is_empty() => {
+            format!("none; required in production, where {so}")
+        }
+        InProduction::RequiredWhere(so) => format!("{default}; in production none, required where {so}"),
     }
 }
 

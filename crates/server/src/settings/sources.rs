@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_in_the_file_and_ignored_in_the_environment() {
-        let problems = Values::merge("PROT=1\nLOCKOUT_MINUTES=30\n", environment(&[("FOO", "1")]))
+        let problems = Values::merge("PROT=1\nOTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317\n", environment(&[("FOO", "1")]))
             .err()
             .unwrap();
         assert_eq!(problems.0.len(), 2);
@@ -137,14 +137,14 @@ mod tests {
         assert!(
             problems
                 .to_string()
-                .contains("LOCKOUT_MINUTES is not supported by this version yet")
+                .contains("OTEL_EXPORTER_OTLP_ENDPOINT is not supported by this version yet")
         );
         assert!(Values::merge("", environment(&[("FOO", "1")])).is_ok());
     }
 
     #[test]
     fn a_setting_of_a_later_version_in_the_environment_is_warned_about() {
-        let values = Values::merge("", environment(&[("LOCKOUT_MINUTES", "30")]))
+        let values = Values::merge("", environment(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")]))
             .ok()
             .unwrap();
         assert_eq!(values.warnings().len(), 1);

@@ -13,6 +13,8 @@ pub enum Group {
     Spending,
     /// Accounts, tokens and cookies.
     Accounts,
+    /// How mail is sent.
+    Mail,
     /// Who may call, and how often.
     Access,
     /// Logs and metrics.
@@ -23,12 +25,13 @@ pub enum Group {
 
 impl Group {
     /// Every group, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Server,
         Self::Storage,
         Self::Providers,
         Self::Spending,
         Self::Accounts,
+        Self::Mail,
         Self::Access,
         Self::Observability,
         Self::Features,
@@ -42,6 +45,7 @@ impl Group {
             Self::Providers => "Speech and conversations",
             Self::Spending => "What speech and conversations may cost",
             Self::Accounts => "Accounts and sessions",
+            Self::Mail => "Mail",
             Self::Access => "Access and limits",
             Self::Observability => "Logs and metrics",
             Self::Features => "Features",
@@ -58,6 +62,8 @@ pub enum InProduction {
     Default(&'static str),
     /// There is no default: the start is refused without it.
     Required,
+    /// There is no default, and where this is so, the start is refused without it; whoever reads it sees to that.
+    RequiredWhere(&'static str),
 }
 
 /// A setting.
@@ -498,6 +504,48 @@ pub const KEYS: &[Key] = &[
     )
     .in_production(InProduction::Default("strict")),
     key(
+        "LOCKOUT_ATTEMPTS",
+        Group::Accounts,
+        "10",
+        "How many sign-ins of an account may fail within 15 minutes; the last of them locks it, whether it exists or not: 1 \
+         to 100. Devices that signed in to it before are not locked out.",
+    ),
+    key(
+        "LOCKOUT_MINUTES",
+        Group::Accounts,
+        "30",
+        "How long an account is locked then: 1 to 1440 minutes.",
+    ),
+    key(
+        "LOCKOUT_ADDRESS_ATTEMPTS",
+        Group::Accounts,
+        "100",
+        "How many sign-ins from one client address (of IPv6, one /64) may fail within 15 minutes, whichever accounts are \
+         tried: 1 to 1000, or 0 for as many as one likes. Devices that signed in before may go on.",
+    ),
+    key(
+        "AUDIT_KEY",
+        Group::Accounts,
+        "",
+        "What the audit log is sealed with: at least 32 bytes, for instance from `openssl rand -base64 48`. When not set, \
+         `JWT_SECRET`, whose change then takes `AUDIT_PREVIOUS_KEYS`.",
+    )
+    .secret(),
+    key(
+        "AUDIT_PREVIOUS_KEYS",
+        Group::Accounts,
+        "",
+        "What the audit log was sealed with before, separated by commas, the latest first: needed for as long as entries of \
+         that time are kept.",
+    )
+    .secret(),
+    key(
+        "AUDIT_RETENTION_DAYS",
+        Group::Accounts,
+        "365",
+        "For how many days entries of the audit log are kept: 1 to 36500.",
+    ),
+    key(
         "BCRYPT_COST",
         Group::Accounts,
         "12",
@@ -509,6 +557,57 @@ pub const KEYS: &[Key] = &[
         "0",
         "How many passwords are hashed at the same time: 1 to 1024, or 0 for one per core. One less than there are cores \
          leaves a core to everybody who is signed in already.",
+    ),
+    key(
+        "MAIL_PROVIDER",
+        Group::Mail,
+        "auto",
+        "How mail is sent: `smtp`; `folder`, which puts it into `mail` in `DATA_DIR` for whoever develops; `none`, so that \
+         nobody can confirm an address or set a new password by mail; or `auto`, which is `smtp` where `SMTP_URL` is set, \
+         else `folder`. In production `auto` needs `SMTP_URL`.",
+    ),
+    key(
+        "SMTP_URL",
+        Group::Mail,
+        "",
+        "The server that takes mail: `smtp://user:password@host:587`, encrypted by STARTTLS or not used, or `smtps://` for \
+         TLS from the beginning. `?starttls=never` behind `smtp://` does without encryption: on this machine, or for a \
+         server that wants no password. What is not a letter or digit in user and password is percent-encoded.",
+    )
+    .secret(),
+    key(
+        "SMTP_CA_FILE",
+        Group::Mail,
+        "",
+        "A file with the certificates, in PEM, that the mail server is trusted by. When not set, those of the system.",
+    ),
+    key(
+        "MAIL_FROM",
+        Group::Mail,
+        "Parlance <parlance@localhost>",
+        "Whom mail is from: an address, perhaps with a name before it.",
+    )
+    .in_production(InProduction::RequiredWhere("mail is sent")),
+    key(
+        "PUBLIC_URL",
+        Group::Mail,
+        "",
+        "Where the front end is that links in mails lead to, such as `https://app.example.com`; no request changes that. \
+         When not set, `http://localhost` and `PORT`.",
+    )
+    .in_production(InProduction::RequiredWhere("mail is sent")),
+    key(
+        "MAIL_LINK",
+        Group::Mail,
+        "/{page}#token={token}",
+        "What stands behind `PUBLIC_URL` in a link. `{page}` is `verify-email`, `reset-password`, `confirm-email`, `unlock`, \
+         `link-identity` or `export`; what stands behind `#` gets into no log of a web server.",
+    ),
+    key(
+        "PRODUCT_NAME",
+        Group::Mail,
+        "Parlance",
+        "What the product is called in mails: at most 64 characters.",
     ),
     key(
         "CORS_ORIGIN",
@@ -581,8 +680,6 @@ pub const KEYS: &[Key] = &[
 ///
 /// In `.env` each is refused, in the environment the start warns about it.
 pub const NOT_YET: &[&str] = &[
-    "LOCKOUT_ATTEMPTS",
-    "LOCKOUT_MINUTES",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 

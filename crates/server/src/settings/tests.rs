@@ -16,6 +16,7 @@ pub(super) fn production<const N: usize>(pairs: [(&str, &str); N]) -> Result<Set
         ("JWT_SECRET", SECRET),
         ("CORS_ORIGIN", "https://app.example.com"),
         ("DATABASE_URL", "sqlite:///var/lib/parlance/parlance.db"),
+        ("MAIL_PROVIDER", "none"),
     ]);
     for (name, value) in pairs {
         values.set(name, value);
@@ -47,7 +48,7 @@ fn nothing_set_is_a_working_development_set_up() {
 #[test]
 fn threat_13_production_names_everything_that_is_missing_at_once() {
     let problems = subjects(development([("APP_ENV", "production")]));
-    assert_eq!(problems, ["DATABASE_URL", "JWT_SECRET", "CORS_ORIGIN"]);
+    assert_eq!(problems, ["DATABASE_URL", "SMTP_URL", "JWT_SECRET", "CORS_ORIGIN"]);
 }
 
 #[test]

@@ -4,12 +4,13 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Account, AccountChange, CefrLevel, DisplayName, Ends, LanguageTag, PasswordHash, SaveAccountError,
+    Account, AccountChange, CefrLevel, DisplayName, Ends, LanguageTag, LockoutKey, PasswordHash, SaveAccountError,
     Username,
 };
 use parlance_domain::ids::{SessionId, UserId};
 
-use super::row::{StandingColumns, roles_to};
+use super::lockouts;
+use super::row::{StandingColumns, is_notable, roles_to};
 use super::secrets::{redeem, spend_all};
 use super::sessions::revoke_all;
 use super::store::account;
@@ -26,6 +27,7 @@ statement!(
         username: Option<&'a str> => Nullable<Text>,
         username_key: Option<String> => Nullable<Text>,
         display_name: Option<&'a str> => Nullable<Text>,
+        display_name_key: Option<String> => Nullable<Text>,
         native_language: Option<&'a str> => Nullable<Text>,
         target_language: Option<&'a str> => Nullable<Text>,
         proficiency_level: Option<&'a str> => Nullable<Text>,
@@ -44,15 +46,15 @@ statement!(
         id: &'a [u8] => Binary,
         expected: i64 => BigInt,
     ) = "UPDATE accounts SET email = ?, email_key = ?, username = ?, username_key = ?, display_name = ?, \
-         native_language = ?, target_language = ?, proficiency_level = ?, time_zone = ?, roles = ?, \
+         display_name_key = ?, native_language = ?, target_language = ?, proficiency_level = ?, time_zone = ?, roles = ?, \
          is_premium = ?, email_verified = ?, updated_at = ?, deactivated_at = ?, deleted_at = ?, purge_at = ?, \
          deleted_by_owner = ?, deletion_reason = ?, password_hash = coalesce(?, password_hash), revision = ? \
          WHERE id = ? AND revision = ?"
 );
 statement!(
     AnotherAdministrator(id: &'a [u8] => Binary) -> (BigInt)
-        = "SELECT 1 FROM accounts WHERE id <> ? AND ' ' || roles || ' ' LIKE '% admin %' \
-           AND deactivated_at IS NULL AND deleted_at IS NULL LIMIT 1"
+        = concat!("SELECT 1 FROM accounts WHERE ", is_notable!(), " AND id <> ? \
+            AND instr(' ' || roles || ' ', ' admin ') > 0 AND deactivated_at IS NULL AND deleted_at IS NULL LIMIT 1")
 );
 
 /// Why a change was not made.
@@ -95,6 +97,10 @@ pub(super) fn save(
     if change.password_hash.is_some() || before.email != change.account.email {
         spend_all(connection, id, now)?;
     }
+    if change.password_hash.is_some() {
+        // Whoever can set it need not guess it.
+        lockouts::forget(connection, LockoutKey::of_email(&before.email))?;
+    }
     let ended = match change.ends {
         Ends::Nothing => Vec::new(),
         Ends::AllSessions => revoke_all(connection, id, None, now).map_err(Fail::never)?,
@@ -130,6 +136,7 @@ fn statement(change: &AccountChange) -> Save<'_> {
         account.username.as_ref().map(Username::as_str),
         account.username.as_ref().map(Username::key),
         account.display_name.as_ref().map(DisplayName::as_str),
+        account.display_name.as_ref().map(DisplayName::key),
         account.native_language.as_ref().map(LanguageTag::as_str),
         account.target_language.as_ref().map(LanguageTag::as_str),
         account.proficiency_level.map(CefrLevel::as_str),

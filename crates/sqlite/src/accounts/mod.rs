@@ -1,11 +1,15 @@
 //! Accounts, their sessions and one-time secrets.
 
 mod change;
+mod devices;
+mod lockouts;
 pub(crate) mod row;
 mod secrets;
 mod sessions;
 mod store;
 
+pub use devices::SqliteDevices;
+pub use lockouts::SqliteLockouts;
 pub use secrets::SqliteSecrets;
 pub(crate) use secrets::keep_secrets;
 pub use sessions::SqliteSessions;

@@ -19,24 +19,32 @@ macro_rules! account_columns {
          last_login_at, revision, deactivated_at, deleted_at, purge_at, deleted_by_owner, deletion_reason"
     };
 }
-pub(super) use account_columns;
+pub(crate) use account_columns;
 
-/// The types of the columns.
+/// What the index of accounts that are more, or less, than a learner's is about.
+macro_rules! is_notable {
+    () => {
+        "(roles <> 'user' OR deactivated_at IS NOT NULL OR deleted_at IS NOT NULL)"
+    };
+}
+pub(crate) use is_notable;
+
+/// Declares a statement that reads accounts: its condition, and whatever follows.
 macro_rules! account_select {
-    ($(#[$meta:meta])* $name:ident($field:ident: $rust:ty => $sql_type:ty) where $condition:literal) => {
+    ($(#[$meta:meta])* $name:ident($($field:ident: $rust:ty => $sql_type:ty),+ $(,)?) where $($condition:tt)+) => {
         $crate::statement::statement!(
-            $(#[$meta])* $name($field: $rust => $sql_type) -> (
+            $(#[$meta])* $name($($field: $rust => $sql_type),+) -> (
                 Binary, Text, Nullable<Text>, Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>,
                 Text, Text, Bool, Bool, BigInt, BigInt, Nullable<BigInt>, BigInt,
                 Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>, Nullable<Bool>, Nullable<Text>
-            ) = concat!("SELECT ", $crate::accounts::row::account_columns!(), " FROM accounts WHERE ", $condition)
+            ) = concat!("SELECT ", $crate::accounts::row::account_columns!(), " FROM accounts WHERE ", $($condition)+)
         );
     };
 }
-pub(super) use account_select;
+pub(crate) use account_select;
 
 #[derive(Queryable)]
-pub(super) struct AccountRow {
+pub(crate) struct AccountRow {
     id: Vec<u8>,
     email: String,
     username: Option<String>,

@@ -9,10 +9,11 @@ use parlance_domain::accounts::{
 };
 use parlance_domain::audit::UserAgent;
 use parlance_domain::consequences::Consequences;
-use parlance_domain::ids::{SessionId, UserId};
+use parlance_domain::ids::{DeviceId, SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 
+use super::devices;
 use super::row::Id;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf, to_i64};
@@ -36,8 +37,10 @@ statement!(
         proof: &'a str => Text,
         user_agent: Option<&'a str> => Nullable<Text>,
         address: Option<String> => Nullable<Text>,
+        device_id: Option<&'a [u8]> => Nullable<Binary>,
     ) = "INSERT INTO sessions (user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, \
-         revoked_at, authenticated_at, proof, user_agent, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+         revoked_at, authenticated_at, proof, user_agent, address, device_id) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 );
 statement!(
     NoteLogin(at: i64 => BigInt, user_id: &'a [u8] => Binary)
@@ -49,10 +52,10 @@ macro_rules! session_select {
         statement!(
             $name($($field: $rust => $sql_type),+) -> (
                 Binary, Binary, BigInt, BigInt, Nullable<BigInt>, BigInt, BigInt, Nullable<BigInt>, Nullable<BigInt>,
-                Nullable<Text>, Nullable<Text>, Nullable<Text>
+                Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Binary>
             ) = concat!(
                 "SELECT user_id, id, counter, rotated_at, previous_rotated_at, created_at, expires_at, revoked_at, \
-                 authenticated_at, proof, user_agent, address FROM sessions WHERE ",
+                 authenticated_at, proof, user_agent, address, device_id FROM sessions WHERE ",
                 $condition
             )
         );
@@ -257,7 +260,7 @@ impl SessionStore for SqliteSessions {
     }
 }
 
-/// Keeps a new session.
+/// Keeps a new session; its account knows its device from then on.
 pub(super) fn insert_session(
     connection: &mut SqliteConnection,
     session: &Session,
@@ -275,18 +278,20 @@ pub(super) fn insert_session(
         session.proof.as_str(),
         session.device.user_agent.as_ref().map(UserAgent::as_str),
         session.device.address.map(|address| address.to_string()),
+        session.device.id.as_ref().map(|id| &id.0.as_bytes()[..]),
     )
     .execute(connection)?;
-    Ok(())
+    devices::see(connection, session)
 }
 
-/// Ends the sessions of a user, but for one that is to go on; says which.
+/// Ends the sessions of a user, but for one that is to go on, and forgets their devices; says which.
 pub(super) fn revoke_all(
     connection: &mut SqliteConnection,
     user: UserId,
     except: Option<SessionId>,
     now: Timestamp,
 ) -> Result<Vec<SessionId>, NoRefusal> {
+    devices::forget_others(connection, user, except)?;
     let except = except.map(|id| id.0.as_bytes().to_vec());
     let ids: Vec<(Vec<u8>,)> =
         RevokeAll::new(now.timestamp_millis(), user.0.as_bytes(), except).load(connection)?;
@@ -368,6 +373,7 @@ struct SessionRow {
     proof: Option<String>,
     user_agent: Option<String>,
     address: Option<String>,
+    device_id: Option<Vec<u8>>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -378,6 +384,7 @@ impl TryFrom<SessionRow> for Session {
             table: "sessions",
             id: &Id(&row.id),
         };
+        let device_id = row.device_id.as_deref().map(|id| of.uuid(id, "device_id"));
         Ok(Self {
             id: SessionId(of.uuid(&row.id, "id")?),
             user_id: UserId(of.uuid(&row.user_id, "user_id")?),
@@ -392,6 +399,7 @@ impl TryFrom<SessionRow> for Session {
                 .parse_some(row.proof.as_deref(), "proof")?
                 .unwrap_or(Proof::Password),
             device: Device {
+                id: device_id.transpose()?.map(DeviceId),
                 user_agent: row.user_agent.as_deref().and_then(UserAgent::of),
                 address: of.parse_some(row.address.as_deref(), "address")?,
             },

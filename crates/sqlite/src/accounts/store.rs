@@ -5,8 +5,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Account, AccountChange, AccountStore, AccountWithPassword, Email, InsertAccountError, PasswordHash,
-    SaveAccountError, Session, Username,
+    Account, AccountChange, AccountStore, AccountWithPassword, DisplayName, Email, InsertAccountError,
+    PasswordHash, SaveAccountError, Session, Username,
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{SessionId, UserId};
@@ -30,7 +30,7 @@ insert!(
     Insert(NewAccount) = "INSERT INTO accounts (id, email, email_key, username, username_key, password_hash, \
         display_name, native_language, target_language, proficiency_level, time_zone, roles, is_premium, \
         email_verified, created_at, updated_at, last_login_at, revision, deactivated_at, deleted_at, purge_at, \
-        deleted_by_owner, deletion_reason)",
+        deleted_by_owner, deletion_reason, display_name_key)",
     {
         |row| &row.id => Binary,
         |row| &row.email => Text,
@@ -55,6 +55,7 @@ insert!(
         |row| &row.standing.purge_at => Nullable<BigInt>,
         |row| &row.standing.deleted_by_owner => Nullable<Bool>,
         |row| &row.standing.deletion_reason => Nullable<Text>,
+        |row| &row.display_name_key => Nullable<Text>,
     },
     ""
 );
@@ -218,6 +219,7 @@ pub(crate) struct NewAccount {
     username_key: Option<String>,
     password_hash: String,
     display_name: Option<String>,
+    display_name_key: Option<String>,
     native_language: Option<String>,
     target_language: Option<String>,
     proficiency_level: Option<String>,
@@ -247,6 +249,7 @@ impl From<&AccountWithPassword> for NewAccount {
             username_key: account.username.as_ref().map(Username::key),
             password_hash: owned(password_hash.as_str()),
             display_name: account.display_name.as_ref().map(|name| owned(name.as_str())),
+            display_name_key: account.display_name.as_ref().map(DisplayName::key),
             native_language: account.native_language.as_ref().map(|tag| owned(tag.as_str())),
             target_language: account.target_language.as_ref().map(|tag| owned(tag.as_str())),
             proficiency_level: account.proficiency_level.map(|level| owned(level.as_str())),

@@ -4,6 +4,10 @@ mod accounts {
     parlance_contract::account_store_contract!(crate::support::stores());
 }
 
+mod admin {
+    parlance_contract::account_directory_contract!(crate::support::stores());
+}
+
 mod changes {
     parlance_contract::account_change_contract!(crate::support::stores());
 }
@@ -16,8 +20,20 @@ mod sessions {
     parlance_contract::session_store_contract!(crate::support::stores());
 }
 
+mod devices {
+    parlance_contract::device_store_contract!(crate::support::stores());
+}
+
+mod lockouts {
+    parlance_contract::lockout_store_contract!(crate::support::stores());
+}
+
 mod audit {
     parlance_contract::audit_store_contract!(crate::support::stores());
+}
+
+mod mail {
+    parlance_contract::outbox_contract!(crate::support::stores());
 }
 
 mod words {

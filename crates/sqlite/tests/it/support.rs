@@ -8,7 +8,7 @@ use diesel::{Connection, SqliteConnection};
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
-    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteIdempotency, SqliteProgress, SqliteSecrets, SqliteSessions,
+    SqliteAccounts, SqliteAudit, SqliteDevices, SqliteLockouts, SqliteConfig, SqliteDatabase, SqliteDirectory, SqliteIdempotency, SqliteOutbox, SqliteProgress, SqliteSecrets, SqliteSessions,
     SqliteSpending, SqliteTransfer, SqliteWords,
 };
 use tempfile::TempDir;
@@ -72,8 +72,12 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
     Stores {
         accounts: Arc::new(SqliteAccounts::new(database.clone())),
         sessions: Arc::new(SqliteSessions::new(database.clone())),
+        devices: Arc::new(SqliteDevices::new(database.clone())),
+        lockouts: Arc::new(SqliteLockouts::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),
+        directory: Arc::new(SqliteDirectory::new(database.clone())),
+        outbox: Arc::new(SqliteOutbox::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
         spending: Arc::new(SqliteSpending::new(database.clone())),

@@ -2,7 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
-use parlance_contract::audit::{REFUSED, TAMPERING, log, seven};
+use parlance_contract::tampering::{REFUSED, TAMPERING, log, seven};
 
 use crate::support::{Fresh, fresh, stores_of};
 
