@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 
 use super::{
-    AccountWithPassword, Password, PasswordHasherError, Principal, Proof, Session, Sessions, Verification,
+    AccountWithPassword, LockoutKey, NotAdmitted, Password, PasswordHasherError, Principal, Proof, Session,
+    Sessions, Verification,
 };
 use crate::audit::{Action, Circumstances};
 use crate::port::PortError;
@@ -35,6 +36,18 @@ pub enum StepUpError {
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
+    /// Too many attempts failed for the account, and too many within this session.
+    #[error("too many attempts failed for the account")]
+    Locked {
+        /// How long the next must wait.
+        retry_after: TimeDelta,
+    },
+    /// Too many attempts failed from the address.
+    #[error("too many attempts failed from the address")]
+    Throttled {
+        /// How long the next must wait.
+        retry_after: TimeDelta,
+    },
     /// Too many passwords wait to be hashed.
     #[error("too many passwords at once")]
     Busy,
@@ -48,6 +61,16 @@ impl From<PasswordHasherError> for StepUpError {
         match error {
             PasswordHasherError::Busy => Self::Busy,
             PasswordHasherError::Port(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotAdmitted> for StepUpError {
+    fn from(refusal: NotAdmitted) -> Self {
+        match refusal {
+            NotAdmitted::Locked { retry_after } => Self::Locked { retry_after },
+            NotAdmitted::Throttled { retry_after } => Self::Throttled { retry_after },
+            NotAdmitted::Port(error) => error.into(),
         }
     }
 }
@@ -80,7 +103,8 @@ impl Sessions {
         self.note_proof(&session, Proof::Password, circumstances).await
     }
 
-    /// The account of somebody who knows its password. What is refused is noted.
+    /// The account of somebody who knows its password. The attempt counts for the lock of the account; what is refused is
+    /// noted.
     pub(super) async fn check_password(
         &self,
         principal: &Principal,
@@ -90,15 +114,28 @@ impl Sessions {
         let found = self.ports.accounts.with_password(principal.user_id).await?;
         let found = found.filter(|found| found.account.is_active());
         let found = found.ok_or(StepUpError::Ended)?;
+        let (account, lockouts) = (&found.account, &self.ports.lockouts);
+        let key = LockoutKey::of_email(&account.email);
+        let session = LockoutKey::of_session(principal.session_id);
+        let admitted = lockouts.admit(key, Some(session), circumstances).await?;
         let verification = self.ports.hasher.verify(password, Some(&found.password_hash));
-        match verification.await? {
-            Verification::Match | Verification::MatchOutdated(_) => Ok(found),
-            Verification::Mismatch => {
+        match verification.await {
+            Ok(Verification::Match | Verification::MatchOutdated(_)) => {
+                lockouts.succeeded(admitted).await?;
+                Ok(found)
+            }
+            Ok(Verification::Mismatch) => {
                 let entry = self
                     .recorder
-                    .by_owner(principal.user_id, Action::StepUpRefused, circumstances);
+                    .by_owner(account.id, Action::StepUpRefused, circumstances);
                 self.ports.audit.append(&[entry]).await?;
+                lockouts.failed(admitted, Some(account), circumstances).await?;
                 Err(StepUpError::WrongPassword)
+            }
+            Err(error) => {
+                // If not even this is noted, the attempt counts as one that failed.
+                let _ = lockouts.abandoned(admitted).await;
+                Err(error.into())
             }
         }
     }

@@ -15,7 +15,7 @@ pub(super) use verification::asking;
 pub use verification::{RequestVerificationError, VerifyEmailError};
 
 use super::{
-    Account, AccountChange, AccountStore, OneTimeSecrets, PasswordHasher, SaveAccountError, Sessions,
+    Account, AccountChange, AccountStore, Lockouts, OneTimeSecrets, PasswordHasher, SaveAccountError, Sessions,
 };
 use crate::consequences::Recorder;
 use crate::ids::{IdGenerator, UserId};
@@ -37,6 +37,8 @@ pub struct CredentialPorts {
     pub sessions: Arc<Sessions>,
     /// The one-time secrets.
     pub secrets: OneTimeSecrets,
+    /// The attempts to show who somebody is.
+    pub lockouts: Arc<Lockouts>,
     /// Hashes passwords.
     pub hasher: Arc<dyn PasswordHasher>,
     /// Counts the mails that are asked for.
@@ -74,12 +76,13 @@ impl Credentials {
 
     /// Saves what `decide` makes of an account, again while others change it at the same time.
     ///
-    /// An account that is gone, or that may not be changed, is a secret that is not good any more.
+    /// An account that is gone, or that may not be changed, is a secret that is not good any more. Gives the account as it
+    /// is then.
     async fn save(
         &self,
         user: UserId,
         decide: impl Fn(&Account) -> Option<AccountChange> + Send + Sync,
-    ) -> Result<(), SaveAccountError> {
+    ) -> Result<Account, SaveAccountError> {
         for _ in 0..SAVE_ATTEMPTS {
             let before = self.ports.accounts.by_id(user).await?;
             let change = before.as_ref().and_then(&decide);
@@ -87,7 +90,7 @@ impl Credentials {
             match self.ports.accounts.save(&change).await {
                 Ok(ended) => {
                     self.ports.sessions.announce_ended(&ended).await;
-                    return Ok(());
+                    return Ok(change.account);
                 }
                 Err(SaveAccountError::Conflict) => {}
                 Err(error) => return Err(error),

@@ -69,7 +69,8 @@ impl Credentials {
         entry.into().and_secret(secret).and_mail(mail)
     }
 
-    /// Sets a new password by the token of a link that went to the address of an account, and ends all its sessions.
+    /// Sets a new password by the token of a link that went to the address of an account, and ends all its sessions and
+    /// its lock.
     ///
     /// Whoever read that mail has shown whose the address is.
     pub async fn reset_password(
@@ -99,12 +100,15 @@ impl Credentials {
                 .ending(Ends::AllSessions);
             account.may_come_back().then_some(change)
         });
-        saved.await.map_err(|error| match error {
+        let account = saved.await.map_err(|error| match error {
             SaveAccountError::Conflict => ResetPasswordError::Conflict,
             SaveAccountError::Port(error) => error.into(),
             SaveAccountError::SecretSpent
             | SaveAccountError::EmailTaken
             | SaveAccountError::LastAdministrator => ResetPasswordError::LinkSpent,
-        })
+        })?;
+        let actor = Actor::Account(account.id);
+        self.ports.lockouts.unlock(&account, actor, circumstances).await?;
+        Ok(())
     }
 }

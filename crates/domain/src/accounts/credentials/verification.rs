@@ -98,7 +98,7 @@ impl Credentials {
             let change = AccountChange::new(account, after, entry).redeeming(secret.id);
             account.is_active().then_some(change)
         });
-        verified.await.map_err(|error| match error {
+        verified.await.map(drop).map_err(|error| match error {
             SaveAccountError::Conflict => VerifyEmailError::Conflict,
             SaveAccountError::Port(error) => error.into(),
             SaveAccountError::SecretSpent

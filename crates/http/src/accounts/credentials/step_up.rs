@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
+use super::super::login::refused;
 use super::body::{attempt, check_attempt};
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiJson, Arrival, Writer};
@@ -78,6 +79,8 @@ pub(super) fn refuse(error: StepUpError) -> ApiError {
     match error {
         StepUpError::WrongPassword => ApiError::new(ErrorCode::WrongPassword),
         StepUpError::Ended => ApiError::token(ErrorCode::Unauthorized),
+        StepUpError::Locked { retry_after } => refused(ErrorCode::AccountLocked, retry_after),
+        StepUpError::Throttled { retry_after } => refused(ErrorCode::RateLimitExceeded, retry_after),
         StepUpError::Busy => ApiError::new(ErrorCode::Unavailable),
         StepUpError::Port(error) => ApiError::port(error),
     }

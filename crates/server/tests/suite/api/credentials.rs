@@ -153,6 +153,39 @@ async fn a_wrong_password_is_no_step_up() {
     }
 }
 
+#[tokio::test]
+async fn threat_20_guesses_within_a_session_lock_the_account_and_a_reset_ends_the_lock() {
+    let app = TestApp::start().await;
+    let user = app.register_as(ANN).await;
+    for _ in 0..5 {
+        let wrong = user.post(STEP_UP, &json!({ "password": NEW_PASSWORD })).await;
+        assert_problem(&wrong, 403, "WRONG_PASSWORD");
+        let wrong = change_password(&user, NEW_PASSWORD, NEW_PASSWORD).await;
+        assert_problem(&wrong, 403, "WRONG_PASSWORD");
+    }
+    let locked = user.post(STEP_UP, &json!({ "password": PASSWORD })).await;
+    assert_problem(&locked, 429, "ACCOUNT_LOCKED");
+    assert!(locked.header("retry-after").is_some());
+    assert_problem(&log_in(&app, ANN, PASSWORD).await, 429, "ACCOUNT_LOCKED");
+    let token = reset_token(&app, ANN).await;
+    reset(&app, &token, NEW_PASSWORD).await.expect(200);
+    log_in(&app, ANN, NEW_PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn threat_20_a_lock_does_not_shut_out_whoever_is_signed_in() {
+    let app = TestApp::start().await;
+    let user = app.register_as(ANN).await;
+    for _ in 0..10 {
+        log_in(&app, ANN, NEW_PASSWORD).await.expect(401);
+    }
+    assert_problem(&log_in(&app, ANN, PASSWORD).await, 429, "ACCOUNT_LOCKED");
+    user.post(STEP_UP, &json!({ "password": PASSWORD }))
+        .await
+        .expect(200);
+    change_password(&user, PASSWORD, NEW_PASSWORD).await.expect(200);
+}
+
 // Verification.
 
 #[tokio::test]
