@@ -8,7 +8,7 @@ use actix_web::{App, Error};
 use apistos::web::{ServiceConfig, scope};
 
 use crate::state::State;
-use crate::{accounts, conversations, middleware, openapi, progress, speech, system, words};
+use crate::{accounts, admin, audit, conversations, middleware, openapi, progress, speech, system, words};
 
 /// The app over a state, for one worker.
 pub fn app(
@@ -41,9 +41,11 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(scope("/api/v1").configure(|config| {
         system::routes(config);
         accounts::routes(config);
+        admin::routes(config);
         words::routes(config);
         progress::routes(config);
         speech::routes(config);
         conversations::routes(config);
+        audit::routes(config);
     }));
 }

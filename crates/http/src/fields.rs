@@ -1,7 +1,7 @@
 //! Reads single fields and gathers what is wrong with them, so that every bad one is reported at once.
 
 use parlance_domain::accounts::LanguageTag;
-use parlance_domain::ids::{EventId, ListId, WordId};
+use parlance_domain::ids::{EventId, ListId, UserId, WordId};
 use schemars::schema::{InstanceType, Schema, SchemaObject};
 
 use crate::error::{ApiError, FieldError};
@@ -115,6 +115,12 @@ pub(crate) fn review_id(text: &str) -> Result<EventId, Fault> {
     // The parser takes braces, URNs and forms without hyphens too; one id has one spelling here.
     let hyphenated = text.len() == 36;
     hyphenated.then(|| text.parse().ok()).flatten().ok_or(FAULT)
+}
+
+/// The id of an account.
+pub(crate) fn user_id(text: &str, fault: Fault) -> Result<UserId, Fault> {
+    let hyphenated = text.len() == 36;
+    hyphenated.then(|| text.parse().ok()).flatten().ok_or(fault)
 }
 
 /// A language tag.

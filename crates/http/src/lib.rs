@@ -13,7 +13,9 @@ pub mod state;
 pub mod time;
 
 mod accounts;
+mod admin;
 mod app;
+mod audit;
 mod conversations;
 mod etag;
 mod fields;

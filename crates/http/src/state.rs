@@ -9,6 +9,8 @@ use actix_web::web::Data;
 use chrono::TimeDelta;
 use ipnet::IpNet;
 use parlance_domain::accounts::{Accounts, Credentials, Sessions};
+use parlance_domain::admin::Administration;
+use parlance_domain::audit::AuditLog;
 use parlance_domain::caching::Answers;
 use parlance_domain::conversations::Conversations;
 use parlance_domain::health::{Circuit, Probe};
@@ -241,10 +243,14 @@ impl Draining {
 pub struct HttpServices {
     /// The use-cases of accounts.
     pub accounts: Arc<Accounts>,
+    /// The use-cases of administrators.
+    pub administration: Arc<Administration>,
     /// The use-cases of addresses and passwords.
     pub credentials: Arc<Credentials>,
     /// The use-cases of sessions.
     pub sessions: Arc<Sessions>,
+    /// The use-cases of the audit log.
+    pub audit: Arc<AuditLog>,
     /// The use-cases of words.
     pub words: Arc<Words>,
     /// The use-cases of progress.

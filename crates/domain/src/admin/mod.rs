@@ -12,4 +12,4 @@ pub use changes::{AdministrationError, Authority};
 pub use ports::{AccountDirectory, AccountPlace};
 pub use query::{AccountQuery, AccountStatus, InvalidNamePrefix, NamePrefix, UnknownStatus};
 pub use reason::{InvalidReason, Reason};
-pub use service::{AccountOrder, AccountPage, Administration, AdministrationPorts, RESTORABLE_FOR};
+pub use service::{AccountOrder, AccountPage, Administration, AdministrationPorts, Overseen, RESTORABLE_FOR};

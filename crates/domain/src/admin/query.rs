@@ -149,7 +149,10 @@ mod tests {
         assert_eq!(prefix.of_email().start, "änn@xn--bcher-kva.example");
         assert_eq!(prefix.of_name().start, "änn@bücher.example");
         let part: NamePrefix = "Ann@Bü".parse().unwrap();
-        assert_eq!((part.of_email().start, part.of_name().start), ("ann@bü", "ann@bü"));
+        assert_eq!(
+            (part.of_email().start, part.of_name().start),
+            ("ann@bü", "ann@bü")
+        );
     }
 
     #[test]

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use futures_util::future::try_join_all;
 
 use super::changes::{AdministrationError, Authority, Changed, Changes, Decided};
 use super::{AccountDirectory, AccountPlace, AccountQuery, Reason};
-use crate::accounts::{Account, AccountStore, Deletion, Ends, Role, Roles, SessionStore, Sessions, Standing};
+use crate::accounts::{
+    Account, AccountStore, Deletion, Ends, Lockouts, Role, Roles, SessionStore, Sessions, Standing,
+};
 use crate::audit::{Action, Actor, AuditEntry, AuditStore, Circumstances};
 use crate::ids::{IdGenerator, UserId, WordId};
 use crate::port::PortError;
@@ -26,15 +29,26 @@ pub struct AccountOrder {
     pub active: Option<bool>,
     /// Whether its owner pays.
     pub is_premium: Option<bool>,
+    /// Whether a lock ends.
+    pub unlock: bool,
     /// Why.
     pub reason: Option<Reason>,
+}
+
+/// An account, with what is known of it besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overseen {
+    /// The account.
+    pub account: Account,
+    /// Until when nobody can sign in but on a known device, after too many failed.
+    pub locked_until: Option<Timestamp>,
 }
 
 /// Some accounts, and where the next ones begin, if there are more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountPage {
     /// The accounts.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<Overseen>,
     /// Where to go on.
     pub next: Option<AccountPlace>,
 }
@@ -59,16 +73,18 @@ pub struct AdministrationPorts {
 /// The use-cases of administrators. Whoever calls them has made sure that it is one who asks.
 pub struct Administration {
     sessions: Arc<Sessions>,
+    lockouts: Arc<Lockouts>,
     ports: AdministrationPorts,
     changes: Changes,
 }
 
 impl Administration {
     /// The use-cases over these ports.
-    pub fn new(ports: AdministrationPorts, sessions: Arc<Sessions>) -> Self {
+    pub fn new(ports: AdministrationPorts, sessions: Arc<Sessions>, lockouts: Arc<Lockouts>) -> Self {
         let (accounts, clock) = (Arc::clone(&ports.accounts), Arc::clone(&ports.clock));
         Self {
             sessions,
+            lockouts,
             changes: Changes::new(accounts, clock, Arc::clone(&ports.ids)),
             ports,
         }
@@ -90,7 +106,11 @@ impl Administration {
         let next = accounts.last().filter(|_| has_more).map(AccountPlace::from);
         let entry = self.listed(query, accounts.len(), by);
         self.ports.audit.append(&[entry]).await?;
-        Ok(AccountPage { accounts, next })
+        let accounts = accounts.into_iter().map(|account| self.overseen(account));
+        Ok(AccountPage {
+            accounts: try_join_all(accounts).await?,
+            next,
+        })
     }
 
     /// How many were seen of which kind; what was looked for may be somebody's address, and is left out.
@@ -111,13 +131,22 @@ impl Administration {
     }
 
     /// An account; noted in the audit log before it is told, unless it is the reader's own.
-    pub async fn read(&self, id: UserId, by: &Authority) -> Result<Option<Account>, PortError> {
-        let found = self.ports.accounts.by_id(id).await?;
-        if found.is_some() && by.actor.parts().1 != Some(id) {
+    pub async fn read(&self, id: UserId, by: &Authority) -> Result<Option<Overseen>, PortError> {
+        let Some(found) = self.ports.accounts.by_id(id).await? else {
+            return Ok(None);
+        };
+        if by.actor.parts().1 != Some(id) {
             let entry = self.changes.entry(by, Action::AccountRead, Some(id));
             self.ports.audit.append(&[entry]).await?;
         }
-        Ok(found)
+        self.overseen(found).await.map(Some)
+    }
+
+    async fn overseen(&self, account: Account) -> Result<Overseen, PortError> {
+        Ok(Overseen {
+            locked_until: self.lockouts.locked_until(&account).await?,
+            account,
+        })
     }
 
     /// Changes an account. Where its roles or its standing change, all its sessions end.
@@ -128,9 +157,13 @@ impl Administration {
         id: UserId,
         order: &AccountOrder,
         by: &Authority,
-    ) -> Result<Account, AdministrationError> {
+    ) -> Result<Overseen, AdministrationError> {
         let decide = |before: &Account, now| self.decide(before, order, by, now);
         let changed = self.changes.make(id, decide).await?;
+        if order.unlock {
+            let (account, from) = (&changed.account, &by.circumstances);
+            self.lockouts.unlock(account, by.actor, from).await?;
+        }
         self.known_everywhere(changed).await
     }
 
@@ -145,6 +178,7 @@ impl Administration {
             roles,
             active,
             is_premium,
+            unlock: _,
             reason,
         } = order;
         let mut after = before.clone();
@@ -193,7 +227,7 @@ impl Administration {
         id: UserId,
         reason: &Reason,
         by: &Authority,
-    ) -> Result<Account, AdministrationError> {
+    ) -> Result<Overseen, AdministrationError> {
         let decide = |before: &Account, now| {
             if matches!(&before.standing, Standing::Deleted(deletion) if !deletion.by_owner) {
                 return Ok(None);
@@ -216,7 +250,7 @@ impl Administration {
     }
 
     /// Brings an account back that an administrator deleted: it is in use again. One that is not deleted stays as it is.
-    pub async fn restore(&self, id: UserId, by: &Authority) -> Result<Account, AdministrationError> {
+    pub async fn restore(&self, id: UserId, by: &Authority) -> Result<Overseen, AdministrationError> {
         let decide = |before: &Account, now| match &before.standing {
             Standing::Active | Standing::Deactivated { .. } => Ok(None),
             Standing::Deleted(deletion) if deletion.by_owner => Err(AdministrationError::DeletedByOwner),
@@ -227,7 +261,7 @@ impl Administration {
             })),
         };
         let changed = self.changes.make(id, decide).await?;
-        Ok(changed.account)
+        Ok(self.overseen(changed.account).await?)
     }
 
     /// Ends all sessions of an account; how many there were.
@@ -274,9 +308,9 @@ impl Administration {
         }
     }
 
-    async fn known_everywhere(&self, changed: Changed) -> Result<Account, AdministrationError> {
+    async fn known_everywhere(&self, changed: Changed) -> Result<Overseen, AdministrationError> {
         self.announce(changed.ended.as_deref()).await?;
-        Ok(changed.account)
+        Ok(self.overseen(changed.account).await?)
     }
 
     /// Makes known which sessions ended. Where nothing did now, an earlier attempt may have ended them whose answer was lost:

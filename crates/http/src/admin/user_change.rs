@@ -26,6 +26,8 @@ pub(super) struct Body {
     active: Merge<bool>,
     /// Whether its owner pays.
     is_premium: Merge<bool>,
+    /// True ends a lock after too many failed sign-ins.
+    unlock: Merge<bool>,
     /// Why, for the audit log.
     #[schemars(length(min = 1, max = 500))]
     reason: Merge<String>,
@@ -45,6 +47,9 @@ impl Validate for Body {
         });
         check(&mut errors, "active", &self.active, |_| None);
         check(&mut errors, "isPremium", &self.is_premium, |_| None);
+        check(&mut errors, "unlock", &self.unlock, |unlock| {
+            (!unlock).then(|| complaint("range", "must be true: nobody is locked by hand"))
+        });
         check(&mut errors, "reason", &self.reason, |reason| {
             check_form::<Reason>(reason).err()
         });
@@ -68,7 +73,7 @@ fn check<T>(
     }
 }
 
-/// Changes the roles of an account, whether it may be used, and whether its owner pays.
+/// Changes the roles of an account, whether it may be used, and whether its owner pays; ends a lock.
 ///
 /// For administrators. Takes `application/json` and `application/merge-patch+json`. When its roles change or it goes out
 /// of use, all its sessions end, on every copy of the server within a second. The last administrator stays one.
@@ -92,6 +97,7 @@ fn order(body: Body) -> Result<AccountOrder, ApiError> {
         roles,
         active,
         is_premium,
+        unlock,
         reason,
     } = body;
     let roles = value(roles).map(|roles| {
@@ -103,6 +109,7 @@ fn order(body: Body) -> Result<AccountOrder, ApiError> {
         roles: roles.transpose()?,
         active: value(active),
         is_premium: value(is_premium),
+        unlock: value(unlock).unwrap_or_default(),
         reason: reason.transpose()?,
     })
 }

@@ -1,8 +1,8 @@
 //! What an account looks like to those who look after it.
 
 use apistos::ApiComponent;
-use parlance_domain::accounts::{Account, Standing};
-use parlance_domain::admin::AccountStatus;
+use parlance_domain::accounts::Standing;
+use parlance_domain::admin::{AccountStatus, Overseen};
 use parlance_domain::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,10 +27,16 @@ pub(crate) struct AdminUserView {
     purge_at: Option<String>,
     /// Why it was deleted, in the words of the administrator; null where its owner did.
     deletion_reason: Option<String>,
+    /// Until when nobody can sign in but on a known device, after too many failed.
+    locked_until: Option<String>,
 }
 
-impl From<Account> for AdminUserView {
-    fn from(account: Account) -> Self {
+impl From<Overseen> for AdminUserView {
+    fn from(overseen: Overseen) -> Self {
+        let Overseen {
+            account,
+            locked_until,
+        } = overseen;
         let status = AccountStatus::from(&account.standing).as_str();
         let (mut deactivated_at, mut deletion) = (None, None);
         match account.standing.clone() {
@@ -46,6 +52,7 @@ impl From<Account> for AdminUserView {
             deleted_at: written(deletion.as_ref().map(|deletion| deletion.since)),
             purge_at: written(deletion.as_ref().map(|deletion| deletion.purge_at)),
             deletion_reason: deletion.and_then(|deletion| deletion.reason),
+            locked_until: written(locked_until),
         }
     }
 }

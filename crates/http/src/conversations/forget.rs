@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
 
+use crate::admin::authority;
 use crate::error::ApiError;
-use crate::extract::{Admin, ApiPath};
+use crate::extract::{Admin, ApiPath, Arrival};
 use crate::fields::{Faults, word_id};
 use crate::reply::NoContent;
 use crate::state::State;
@@ -26,14 +27,17 @@ fn example_word_id() -> &'static str {
 
 /// Forgets all conversations of a word, on every copy of the server.
 ///
-/// For administrators. The next who asks has a new one written.
+/// For administrators, and noted in the audit log. The next who asks has a new one written.
 #[api_operation(tag = "conversations", operation_id = "forgetConversations")]
 pub(super) async fn handler(
-    _admin: Admin,
+    admin: Admin,
     ApiPath(path): ApiPath<WordPath>,
+    arrival: Arrival,
     state: State,
 ) -> Result<NoContent, ApiError> {
     let id = word_id(&path.word_id).map_err(|fault| Faults::single("wordId", fault))?;
+    let by = authority(&admin.0, arrival);
+    state.services.administration.note_forgotten(&id, &by).await?;
     state.services.conversations.forget(&id).await?;
     Ok(NoContent)
 }
