@@ -14,7 +14,9 @@ use parlance_resilience::Guard;
 use parlance_sqlite::SqliteDatabase;
 
 use crate::ledger::Ledger;
+use crate::post::{MAIL, Post};
 use crate::providers;
+use crate::sealer::Sealer;
 use crate::settings::BudgetSettings;
 use crate::shared::{REDIS_ANNOUNCEMENTS, REDIS_CACHE, REDIS_LEASES, REDIS_LIMITS};
 
@@ -181,6 +183,7 @@ fn of_circuit(name: &str) -> (&'static str, &'static str) {
             "redis_leases_open",
             "Whether answers are made by each copy for itself",
         ),
+        MAIL => ("mail_open", "Whether no mail can be sent for now"),
         providers::SPEECH => ("speech_open", "Whether nobody is asked to speak for a while"),
         providers::RECOGNITION => (
             "recognition_open",
@@ -338,6 +341,50 @@ pub(crate) fn of_answers(answers: &Arc<dyn Answers>, near: &Arc<MemoryCache>) ->
     gauges.extend(answer_gauges!(answers, VOICES, "voices"));
     gauges.extend(answer_gauges!(answers, CONVERSATIONS, "conversations"));
     gauges
+}
+
+/// Of the audit log.
+pub(crate) fn of_sealer(sealer: &Arc<Sealer>) -> Vec<GaugeSource> {
+    let gauge = |name, help, read: fn(&Arc<Sealer>) -> u64| gauge(sealer, name, help, read);
+    vec![
+        gauge(
+            "audit_unsealed",
+            "Entries of the audit log that are not sealed yet",
+            |sealer| sealer.unsealed(),
+        ),
+        gauge(
+            "audit_oldest_unsealed_seconds",
+            "For how long the oldest of them has waited",
+            |sealer| sealer.oldest_seconds(),
+        ),
+        gauge(
+            "audit_stopped",
+            "Whether nothing is sealed because nobody here has the key of the chain",
+            |sealer| u64::from(sealer.is_stopped()),
+        ),
+    ]
+}
+
+/// Of mails.
+pub(crate) fn of_post(post: &Arc<Post>) -> Vec<GaugeSource> {
+    let gauge = |name, help, read: fn(&Arc<Post>) -> u64| gauge(post, name, help, read);
+    vec![
+        gauge("mails_waiting", "Mails that wait to be sent, by any copy", |post| {
+            post.waiting()
+        }),
+        gauge(
+            "mails_oldest_seconds",
+            "For how long the oldest mail has waited to be sent",
+            |post| post.oldest_seconds(),
+        ),
+        gauge("mails_sent", "Mails that this copy sent", |post| post.tally().sent),
+        gauge("mails_failed", "Attempts of this copy to send a mail that failed", |post| {
+            post.tally().failed
+        }),
+        gauge("mails_given_up", "Mails that this copy gave up", |post| {
+            post.tally().given_up
+        }),
+    ]
 }
 
 /// Of what was spent today, and what may be.

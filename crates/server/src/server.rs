@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::data_dir::{DataDir, ServeLock};
 use crate::database::Database;
+use crate::post::Post;
 use crate::settings::Settings;
 use crate::vocabulary::shipped::{self, Loaded};
 use crate::wiring::{self, Overrides, Secrets, System};
@@ -66,6 +67,7 @@ pub struct Server {
     workers: Workers,
     database: Database,
     pubsub: Arc<dyn PubSub>,
+    post: Arc<Post>,
     draining: Draining,
     _lock: ServeLock,
 }
@@ -97,7 +99,7 @@ impl Server {
             .load_revoked()
             .await
             .context("cannot read the ended sessions")?;
-        let workers = Workers::start(&system.work, database.is_shared());
+        let workers = Workers::start(&system.work);
         let draining = system.http.draining.clone();
         let state = AppState::new(system.http, wiring::http_config(settings, system.there, timeouts)).await;
         let metrics = serve_metrics(settings, &state)?;
@@ -111,6 +113,7 @@ impl Server {
             workers,
             database,
             pubsub: system.work.pubsub,
+            post: system.work.post,
             draining,
             _lock: lock,
         })
@@ -155,7 +158,7 @@ impl Server {
     pub async fn stop(self, drain: Duration) {
         self.draining.begin();
         tokio::join!(tokio::time::sleep(drain), self.database.outlive_workers());
-        self.api.finish().await;
+        tokio::join!(self.api.finish(), self.post.finish(FINISH));
         if let Some((_, listener)) = self.metrics {
             listener.handle.stop(false).await;
         }

@@ -1,6 +1,7 @@
 //! What copies of the program share beside the database: through Redis, or each its own where there is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use parlance_domain::health::{Circuit, Probe};
@@ -25,6 +26,10 @@ pub(crate) const REDIS_LIMITS: &str = "redisLimits";
 pub(crate) const REDIS_ANNOUNCEMENTS: &str = "redisAnnouncements";
 pub(crate) const REDIS_CACHE: &str = "redisCache";
 pub(crate) const REDIS_LEASES: &str = "redisLeases";
+/// Who has an answer made waits for Redis so many times as long as others: whatever is done without it is paid for.
+const MAKERS_PATIENCE: u32 = 4;
+/// By so much later than Redis has to answer it is noticed that it did not.
+const SLACK: Duration = Duration::from_millis(50);
 /// How many keys the limiter in the process remembers.
 const LIMITER_KEYS: usize = 50_000;
 
@@ -76,14 +81,18 @@ impl Shared {
             Arc::new(RedisPubSub::new(link.clone())),
             Arc::clone(&announcements),
         );
-        let leases = GuardedLeases::new(Arc::new(RedisLeases::new(link.clone())), Arc::clone(&making));
+        let patient = link.patient(MAKERS_PATIENCE);
+        let leases = GuardedLeases::new(Arc::new(RedisLeases::new(patient.clone())), Arc::clone(&making));
         Ok(Self {
             limiter: Arc::new(LeasedLimiter::new(Arc::new(limiter), [DEFAULT_LIMIT])),
             pubsub: Arc::new(pubsub),
             far: Some(Far {
                 cache: Arc::new(CoalescedCache::new(Arc::new(RedisCache::new(link.clone())))),
                 breaker: Arc::clone(&answers),
+                makers_cache: Arc::new(RedisCache::new(patient)),
+                makers_breaker: Arc::clone(&making),
                 leases: Arc::new(leases),
+                patience: settings.deadline * MAKERS_PATIENCE + SLACK,
             }),
             probe: Some(Arc::new(link)),
             circuits: vec![

@@ -2,7 +2,8 @@
 //!
 //! A test that stops, kills or freezes its servers starts its own [`Postgres`], [`Redis`], [`Sentinel`] or
 //! [`RedisCluster`]. All other tests share the servers that `cargo xtask test` started, each with a database of its
-//! own: [`TestDatabase`] and [`redis_url`]. [`FakeGoogle`] stands for the services of Google.
+//! own: [`TestDatabase`] and [`redis_url`]. [`FakeGoogle`] stands for the services of Google,
+//! [`FakeSmtp`] receives mail.
 
 mod database;
 mod environment;
@@ -14,6 +15,7 @@ mod port;
 mod postgres;
 mod redis;
 mod server;
+mod smtp;
 mod sql;
 mod tls;
 mod wait;
@@ -27,4 +29,5 @@ pub use nix::sys::signal::Signal;
 pub use port::Port;
 pub use postgres::{Postgres, PostgresBuilder, StopMode};
 pub use redis::{Redis, RedisBuilder, RedisCluster, Sentinel};
+pub use smtp::{FakeSmtp, ReceivedMail, SmtpBehaviour, SmtpEncryption, SmtpTerms};
 pub use tls::TlsFiles;

@@ -33,7 +33,7 @@ const fn tested_on_servers(name: &'static str) -> Arrows {
     }
 }
 
-const ARROWS: [Arrows; 17] = [
+const ARROWS: [Arrows; 18] = [
     Arrows {
         name: "parlance-domain",
         shipped: &[],
@@ -59,6 +59,7 @@ const ARROWS: [Arrows; 17] = [
     tested_on_servers("parlance-openai"),
     adapter("parlance-offline"),
     tested_on_servers("parlance-objects"),
+    tested_on_servers("parlance-mail"),
     Arrows {
         name: "parlance-testbed",
         shipped: &[],
@@ -78,6 +79,7 @@ const ARROWS: [Arrows; 17] = [
             "parlance-domain",
             "parlance-google",
             "parlance-http",
+            "parlance-mail",
             "parlance-memory",
             "parlance-objects",
             "parlance-offline",
@@ -154,6 +156,7 @@ const KEPT: &[(&str, &[&str])] = &[
     ("dotenvy", &["parlance-server"]),
     // Google's service accounts sign with it too.
     ("jsonwebtoken", &["parlance-google", "parlance-platform"]),
+    ("lettre", &["parlance-mail"]),
     ("object_store", &["parlance-objects"]),
     ("libsqlite3-sys", &["parlance-sqlite"]),
     (

@@ -7,9 +7,10 @@ use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 
 use super::{
-    AttemptId, Backlog, Fate, Lease, Letters, Mailer, MailerError, MailerErrorKind, Outbox, OutgoingMail,
+    AttemptId, Fate, Lease, Letters, Mailer, MailerError, MailerErrorKind, Outbox, OutgoingMail,
     SEND_DEADLINE, TakenMail,
 };
+use crate::health::{Circuit, CircuitState};
 use crate::ids::{IdGenerator, MailId, UserId};
 use crate::port::PortError;
 use crate::time::Clock;
@@ -78,6 +79,11 @@ pub enum Undelivered {
 }
 
 impl Undelivered {
+    /// Whether no other mail would have been sent either.
+    pub const fn is_of_all(&self) -> bool {
+        matches!(self.kind(), MailerErrorKind::Unreachable)
+    }
+
     const fn kind(&self) -> MailerErrorKind {
         match self {
             Self::TooOld => MailerErrorKind::Never,
@@ -185,16 +191,6 @@ impl Deliveries {
         })
     }
 
-    /// What waits, for all processes.
-    pub async fn backlog(&self) -> Result<Backlog, PortError> {
-        self.outbox.backlog().await
-    }
-
-    /// Forgets mails whose cause was long ago; how many, at most `limit`.
-    pub async fn purge(&self, limit: u32) -> Result<u32, PortError> {
-        self.outbox.purge(self.clock.now() - KEPT_FOR, limit).await
-    }
-
     /// How mails fared in this process.
     pub fn tally(&self) -> DeliveryTally {
         DeliveryTally {
@@ -204,8 +200,7 @@ impl Deliveries {
         }
     }
 
-    /// Whether nothing could be sent the last time.
-    pub fn is_unreachable(&self) -> bool {
+    fn is_unreachable(&self) -> bool {
         self.unreachable.load(Ordering::Relaxed)
     }
 
@@ -323,6 +318,17 @@ impl Deliveries {
 
     fn unnoted(&self) -> std::sync::MutexGuard<'_, Vec<Note>> {
         self.unnoted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Open while nothing can be sent.
+impl Circuit for Deliveries {
+    fn state(&self) -> CircuitState {
+        if self.is_unreachable() {
+            CircuitState::Open
+        } else {
+            CircuitState::Closed
+        }
     }
 }
 

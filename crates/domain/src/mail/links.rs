@@ -11,6 +11,13 @@ use crate::ids::SecretId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkPattern(String);
 
+impl Default for LinkPattern {
+    /// Such as `/reset-password#token=…`: what stands behind `#` is sent to no server and is in no log.
+    fn default() -> Self {
+        Self("/{page}#token={token}".to_owned())
+    }
+}
+
 /// A text that is not such a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -103,6 +110,12 @@ mod tests {
             tokens.read(Purpose::ResetPassword, token),
             Some(SecretId(Uuid::from_u128(7)))
         );
+    }
+
+    #[test]
+    fn the_usual_pattern_is_one() {
+        let usual = LinkPattern::default();
+        assert_eq!(usual.0.parse(), Ok(usual));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The command line: one file per command.
 
+mod admin;
+mod audit;
 mod backup;
 mod config;
 mod copy;
@@ -44,6 +46,11 @@ enum Command {
     Migrate,
     /// Print the description of the API in OpenAPI 3.0.3
     Openapi,
+    /// Say who looks after accounts
+    Admin {
+        #[command(subcommand)]
+        command: admin::AdminCommand,
+    },
     /// Work on vocabulary
     Words {
         #[command(subcommand)]
@@ -53,6 +60,11 @@ enum Command {
     Speech {
         #[command(subcommand)]
         command: speech::SpeechCommand,
+    },
+    /// Look after the audit log
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
     },
     /// Work on settings
     Config {
@@ -90,8 +102,10 @@ impl Cli {
             Command::Serve => block_on(serve::run(settings()?)),
             Command::Migrate => block_on(migrate::run(settings()?)),
             Command::Openapi => block_on(openapi::run()),
+            Command::Admin { command } => block_on(admin::run(settings()?, command)),
             Command::Words { command } => block_on(words::run(settings()?, command)),
             Command::Speech { command } => block_on(speech::run(settings()?, command)),
+            Command::Audit { command } => block_on(audit::run(settings()?, command)),
             Command::Config { command } => config::run(command, settings()),
             Command::Backup { file } => block_on(backup::run(settings()?, file)),
             Command::Restore { file } => restore::run(&settings()?, &file),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::accounts::{Email, SecretTokens};
-use crate::mail::{Letter, Links, Message};
+use crate::mail::{Backlog, Letter, Links, Message};
 use crate::time::Timestamp;
 
 struct Row {
@@ -199,7 +199,7 @@ async fn what_is_due_is_sent_once() {
     scene.pass(TimeDelta::hours(1));
     assert_eq!(scene.round().await.next, Next::Nothing);
     assert_eq!(scene.sent(), 40);
-    assert_eq!(scene.deliveries.backlog().await.unwrap(), Backlog::default());
+    assert_eq!(scene.outbox.backlog().await.unwrap(), Backlog::default());
     assert_eq!(scene.deliveries.tally().sent, 40);
 }
 
@@ -248,6 +248,7 @@ async fn while_nothing_can_be_sent_one_mail_is_tried_at_a_time() {
     let scene = Scene::with(10);
     scene.answer(&[MailerErrorKind::Unreachable; 4]);
     assert_eq!(scene.round().await.next, Next::Unreachable);
+    assert_eq!(scene.deliveries.state(), CircuitState::Open);
     let tried = scene.tried();
     assert!(tried <= 4, "{tried}");
     scene.mailer.answers.lock().clear();
@@ -258,6 +259,7 @@ async fn while_nothing_can_be_sent_one_mail_is_tried_at_a_time() {
     scene.pass(TRIED_AGAIN);
     assert_eq!(scene.round().await.next, Next::More);
     assert_eq!(scene.sent(), 1);
+    assert_eq!(scene.deliveries.state(), CircuitState::Closed);
     while scene.round().await.next == Next::More {}
     assert_eq!(scene.sent(), 10);
     assert!(scene.outbox.rows.lock().iter().all(|row| row.refusals == 0));

@@ -129,6 +129,7 @@ impl Parlance {
             .set("JWT_SECRET", "gmOPuVt0AmHpQuzAr/5LwOM9iNXo6xTcCWiMyJrSRGvLBgCB")
             .set("CORS_ORIGIN", "https://app.example.com")
             .set("DATABASE_URL", &database)
+            .set("MAIL_PROVIDER", "none")
             .set("BCRYPT_COST", "10")
             .set("LOGIN_LIMIT_PER_MINUTE", "1000")
             .set("DRAIN_SECONDS", "0")

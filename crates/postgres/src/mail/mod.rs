@@ -1,0 +1,5 @@
+//! Mails that wait to be sent.
+
+mod outbox;
+
+pub use outbox::PgOutbox;
