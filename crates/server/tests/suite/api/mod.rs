@@ -5,13 +5,16 @@
 //! `TestApp::builder()`; tests run in parallel and share nothing.
 
 mod accounts;
+mod admin;
 mod allowance;
+mod audit;
 mod circuits;
 mod conversations;
 mod copies;
 mod cors;
 mod credentials;
 mod days;
+mod devices;
 mod errors;
 mod feed;
 mod flags;
@@ -21,6 +24,7 @@ mod import;
 mod isolation;
 mod learner;
 mod limits;
+mod lockout;
 mod openapi;
 mod progress;
 mod recordings;
