@@ -24,7 +24,7 @@ pub use import::{ImportError, ImportItem, MAX_COUNT, MAX_ITEMS, ParsedImport, Sk
 pub use ports::{AppendError, Appended, ListSummary, LoggedReview, ProgressStore, Totals};
 pub use report::{
     ChangePage, ImportReport, ListProgress, ProgressEntry, ProgressPage, ReviewPage, ReviewReport, Stats,
-    StudyItem,
+    StudyItem, WordChange,
 };
 pub use schedule::{DEFAULT_RETENTION, Memory};
 pub use service::{MAX_ACTIVITY_DAYS, Progress};

@@ -1,15 +1,70 @@
 //! What a learner is told of their progress.
 
 use super::{LoggedReview, ProgressRow, Skipped, WordState};
+use crate::ids::{ProgressId, WordId};
+use crate::time::Timestamp;
 use crate::words::{Word, WordList};
 
-/// What a learner gets back for a word: its living row, taken apart.
+/// What a learner gets back for a word: its living row, without what only the fold needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProgressEntry {
-    /// The row.
-    pub row: ProgressRow,
-    /// Its state.
+    /// This life of the row.
+    pub id: ProgressId,
+    /// The word.
+    pub word_id: WordId,
+    /// The revision its last change took from the learner's head.
+    pub revision: u64,
+    /// The state.
     pub state: WordState,
+    /// When this life of the row began, by the server's clock.
+    pub created_at: Timestamp,
+    /// When it last changed, by the server's clock.
+    pub updated_at: Timestamp,
+}
+
+/// What became of a word: what a row tells of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WordChange {
+    /// It was begun, and is now like this.
+    Begun(ProgressEntry),
+    /// It was forgotten.
+    Forgotten(WordId),
+}
+
+impl From<ProgressRow> for WordChange {
+    fn from(row: ProgressRow) -> Self {
+        let ProgressRow {
+            id,
+            word_id,
+            fold_version: _,
+            revision,
+            state,
+            last: _,
+            created_at,
+            updated_at,
+        } = row;
+        let Some(state) = state else {
+            return Self::Forgotten(word_id);
+        };
+        Self::Begun(ProgressEntry {
+            id,
+            word_id,
+            revision,
+            state,
+            created_at,
+            updated_at,
+        })
+    }
+}
+
+impl WordChange {
+    /// What there is now.
+    pub fn entry(self) -> Option<ProgressEntry> {
+        match self {
+            Self::Begun(entry) => Some(entry),
+            Self::Forgotten(_) => None,
+        }
+    }
 }
 
 /// What came of reviews.
@@ -37,8 +92,8 @@ pub struct ProgressPage {
 /// Part of the change feed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangePage {
-    /// Rows and tombstones, in order of revision.
-    pub rows: Vec<ProgressRow>,
+    /// The words that changed, in order of revision.
+    pub changes: Vec<WordChange>,
     /// Where to go on.
     pub cursor: u64,
     /// Whether more follow already.

@@ -9,7 +9,7 @@ use super::{
     ActivityError, AppendError, Appended, Change, ChangePage, Changes, DayActivity, DeleteError, ImportItem,
     ImportReport, ListError, ListProgress, MergeOutcome, NewReview, ParsedImport, Precondition,
     ProgressEntry, ProgressPage, ProgressRow, ProgressStore, Refusal, ReviewPage, ReviewReport, Reviewed,
-    SetError, SetProgress, Stats, StudyItem, StudyQuery, Submission, UndoError, by_day, streak,
+    SetError, SetProgress, Stats, StudyItem, StudyQuery, Submission, UndoError, WordChange, by_day, streak,
 };
 use crate::accounts::AccountStore;
 use crate::ids::{EventId, IdGenerator, ListId, ProgressId, UserId, WordId};
@@ -189,7 +189,7 @@ impl Progress {
         let has_more = cut(&mut rows, limit);
         let cursor = rows.last().map_or(after, |row| row.revision);
         Ok(ChangePage {
-            rows,
+            changes: rows.into_iter().map(WordChange::from).collect(),
             cursor,
             has_more,
         })
@@ -242,15 +242,13 @@ impl Progress {
         };
         let ids: Vec<WordId> = due
             .iter()
-            .map(|entry| entry.row.word_id.clone())
+            .map(|entry| entry.word_id.clone())
             .chain(new.iter().cloned())
             .collect();
         let words = self.words.words(&ids).await?;
         let mut words: HashMap<WordId, Word> =
             words.into_iter().map(|word| (word.id.clone(), word)).collect();
-        let due = due
-            .into_iter()
-            .map(|entry| (entry.row.word_id.clone(), Some(entry)));
+        let due = due.into_iter().map(|entry| (entry.word_id.clone(), Some(entry)));
         let new = new.into_iter().map(|word| (word, None));
         Ok(due
             .chain(new)
@@ -387,8 +385,7 @@ impl Progress {
 }
 
 fn entry(row: ProgressRow) -> Option<ProgressEntry> {
-    let state = row.state.clone()?;
-    Some(ProgressEntry { row, state })
+    WordChange::from(row).entry()
 }
 
 fn entries(rows: Vec<ProgressRow>) -> Vec<ProgressEntry> {

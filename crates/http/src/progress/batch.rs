@@ -4,7 +4,7 @@ use apistos::api_operation;
 
 use super::body::BatchBody;
 use super::set::refuse;
-use super::view::{ProgressView, views};
+use super::view::{ProgressView, json};
 use crate::error::ApiError;
 use crate::extract::{ApiJson, ProgressWriter};
 use crate::reply::Reply;
@@ -32,5 +32,5 @@ pub(super) async fn handler(
         .set(user, body.read()?)
         .await
         .map_err(refuse)?;
-    Reply::private(&views(user, &entries))
+    json::list(user, &entries).map(Reply::private_text)
 }

@@ -27,7 +27,11 @@ pub(super) async fn handler(
     let user = caller.user_id();
     let page = state.services.progress.changes(user, after, limit).await?;
     Reply::private(&ChangePageView {
-        changes: page.rows.iter().map(|row| ChangeView::new(user, row)).collect(),
+        changes: page
+            .changes
+            .iter()
+            .map(|change| ChangeView::new(user, change))
+            .collect(),
         cursor: page.cursor,
         has_more: page.has_more,
     })

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use validator::Validate;
 
 use super::params::LIMIT;
-use super::view::{ProgressView, views};
+use super::view::{ProgressView, json};
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiQuery, Caller};
 use crate::fields::{Faults, list_id, whole};
@@ -57,7 +57,7 @@ pub(super) async fn handler(
         .due(user, list.as_ref(), limit)
         .await
         .map_err(refuse)?;
-    Reply::private(&views(user, &due))
+    json::list(user, &due).map(Reply::private_text)
 }
 
 /// What a client is told when a list could not be used.

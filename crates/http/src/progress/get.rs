@@ -30,7 +30,7 @@ pub(super) async fn handler(
     let user = caller.user_id();
     let entry = state.services.progress.by_word(user, &path.read()?).await?;
     let entry = entry.ok_or_else(|| ApiError::new(ErrorCode::ProgressNotFound))?;
-    let tag = etag(&entry.row);
+    let tag = etag(&entry);
     let reply = if is_known(&request, &tag) {
         Reply::not_modified()
     } else {

@@ -8,15 +8,16 @@ const FORM: [u8; 24] = *b"0000-00-00T00:00:00.000Z";
 
 /// Serializes an instant in RFC 3339, UTC, with milliseconds and `Z`.
 pub(super) fn rfc3339_millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut form = FORM;
-    match write(at, &mut form) {
+    let form = form(at);
+    match form.as_ref().and_then(|form| std::str::from_utf8(form).ok()) {
         Some(text) => serializer.serialize_str(text),
         None => serializer.serialize_str(&crate::time::rfc3339_millis(*at)),
     }
 }
 
-/// `None` outside the years that four digits can write.
-fn write<'a>(at: &Timestamp, form: &'a mut [u8; 24]) -> Option<&'a str> {
+/// The same as bytes; `None` outside the years that four digits can write.
+pub(super) fn form(at: &Timestamp) -> Option<[u8; 24]> {
+    let mut form = FORM;
     let at = at.naive_utc();
     let year = u32::try_from(at.year()).ok().filter(|year| *year <= 9999)?;
     put(&mut form[0..4], year);
@@ -26,7 +27,7 @@ fn write<'a>(at: &Timestamp, form: &'a mut [u8; 24]) -> Option<&'a str> {
     put(&mut form[14..16], at.minute());
     put(&mut form[17..19], at.second());
     put(&mut form[20..23], at.nanosecond() / 1_000_000 % 1_000);
-    std::str::from_utf8(form).ok()
+    Some(form)
 }
 
 fn put(place: &mut [u8], mut number: u32) {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use validator::Validate;
 
 use super::params::LIMIT;
-use super::view::{ProgressView, views};
+use super::view::{ProgressView, json};
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller};
 use crate::fields::{Fault, Faults, place, whole};
@@ -52,7 +52,8 @@ pub(super) async fn handler(
     let user = caller.user_id();
     let page = state.services.progress.list(user, before, limit).await?;
     let next = page.next.map(|revision| encode_cursor(&revision.to_string()));
-    Ok(Reply::private(&views(user, &page.rows))?.with_next(&request, next))
+    let text = json::list(user, &page.rows)?;
+    Ok(Reply::private_text(text).with_next(&request, next))
 }
 
 fn read_cursor(text: Option<&str>) -> Result<Option<u64>, Fault> {

@@ -1,15 +1,15 @@
 //! The revision of a row as an entity tag, and the preconditions on it.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use parlance_domain::progress::{Precondition, ProgressRow, Revisions};
+use parlance_domain::progress::{Precondition, ProgressEntry, Revisions};
 
 use crate::error::ApiError;
 use crate::etag::{Tag, Tags};
 use crate::fields::{Fault, Faults};
 
-/// The strong entity tag of a row.
-pub(super) fn etag(row: &ProgressRow) -> String {
-    format!("\"{}\"", row.revision)
+/// The strong entity tag of an entry.
+pub(super) fn etag(entry: &ProgressEntry) -> String {
+    format!("\"{}\"", entry.revision)
 }
 
 /// What `If-Match` and `If-None-Match` insist on before a change.

@@ -50,7 +50,7 @@ pub(super) async fn handler(
     let entry = entries
         .first()
         .ok_or_else(|| ApiError::new(ErrorCode::InternalError))?;
-    Ok(Reply::private(&ProgressView::new(user, entry))?.with_header(header::ETAG, &etag(&entry.row)))
+    Ok(Reply::private(&ProgressView::new(user, entry))?.with_header(header::ETAG, &etag(entry)))
 }
 
 /// What a client is told when nothing was fixed.

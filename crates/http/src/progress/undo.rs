@@ -45,7 +45,7 @@ pub(super) async fn handler(
         UndoError::ProgressNotFound => ApiError::new(ErrorCode::ProgressNotFound),
         UndoError::Port(error) => error.into(),
     })?;
-    Ok(Reply::private(&ProgressView::new(user, &entry))?.with_header(header::ETAG, &etag(&entry.row)))
+    Ok(Reply::private(&ProgressView::new(user, &entry))?.with_header(header::ETAG, &etag(&entry)))
 }
 
 fn example_review_id() -> &'static str {

@@ -1,9 +1,11 @@
 //! What progress looks like to clients.
 
+pub(super) mod json;
+
 use apistos::ApiComponent;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::{
-    DayActivity, ImportReport, LoggedReview, Memory, ProgressEntry, ProgressRow, Skipped, Stats, StudyItem,
+    DayActivity, ImportReport, LoggedReview, Memory, ProgressEntry, Skipped, Stats, StudyItem, WordChange,
     WordState,
 };
 use parlance_domain::time::Timestamp;
@@ -71,21 +73,14 @@ pub(super) struct MemoryView {
 impl<'a> ProgressView<'a> {
     /// What an entry looks like to its owner.
     pub(super) fn new(user: UserId, entry: &'a ProgressEntry) -> Self {
-        let ProgressEntry { row, state } = entry;
-        Self::of_parts(user, row, state)
-    }
-
-    fn of_parts(user: UserId, row: &'a ProgressRow, state: &'a WordState) -> Self {
-        let ProgressRow {
+        let ProgressEntry {
             id,
             word_id,
-            fold_version: _,
             revision: _,
-            state: _,
-            last: _,
+            state,
             created_at,
             updated_at,
-        } = row;
+        } = entry;
         let WordState {
             study_count,
             correct_count,
@@ -150,16 +145,19 @@ pub(super) struct ChangeView<'a> {
 }
 
 impl<'a> ChangeView<'a> {
-    /// What a row or a tombstone looks like in the feed.
-    pub(super) fn new(user: UserId, row: &'a ProgressRow) -> Self {
-        let progress = row
-            .state
-            .as_ref()
-            .map(|state| ProgressView::of_parts(user, row, state));
-        Self {
-            word_id: row.word_id.as_str(),
-            deleted: progress.is_none(),
-            progress,
+    /// What a change looks like in the feed.
+    pub(super) fn new(user: UserId, change: &'a WordChange) -> Self {
+        match change {
+            WordChange::Begun(entry) => Self {
+                word_id: entry.word_id.as_str(),
+                deleted: false,
+                progress: Some(ProgressView::new(user, entry)),
+            },
+            WordChange::Forgotten(word_id) => Self {
+                word_id: word_id.as_str(),
+                deleted: true,
+                progress: None,
+            },
         }
     }
 }
