@@ -41,6 +41,15 @@ impl RowOf<'_> {
         text.parse().map_err(|_| self.corrupt(column))
     }
 
+    /// A text in its domain form, without copying it.
+    pub(crate) fn take<T: TryFrom<String>>(
+        &self,
+        text: String,
+        column: &'static str,
+    ) -> Result<T, CorruptRow> {
+        self.some(T::try_from(text).ok(), column)
+    }
+
     /// A text in its domain form, if there is one.
     pub(crate) fn parse_some<T: FromStr>(
         &self,

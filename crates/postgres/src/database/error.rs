@@ -93,7 +93,7 @@ impl From<DieselError> for Unreachable {
 pub(crate) enum StoreError {
     /// PostgreSQL refused a statement, or the connection broke.
     #[error("a statement failed")]
-    Statement(#[from] DieselError),
+    Statement(#[source] DieselError),
     /// What is stored breaks an invariant.
     #[error(transparent)]
     Corrupt(#[from] CorruptRow),
@@ -121,6 +121,19 @@ pub(crate) enum StoreError {
     /// Migrations wait to be applied.
     #[error("migrations wait to be applied: {0:?}")]
     PendingMigrations(Vec<String>),
+}
+
+impl From<DieselError> for StoreError {
+    /// Rows that are taken apart as they arrive are found corrupt by Diesel.
+    fn from(error: DieselError) -> Self {
+        match error {
+            DieselError::DeserializationError(why) => match why.downcast::<CorruptRow>() {
+                Ok(row) => Self::Corrupt(*row),
+                Err(why) => Self::Statement(DieselError::DeserializationError(why)),
+            },
+            other => Self::Statement(other),
+        }
+    }
 }
 
 /// Why a piece of work was given up: a rule refuses it, or the database failed.

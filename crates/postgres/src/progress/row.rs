@@ -62,13 +62,20 @@ pub(crate) struct Row {
     updated_at: Timestamp,
 }
 
+/// A row that is taken apart as it arrives, not when all have.
+#[derive(Queryable)]
+pub(crate) struct Stored {
+    #[diesel(deserialize_as = Row)]
+    pub(crate) row: ProgressRow,
+}
+
 impl TryFrom<Row> for ProgressRow {
     type Error = CorruptRow;
 
     fn try_from(row: Row) -> Result<Self, CorruptRow> {
         let of = RowOf {
             table: "progress",
-            id: &row.word_id,
+            id: &row.id,
         };
         let state = if row.deleted {
             None
@@ -77,7 +84,7 @@ impl TryFrom<Row> for ProgressRow {
         };
         Ok(Self {
             id: ProgressId(row.id),
-            word_id: of.parse(&row.word_id, "word_id")?,
+            word_id: of.take(row.word_id, "word_id")?,
             fold_version: of.number(row.fold_version, "fold_version")?,
             revision: of.number(row.revision, "revision")?,
             state,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::PORT;
 use super::committer::{Committer, WriteStats};
 use super::event::{ReviewColumns, ReviewRow};
-use super::row::{self, Row, progress_columns};
+use super::row::{self, Stored, progress_columns};
 use crate::convert::{CorruptRow, RowOf, to_i64};
 use crate::database::{PgDatabase, Repeat, StoreError};
 use crate::statement::statement;
@@ -135,11 +135,10 @@ impl PgProgress {
         statement: impl Fn(Arc<AsyncPgConnection>) -> F + Send + Sync,
     ) -> Result<Vec<ProgressRow>, PortError>
     where
-        F: Future<Output = Result<Vec<(Row,)>, diesel::result::Error>> + Send,
+        F: Future<Output = Result<Vec<Stored>, diesel::result::Error>> + Send,
     {
-        let found = self.database.run(Repeat::Safe, statement).await;
-        let rows = found.map_err(failed)?.into_iter().map(|(row,)| row.try_into());
-        rows.collect::<Result<_, CorruptRow>>().map_err(failed)
+        let found = self.database.run(Repeat::Safe, statement).await.map_err(failed)?;
+        Ok(found.into_iter().map(|stored| stored.row).collect())
     }
 
     async fn review_rows<F>(
@@ -166,11 +165,8 @@ impl ProgressStore for PgProgress {
             let statement = ByWord::new(user.0, word.as_str());
             statement.get_result(&mut &*connection).await.optional()
         };
-        let found: Option<(Row,)> = self.database.run(Repeat::Safe, read).await.map_err(failed)?;
-        found
-            .map(|(row,)| row.try_into())
-            .transpose()
-            .map_err(failed::<CorruptRow>)
+        let found: Option<Stored> = self.database.run(Repeat::Safe, read).await.map_err(failed)?;
+        Ok(found.map(|stored| stored.row))
     }
 
     async fn list(
