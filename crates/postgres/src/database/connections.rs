@@ -6,7 +6,7 @@
 use std::cell::OnceCell;
 use std::future::Future;
 use std::mem::take;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub(super) struct Connections {
     places: Arc<Semaphore>,
     /// Who drives new connections; before it is set, whoever wants them first.
     driver: OnceLock<Handle>,
+    /// Whether threads with a runtime of their own were left to make them.
+    handed_out: AtomicBool,
     depth: usize,
     wait: Duration,
     patience: Duration,
@@ -150,6 +152,7 @@ impl Connections {
             threads: config.threads.clamp(1, count),
             places: Arc::new(Semaphore::new(count * depth)),
             driver: OnceLock::new(),
+            handed_out: AtomicBool::new(false),
             depth,
             wait: config.wait,
             patience: config.patience(),
@@ -208,6 +211,11 @@ impl Connections {
     ///
     /// Waits, though not for long, for what is under way on the old ones.
     pub(super) async fn hand_out(&self) {
+        self.handed_out.store(true, Ordering::Relaxed);
+        self.vacate().await;
+    }
+
+    async fn vacate(&self) {
         let old = self.ordinary().iter().filter_map(Slot::vacate);
         let _ = timeout(HANDING_OVER, join_all(old.map(Link::released))).await;
     }
@@ -217,7 +225,7 @@ impl Connections {
     /// Waits, though not for long, for what is under way on the old ones.
     pub(super) async fn take_over(&self) {
         if self.driver.set(Handle::current()).is_ok() {
-            self.hand_out().await;
+            self.vacate().await;
         }
     }
 
@@ -344,22 +352,31 @@ impl Connections {
         &self.slots[..self.slots.len() - 1]
     }
 
-    /// The number of a slot with room and a connection: of this thread's if possible, and the least busy of them.
+    /// The number of a slot with a connection, and the least busy of them.
     ///
-    /// A connection is driven by the thread that made it: on the same one a statement wakes nobody else. While this
-    /// thread could do with one more, one is made, and others are used meanwhile.
+    /// A connection is driven by the thread that made it: on the same one a statement wakes nobody else. Another
+    /// thread's is used only when its queue is shorter by all that one connection should carry. While this thread could
+    /// do with one more, one is made, and others are used meanwhile.
     fn choose(&self) -> usize {
         let home = home();
         let is_foreign =
             |number: usize| home.is_some_and(|home| number % self.threads != home % self.threads);
         let preference = |(number, slot): &(usize, &Slot)| {
-            let out_of_order = slot.is_failing();
-            let is_full = slot.busy() >= self.depth;
-            let is_closed = !slot.is_connected();
-            (out_of_order, is_full, is_closed, is_foreign(*number), slot.busy())
+            let (is_closed, is_foreign) = (!slot.is_connected(), is_foreign(*number));
+            let detour = if is_foreign { self.depth } else { 0 };
+            (
+                slot.is_failing(),
+                is_closed,
+                is_closed && is_foreign,
+                slot.busy() + detour,
+            )
         };
         let slots = self.ordinary().iter().enumerate();
         let chosen = slots.min_by_key(preference).map_or(0, |(number, _)| number);
+        if home.is_none() && self.is_handed_out() && !self.slots[chosen].is_connected() {
+            // Whoever makes one of the threads' connections would drive it for ever.
+            return self.slots.len() - 1;
+        }
         if is_foreign(chosen) || self.slots[chosen].busy() > 0 {
             let mut own = (0..self.ordinary().len()).filter(|number| !is_foreign(*number));
             if let Some(vacant) = own.find(|number| self.slots[*number].is_vacant()) {
@@ -367,6 +384,11 @@ impl Connections {
             }
         }
         chosen
+    }
+
+    /// Whether the connections are left to threads with a runtime of their own.
+    fn is_handed_out(&self) -> bool {
+        self.handed_out.load(Ordering::Relaxed) && self.driver.get().is_none()
     }
 
     /// Has a slot's connection made while nobody waits for it.

@@ -183,6 +183,31 @@ async fn connections_that_were_taken_over_outlive_the_threads_that_made_them() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_works_beside_the_threads_makes_none_of_their_connections() {
+    let home = home().await;
+    let database = open(PgConfig {
+        connections: 1,
+        ..config(&home.url())
+    })
+    .await;
+    database.hand_out().await;
+    let accounts = Arc::new(PgAccounts::new(database.clone()));
+    let absent = UserId(Uuid::nil());
+    assert!(accounts.by_id(absent).await.unwrap().is_none());
+    let stats = database.stats();
+    assert_eq!((stats.connects, stats.connected, stats.busy), (1, 0, 0));
+    let elsewhere = Arc::clone(&accounts);
+    let worker = thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let found = runtime.block_on(elsewhere.by_id(absent)).unwrap();
+        (found.is_none(), database.stats())
+    });
+    let (is_absent, stats) = worker.join().unwrap();
+    assert!(is_absent);
+    assert_eq!((stats.connects, stats.connected, stats.busy), (2, 1, 0));
+}
+
 #[tokio::test]
 async fn threat_59_a_statement_that_takes_too_long_is_given_up_by_the_server() {
     let home = home().await;
