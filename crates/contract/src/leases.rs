@@ -24,6 +24,8 @@ macro_rules! leases_contract {
                 of_parallel_calls_for_a_lease_that_ran_out_one_gets_it,
                 a_lease_that_was_given_back_is_anybodys_at_once,
                 who_is_refused_prolongs_nothing,
+                a_lease_that_is_prolonged_lasts_from_then,
+                a_lease_that_ran_out_is_not_prolonged,
                 a_lease_that_ran_out_gives_back_nothing_of_its_successor,
                 a_lease_is_given_back_once,
                 leases_of_one_key_differ,
@@ -139,6 +141,35 @@ pub async fn who_is_refused_prolongs_nothing<L: Leases>(leases: &Arc<L>) {
     take_after(&**leases, "short").await;
     take_after(&**leases, "measure").await;
     assert!(is_lent(&**leases, "long").await);
+}
+
+/// However long it was for, and only by its holder.
+pub async fn a_lease_that_is_prolonged_lasts_from_then<L: Leases>(leases: &Arc<L>) {
+    let (longer, shorter) = (
+        take(&**leases, "longer", SHORT).await.unwrap(),
+        take(&**leases, "shorter", LONG).await.unwrap(),
+    );
+    assert!(leases.prolong(&longer, LONG).await.unwrap());
+    assert!(leases.prolong(&shorter, SHORT).await.unwrap());
+    take(&**leases, "measure", SHORT).await.unwrap();
+    take_after(&**leases, "measure").await;
+    take_after(&**leases, "shorter").await;
+    assert!(is_lent(&**leases, "longer").await);
+    leases.give_back(&longer).await.unwrap();
+    assert!(!is_lent(&**leases, "longer").await);
+}
+
+/// Nor one that was given back, nor that of the next.
+pub async fn a_lease_that_ran_out_is_not_prolonged<L: Leases>(leases: &Arc<L>) {
+    let first = take(&**leases, "key", LONG).await.unwrap();
+    leases.give_back(&first).await.unwrap();
+    assert!(!leases.prolong(&first, LONG).await.unwrap());
+    let second = take(&**leases, "key", SHORT).await.unwrap();
+    assert!(!leases.prolong(&first, LONG).await.unwrap());
+    let third = take_after(&**leases, "key").await;
+    assert!(!leases.prolong(&second, LONG).await.unwrap());
+    leases.give_back(&third).await.unwrap();
+    assert!(!is_lent(&**leases, "key").await);
 }
 
 /// Whoever took too long does not take it from the next.

@@ -67,6 +67,17 @@ impl Lent {
         })
     }
 
+    fn prolong(&mut self, lease: &Lease, lifetime: Duration, now: Duration) -> bool {
+        let Some((token, until)) = self.leases.get_mut(&lease.key) else {
+            return false;
+        };
+        let is_held = now < *until && token.to_string() == lease.token;
+        if is_held {
+            *until = now.saturating_add(lifetime);
+        }
+        is_held
+    }
+
     fn give_back(&mut self, lease: &Lease) {
         let held = self.leases.get(&lease.key);
         if held.is_some_and(|(token, _)| token.to_string() == lease.token) {
@@ -81,6 +92,12 @@ impl Leases for MemoryLeases {
         let mut lent = self.lent.lock();
         let now = (self.elapsed)();
         Ok(lent.take(key, lifetime, now))
+    }
+
+    async fn prolong(&self, lease: &Lease, lifetime: Duration) -> Result<bool, PortError> {
+        let mut lent = self.lent.lock();
+        let now = (self.elapsed)();
+        Ok(lent.prolong(lease, lifetime, now))
     }
 
     async fn give_back(&self, lease: &Lease) -> Result<(), PortError> {

@@ -32,6 +32,11 @@ impl Leases for GuardedLeases {
         taken.unwrap_or_else(|| Err(PortError::unavailable("Leases", LeftAlone)))
     }
 
+    async fn prolong(&self, lease: &Lease, lifetime: Duration) -> Result<bool, PortError> {
+        let prolonged = self.breaker.call(self.inner.prolong(lease, lifetime)).await;
+        prolonged.unwrap_or_else(|| Err(PortError::unavailable("Leases", LeftAlone)))
+    }
+
     async fn give_back(&self, lease: &Lease) -> Result<(), PortError> {
         let given = self.breaker.call(self.inner.give_back(lease)).await;
         given.unwrap_or_else(|| Err(PortError::unavailable("Leases", LeftAlone)))
@@ -69,6 +74,10 @@ mod tests {
             self.ask(key, (key != "lent").then(|| lease(key)))
         }
 
+        async fn prolong(&self, lease: &Lease, _: Duration) -> Result<bool, PortError> {
+            self.ask(&lease.key, true)
+        }
+
         async fn give_back(&self, lease: &Lease) -> Result<(), PortError> {
             self.ask(&lease.key, ())
         }
@@ -94,9 +103,10 @@ mod tests {
             let taken = leases.take("key", Duration::MAX).await.unwrap();
             assert_eq!(taken, Some(lease("key")));
             assert_eq!(leases.take("lent", Duration::MAX).await.unwrap(), None);
+            assert!(leases.prolong(&lease("key"), Duration::MAX).await.unwrap());
             leases.give_back(&lease("key")).await.unwrap();
         }
-        assert_eq!(lender.0.load(Ordering::Relaxed), 300);
+        assert_eq!(lender.0.load(Ordering::Relaxed), 400);
     }
 
     #[tokio::test]
@@ -109,6 +119,7 @@ mod tests {
             let error = leases.take(key, Duration::MAX).await.unwrap_err();
             assert_eq!(error.kind, PortErrorKind::Unavailable);
             assert!(error.source().unwrap().is::<LeftAlone>());
+            assert!(leases.prolong(&lease(key), Duration::MAX).await.is_err());
             assert!(leases.give_back(&lease(key)).await.is_err());
         }
         assert_eq!(lender.0.load(Ordering::Relaxed), 3);

@@ -24,6 +24,11 @@ pub trait Leases: Send + Sync {
     /// - After `lifetime` it is anybody's, whatever became of its holder.
     async fn take(&self, key: &str, lifetime: Duration) -> Result<Option<Lease>, PortError>;
 
+    /// Has a lease last for `lifetime` from now; whether it is still its holder's.
+    ///
+    /// - One that has run out, or is somebody else's by now, is left as it is.
+    async fn prolong(&self, lease: &Lease, lifetime: Duration) -> Result<bool, PortError>;
+
     /// Gives a lease back; one that has run out, or is somebody else's by now, is left as it is.
     async fn give_back(&self, lease: &Lease) -> Result<(), PortError>;
 }

@@ -19,6 +19,7 @@ const PORT: &str = "Leases";
 /// Nothing is lent for longer: Redis refuses what it cannot add to the time.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
+static PROLONG: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("prolong.lua")));
 static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("give_back.lua")));
 
 /// Lends keys in Redis.
@@ -50,15 +51,19 @@ impl RedisLeases {
     }
 }
 
+/// At least one: Redis takes no less.
+fn millis(lifetime: Duration) -> u64 {
+    let lifetime = lifetime.clamp(Duration::from_millis(1), LONGEST).as_millis();
+    u64::try_from(lifetime).unwrap_or(u64::MAX)
+}
+
 #[async_trait]
 impl Leases for RedisLeases {
     async fn take(&self, key: &str, lifetime: Duration) -> Result<Option<Lease>, PortError> {
-        // At least a millisecond: Redis takes no less.
-        let lifetime = lifetime.clamp(Duration::from_millis(1), LONGEST).as_millis();
         let token = self.new_token();
         let mut set = cmd("SET");
         set.arg(self.key(key)).arg(&token).arg("NX").arg("PX");
-        set.arg(u64::try_from(lifetime).unwrap_or(u64::MAX));
+        set.arg(millis(lifetime));
         let answer = self
             .link
             .call(|mut wire| async move { set.query_async::<Option<String>>(&mut *wire).await });
@@ -67,6 +72,16 @@ impl Leases for RedisLeases {
             key: key.to_owned(),
             token,
         }))
+    }
+
+    async fn prolong(&self, lease: &Lease, lifetime: Duration) -> Result<bool, PortError> {
+        let mut prolong = PROLONG.prepare_invoke();
+        prolong.key(self.key(&lease.key)).arg(&lease.token);
+        prolong.arg(millis(lifetime));
+        let prolonged = self
+            .link
+            .call(|mut wire| async move { prolong.invoke_async::<bool>(&mut *wire).await });
+        prolonged.await.map_err(|failure| failure.into_port(PORT))
     }
 
     async fn give_back(&self, lease: &Lease) -> Result<(), PortError> {

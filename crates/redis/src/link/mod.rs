@@ -43,13 +43,15 @@ const NONE: u64 = 0;
 ///
 /// It connects when it is first used, and again by itself whenever the connection is lost.
 #[derive(Clone)]
-pub struct RedisLink(Arc<Inner>);
+pub struct RedisLink {
+    inner: Arc<Inner>,
+    deadline: Duration,
+}
 
 struct Inner {
     pool: Pool<Dialer>,
     dialing: Arc<Dialing>,
     prefix: String,
-    deadline: Duration,
     is_cluster: bool,
     runtime: Handle,
 }
@@ -76,34 +78,45 @@ impl RedisLink {
             .queue_mode(QueueMode::Lifo)
             .build()
             .map_err(|_| RedisConfigError::NoRuntime)?;
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             pool,
             dialing,
             prefix: config.prefix,
-            deadline: config.deadline,
             is_cluster,
             runtime,
-        })))
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            deadline: config.deadline,
+        })
+    }
+
+    /// The same way, with the same connections, for those who can wait: a call may take so many times as long.
+    pub fn patient(&self, times: u32) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            deadline: self.deadline.saturating_mul(times),
+        }
     }
 
     /// How many connections for calls there are now.
     pub fn connections(&self) -> usize {
-        self.0.pool.status().size
+        self.inner.pool.status().size
     }
 
     /// What the name of every key and channel begins with.
     pub(crate) fn prefix(&self) -> &str {
-        &self.0.prefix
+        &self.inner.prefix
     }
 
     /// Whether a script sees only the keys that share a slot.
     pub(crate) fn is_cluster(&self) -> bool {
-        self.0.is_cluster
+        self.inner.is_cluster
     }
 
     /// The runtime on which connections live.
     pub(crate) fn runtime(&self) -> &Handle {
-        &self.0.runtime
+        &self.inner.runtime
     }
 
     /// Does some work with a connection, all of it within the deadline.
@@ -115,9 +128,9 @@ impl RedisLink {
         T: Send,
         Work: Future<Output = RedisResult<T>> + Send,
     {
-        let Inner { pool, dialing, .. } = &*self.0;
+        let Inner { pool, dialing, .. } = &*self.inner;
         let used = AtomicU64::new(NONE);
-        let done = timeout(self.0.deadline, async {
+        let done = timeout(self.deadline, async {
             let lease = pool.get().await?;
             used.store(lease.generation(), Ordering::Relaxed);
             work(lease).await.map_err(|error| {
@@ -140,7 +153,7 @@ impl RedisLink {
         &self,
         hear: impl Fn(PushInfo) + Send + Sync + 'static,
     ) -> Result<MultiplexedConnection, Failure> {
-        self.0.dialing.listen(hear).await
+        self.inner.dialing.listen(hear).await
     }
 }
 

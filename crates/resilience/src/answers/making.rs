@@ -1,21 +1,28 @@
 //! How an answer is made: once in the process and, by a lease, once over all copies.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use parlance_domain::caching::{Answer, Freshness, Lease, Make, MakeError, Policy};
+use parlance_domain::caching::{Answer, Freshness, Lease, Leases, Make, MakeError, Policy};
 use parlance_domain::port::{PortError, PortErrorKind};
 use parlance_domain::providers::{ProviderError, ProviderErrorKind};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::entry::Found;
-use super::shelf::patiently;
 use super::{AnswerPorts, Request};
 
 /// How long to wait before looking again whether another copy has made it, in milliseconds.
 const LOOK_EVERY: std::ops::RangeInclusive<u64> = 20..=60;
+
+/// How long a lease is for. Whoever makes an answer prolongs it for as long as that takes; of whoever dies meanwhile it
+/// is over soon.
+const HELD_FOR: Duration = Duration::from_secs(5);
+const PROLONGED_EVERY: Duration = Duration::from_millis(1_500);
+/// With less time than this nothing is begun: the provider would be paid, and nobody would hear what it says.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// How a making ended.
 pub(super) enum Ended {
@@ -40,8 +47,8 @@ pub(super) enum Source {
 
 /// Who makes it, of all copies.
 enum Turn {
-    /// This one, alone as far as it knows.
-    Ours(Option<Lease>),
+    /// This one, alone as far as it knows, within so much time.
+    Ours(Option<Lease>, Duration),
     /// Another did.
     Theirs(Ended),
 }
@@ -49,49 +56,59 @@ enum Turn {
 impl AnswerPorts {
     /// Makes an answer, unless another copy does.
     pub(super) async fn make_alone(&self, request: &Request, make: &dyn Make) -> Ended {
-        let lease = match self.turn(request).await {
-            Turn::Ours(lease) => lease,
+        let (lease, time) = match self.turn(request).await {
+            Turn::Ours(lease, time) => (lease, time),
             Turn::Theirs(ended) => return ended,
         };
-        let ended = self.find_or_make(request, make).await;
-        if let (Some(lease), Some(leases)) = (lease, &self.leases) {
-            patiently(leases.give_back(&lease)).await;
+        let making = self.find_or_make(request, make, time);
+        match (lease, &self.leases) {
+            (Some(lease), Some(leases)) => self.holding(&**leases, &lease, making).await,
+            _ => making.await,
         }
-        ended
     }
 
-    /// Waits for the turn to make it or until another copy has. If the leases are out of order it is ours at once, and
-    /// after the time of one whole making in any case.
+    /// Waits for the turn to make it or until another copy has. If the leases are out of order it is ours at once.
+    ///
+    /// Whoever waited has as much time less to make it. After the time of one whole making it is ours in any case,
+    /// unless by then callers were to be answered.
     async fn turn(&self, request: &Request) -> Turn {
+        let Request { key, policy, .. } = request;
         let Some(leases) = &self.leases else {
-            return Turn::Ours(None);
+            return Turn::Ours(None, policy.making);
         };
-        let (key, making) = (request.key.as_str(), request.policy.making);
-        let deadline = Instant::now() + making;
+        let budget = self.budgets.get(policy.service);
+        let (began, mut time) = (Instant::now(), policy.making);
+        let deadline = began + budget.copied().unwrap_or(policy.making);
         loop {
-            match patiently(leases.take(key, making)).await {
+            match self.patiently(leases.take(key.as_str(), HELD_FOR)).await {
                 Some(None) if Instant::now() < deadline => {}
-                Some(lease) => return Turn::Ours(lease),
-                None => return Turn::Ours(None),
+                Some(None) if budget.is_some() => return Turn::Theirs(Ended::too_late(policy)),
+                taken => return Turn::Ours(taken.flatten(), time),
             }
             sleep(Duration::from_millis(rand::random_range(LOOK_EVERY))).await;
             let found = self.look_everywhere(request).await;
-            if let Some(ended) = Ended::of(found, request.policy, Source::Awaited) {
+            if let Some(ended) = Ended::of(found, policy, Source::Awaited) {
                 return Turn::Theirs(ended);
+            }
+            if budget.is_some() {
+                time = time.min(deadline.saturating_duration_since(Instant::now()));
             }
         }
     }
 
-    async fn find_or_make(&self, request: &Request, make: &dyn Make) -> Ended {
+    async fn find_or_make(&self, request: &Request, make: &dyn Make, time: Duration) -> Ended {
         // It may have been made between the look that found nothing and now.
         let found = self.look_everywhere(request).await;
         let has_spare = matches!(found, Found::Stale(_) | Found::Spare(_));
         if let Some(ended) = Ended::of(found, request.policy, Source::Kept) {
             return ended;
         }
+        if time < LEAST {
+            return Ended::too_late(request.policy);
+        }
         // What a panicking maker leaves behind is not looked at again.
         let making = AssertUnwindSafe(async { make.make().await }).catch_unwind();
-        match timeout(request.policy.making, making).await {
+        match timeout(time, making).await {
             Ok(Ok(Ok(value))) => {
                 self.keep(request, &value).await;
                 let freshness = Freshness::New;
@@ -99,7 +116,26 @@ impl AnswerPorts {
             }
             Ok(Ok(Err(error))) => self.failed(request, error, has_spare).await,
             Ok(Err(_)) => Ended::left(PortErrorKind::Unexpected, "the making of an answer panicked"),
+            Err(_) if time < request.policy.making => Ended::too_late(request.policy),
             Err(elapsed) => Ended::left(PortErrorKind::Timeout, elapsed),
+        }
+    }
+
+    /// Does something with a lease, and gives it back.
+    async fn holding(&self, leases: &dyn Leases, lease: &Lease, work: impl Future<Output = Ended>) -> Ended {
+        let ended = tokio::select! {
+            ended = work => ended,
+            never = self.prolonging(leases, lease) => match never {},
+        };
+        self.patiently(leases.give_back(lease)).await;
+        ended
+    }
+
+    async fn prolonging(&self, leases: &dyn Leases, lease: &Lease) -> Infallible {
+        loop {
+            sleep(PROLONGED_EVERY).await;
+            // Who lost it goes on all the same: what is made twice costs twice, no more.
+            self.patiently(leases.prolong(lease, HELD_FOR)).await;
         }
     }
 
@@ -118,6 +154,12 @@ impl AnswerPorts {
 }
 
 impl Ended {
+    /// Those who waited for another copy have waited long enough.
+    fn too_late(policy: &Policy) -> Self {
+        let error = ProviderError::new(policy.service, ProviderErrorKind::Timeout);
+        Self::Failed(error.into())
+    }
+
     /// Ended before it began, by what others made meanwhile.
     fn of(found: Found, policy: &Policy, source: Source) -> Option<Self> {
         let freshness = match source {

@@ -7,9 +7,11 @@ mod nearby;
 mod shelf;
 mod tallies;
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::str;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,6 +38,9 @@ const REST: TimeDelta = TimeDelta::seconds(1);
 /// How many keys that rest are remembered.
 const MAX_RESTING: u64 = 10_000;
 
+/// How long the cache and the leases are waited for, if nothing else is said.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// What [`CachedAnswers`] calls.
 #[derive(Clone)]
 pub struct AnswerPorts {
@@ -45,6 +50,11 @@ pub struct AnswerPorts {
     pub nearby: Option<Arc<dyn Nearby>>,
     /// Who of all copies makes an answer; without them each does.
     pub leases: Option<Arc<dyn Leases>>,
+    /// Within what time callers of a service are answered who wait for another copy; where none is named, they wait for
+    /// as long as a making may take, and then have it made.
+    pub budgets: HashMap<&'static str, Duration>,
+    /// How long the cache and the leases are waited for, each time; their own deadlines should be shorter.
+    pub patience: Duration,
     /// Tells the other copies what was forgotten.
     pub pubsub: Option<Arc<dyn PubSub>>,
     /// The time.
@@ -58,6 +68,8 @@ impl AnswerPorts {
             cache,
             nearby: None,
             leases: None,
+            budgets: HashMap::new(),
+            patience: PATIENCE,
             pubsub: None,
             clock,
         }
@@ -67,8 +79,9 @@ impl AnswerPorts {
 /// Keeps answers in a cache, and has each made once for all who ask at the time.
 ///
 /// - An answer is made in a task of its own: whoever hangs up changes nothing for the others, nor for the cache.
-/// - Over all copies one makes, by a lease for as long as a making may take; the others look for its answer every 20 to
-///   60 ms. A copy that fails leaves it to another, which asks the provider itself: only answers and refusals are shared.
+/// - Over all copies one makes, by a lease that it prolongs meanwhile; the others look for its answer every 20 to 60 ms.
+///   A copy that fails leaves it to another, which asks the provider itself as long as its callers can wait: only answers
+///   and refusals are shared. A copy that dies does so within 5 seconds.
 /// - Whatever is out of order, be it the cache or the leases, is done without.
 /// - A stale answer that could not be made anew rests for a second before that is tried again.
 /// - An answer larger than its policy allows is given to all who wait for it, and not kept.

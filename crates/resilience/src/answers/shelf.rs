@@ -1,7 +1,6 @@
 //! The cache as answers are kept in it: it never fails and holds nobody up.
 
 use std::future::Future;
-use std::time::Duration;
 
 use bytes::Bytes;
 use parlance_domain::caching::{CacheKey, Policy};
@@ -11,30 +10,27 @@ use tokio::time::timeout;
 use super::entry::{Entry, Found};
 use super::{AnswerPorts, Request};
 
-/// How long what should be quick is waited for; the adapters' own deadlines are shorter.
-const PATIENCE: Duration = Duration::from_millis(250);
-
-/// What comes of it, if it comes in time and does not fail.
-///
-/// Nobody is refused an answer because something that only makes answers cheaper is out of order.
-pub(super) async fn patiently<T>(work: impl Future<Output = Result<T, PortError>>) -> Option<T> {
-    match timeout(PATIENCE, work).await {
-        Ok(Ok(value)) => Some(value),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "done without");
-            None
-        }
-        Err(_) => {
-            tracing::debug!("done without, it took too long");
-            None
+impl AnswerPorts {
+    /// What comes of it, if it comes in time and does not fail.
+    ///
+    /// Nobody is refused an answer because something that only makes answers cheaper is out of order.
+    pub(super) async fn patiently<T>(&self, work: impl Future<Output = Result<T, PortError>>) -> Option<T> {
+        match timeout(self.patience, work).await {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "done without");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("done without, it took too long");
+                None
+            }
         }
     }
-}
 
-impl AnswerPorts {
     /// What is kept under a key.
     pub(super) async fn entry(&self, key: &CacheKey) -> Option<Entry> {
-        Entry::read(patiently(self.cache.get(key.as_str())).await??)
+        Entry::read(self.patiently(self.cache.get(key.as_str())).await??)
     }
 
     /// What there is for somebody who asks.
@@ -51,7 +47,9 @@ impl AnswerPorts {
         let (Some(nearby), false) = (&self.nearby, matches!(found, Found::Fresh(_) | Found::Refused)) else {
             return found;
         };
-        let renewed = patiently(async { Ok(nearby.renew(request.key.as_str()).await) }).await;
+        let renewed = self
+            .patiently(async { Ok(nearby.renew(request.key.as_str()).await) })
+            .await;
         match renewed.flatten().and_then(Entry::read) {
             Some(entry) => entry.at(self.clock.now(), request.policy),
             None => found,
@@ -61,7 +59,7 @@ impl AnswerPorts {
     /// Keeps an answer; one that is too large is not kept, and neither is what it would replace.
     pub(super) async fn keep(&self, request: &Request, answer: &Bytes) {
         if answer.len() > request.policy.largest {
-            patiently(self.cache.forget(request.key.as_str())).await;
+            self.patiently(self.cache.forget(request.key.as_str())).await;
             return;
         }
         let entry = Entry::answer(answer.clone(), request.policy, self.clock.now(), rand::random());
@@ -82,6 +80,6 @@ impl AnswerPorts {
             lifetime,
             request.group.as_deref(),
         );
-        patiently(put).await;
+        self.patiently(put).await;
     }
 }

@@ -21,16 +21,27 @@ const PORT: &str = "Cache";
 /// Looks nearby first, then far away; what was found far away is kept nearby for a while.
 ///
 /// - A far cache that fails or is left alone is as if it were empty: `get` and `put` never fail for its sake.
+/// - Who waits for an answer looks; who has one made keeps it, and [renews](Nearby::renew) what is nearby. The latter may
+///   be given a way of its own to the far cache, with more patience: what they do not find or cannot keep is paid for.
 /// - Forgetting fails when the far cache does, since there the value may live on.
 /// - What another copy forgets or replaces may be served from nearby for `near_for` longer.
 ///
 /// That the far cache fails is in the log once, when the breaker opens.
 pub struct TieredCache {
     near: Arc<dyn Cache>,
-    far: Arc<dyn Cache>,
-    breaker: Arc<Breaker>,
+    /// For those who wait for an answer.
+    far: Way,
+    /// For those who have one made.
+    makers: Way,
     clock: Arc<dyn Clock>,
     near_for: Duration,
+}
+
+/// A way to the far cache.
+#[derive(Clone)]
+struct Way {
+    cache: Arc<dyn Cache>,
+    breaker: Arc<Breaker>,
 }
 
 impl TieredCache {
@@ -44,27 +55,47 @@ impl TieredCache {
         clock: Arc<dyn Clock>,
         near_for: Duration,
     ) -> Self {
+        let far = Way { cache: far, breaker };
         Self {
             near,
+            makers: far.clone(),
             far,
-            breaker,
             clock,
             near_for,
         }
     }
 
+    /// Lets those who have answers made reach the same far cache by a way of their own.
+    pub fn with_makers_way(self, cache: Arc<dyn Cache>, breaker: Arc<Breaker>) -> Self {
+        let makers = Way { cache, breaker };
+        Self { makers, ..self }
+    }
+
     /// What is far away and has not expired, with how long it has to live.
-    async fn look_far(&self, key: &str) -> Option<(Entry, Duration)> {
-        let found = self.breaker.call(self.far.get(key)).await?.ok()??;
+    async fn look_far(&self, way: &Way, key: &str) -> Option<(Entry, Duration)> {
+        let found = way.breaker.call(way.cache.get(key)).await?.ok()??;
         let entry = Entry::read(found)?;
         let left = (entry.expires_at - self.clock.now()).to_std().ok()?;
         (!left.is_zero()).then_some((entry, left))
     }
 
+    /// What is far away, kept nearby from now on.
+    async fn fetch(&self, way: &Way, key: &str) -> Option<Bytes> {
+        let (entry, left) = self.look_far(way, key).await?;
+        let Entry { value, group, .. } = entry;
+        let lifetime = left.min(self.near_for);
+        // It is found again, only further away.
+        let _ = self
+            .near
+            .put(key, value.clone(), lifetime, group.as_deref())
+            .await;
+        Some(value)
+    }
+
     async fn put_far(&self, key: &str, value: &Bytes, lifetime: Duration, group: Option<&str>) -> bool {
         let written = Entry::write(value, expiry(self.clock.now(), lifetime), group);
-        let put = self.far.put(key, written, lifetime, group);
-        matches!(self.breaker.call(put).await, Some(Ok(())))
+        let put = self.makers.cache.put(key, written, lifetime, group);
+        matches!(self.makers.breaker.call(put).await, Some(Ok(())))
     }
 }
 
@@ -79,7 +110,7 @@ impl Cache for TieredCache {
         if let Ok(Some(value)) = self.near.get(key).await {
             return Ok(Some(value));
         }
-        Ok(self.renew(key).await)
+        Ok(self.fetch(&self.far, key).await)
     }
 
     async fn put(
@@ -102,13 +133,13 @@ impl Cache for TieredCache {
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {
         // First where it would be fetched from again.
-        let far = self.breaker.call(self.far.forget(key)).await;
+        let far = self.far.breaker.call(self.far.cache.forget(key)).await;
         self.near.forget(key).await?;
         far.unwrap_or_else(|| Err(not_forgotten()))
     }
 
     async fn forget_group(&self, group: &str) -> Result<(), PortError> {
-        let far = self.breaker.call(self.far.forget_group(group)).await;
+        let far = self.far.breaker.call(self.far.cache.forget_group(group)).await;
         self.near.forget_group(group).await?;
         far.unwrap_or_else(|| Err(not_forgotten()))
     }
@@ -117,15 +148,7 @@ impl Cache for TieredCache {
 #[async_trait]
 impl Nearby for TieredCache {
     async fn renew(&self, key: &str) -> Option<Bytes> {
-        let (entry, left) = self.look_far(key).await?;
-        let Entry { value, group, .. } = entry;
-        let lifetime = left.min(self.near_for);
-        // It is found again, only further away.
-        let _ = self
-            .near
-            .put(key, value.clone(), lifetime, group.as_deref())
-            .await;
-        Some(value)
+        self.fetch(&self.makers, key).await
     }
 
     async fn forget_nearby(&self, group: &str) {
@@ -253,6 +276,33 @@ mod tests {
         far.fail(false);
         time.advance(Duration::from_secs(5));
         copies[0].forget("0").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn threat_55_who_has_an_answer_made_goes_on_while_those_who_wait_for_one_are_refused() {
+        let Installation { far, near, clock, .. } = installation(1);
+        let gone = Arc::new(MapCache::default());
+        gone.fail(true);
+        let breaker = || Arc::new(Breaker::new(BreakerConfig::new("test")));
+        let cache = TieredCache::new(
+            Arc::clone(&near[0]) as Arc<dyn Cache>,
+            Arc::clone(&gone) as Arc<dyn Cache>,
+            breaker(),
+            clock,
+            NEAR_FOR,
+        );
+        let cache = cache.with_makers_way(Arc::clone(&far) as Arc<dyn Cache>, breaker());
+        for _ in 0..10 {
+            assert_eq!(get(&cache, "key").await, None);
+        }
+        cache.put("key", "value".into(), LONG, None).await.unwrap();
+        assert!(far.lifetime("key").is_some());
+        near[0].clear();
+        assert_eq!(get(&cache, "key").await, None);
+        assert_eq!(cache.renew("key").await.unwrap(), "value");
+        assert_eq!(get(&cache, "key").await.unwrap(), "value");
+        assert!(cache.forget("key").await.is_err());
+        assert_eq!(gone.asked(), 3);
     }
 
     #[test]

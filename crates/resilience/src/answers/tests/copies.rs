@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 use super::*;
 use crate::{Breaker, BreakerConfig, TieredCache};
 
+const BUDGET: Duration = Duration::from_secs(5);
 const NEAR_FOR: Duration = Duration::from_hours(24 * 30);
 
 /// One topic between all who listen.
@@ -97,6 +98,17 @@ pub(super) fn distant_installation(number: usize) -> Installation {
         asked: AtomicU64::default(),
     });
     installation_over(number, &distant, far)
+}
+
+/// Copies whose callers want to be answered within five seconds.
+fn hurried_installation(number: usize) -> Installation {
+    let mut copies = installation(number);
+    for answers in &mut copies.answers {
+        let mut ports = answers.inner.ports.clone();
+        ports.budgets.insert(SPEECH.service, BUDGET);
+        *answers = Arc::new(CachedAnswers::new(ports));
+    }
+    copies
 }
 
 fn installation_over(number: usize, shared: &Arc<dyn Cache>, far: Arc<MapCache>) -> Installation {
@@ -215,6 +227,79 @@ async fn a_copy_that_fails_leaves_it_to_the_other() {
     let (one, other, ()) = tokio::join!(copies.ask(0, &provider), copies.ask(1, &provider), open);
     assert_eq!(failure_of(one), ProviderErrorKind::Unavailable);
     assert_eq!(text(other, Freshness::New), "value");
+}
+
+/// Lets one copy ask, and another so much later; what came of it, and how long each took.
+async fn one_after_the_other(
+    copies: &Installation,
+    provider: &Arc<Provider>,
+    later: Duration,
+) -> [(Result<Answer, MakeError>, Duration); 2] {
+    let ask = async |copy, pause| {
+        tokio::time::sleep(pause).await;
+        let began = Instant::now();
+        (copies.ask(copy, provider).await, began.elapsed())
+    };
+    let opening = async {
+        tokio::time::sleep(BUDGET).await;
+        provider.open();
+    };
+    let (one, other, ()) = tokio::join!(ask(0, Duration::ZERO), ask(1, later), opening);
+    [one, other]
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_19_nobody_waits_for_a_slow_provider_twice() {
+    let copies = hurried_installation(2);
+    let provider = Provider::behind_gate([Act::Fail(ProviderErrorKind::Timeout)]);
+    let millisecond = Duration::from_millis(1);
+    let [one, other] = one_after_the_other(&copies, &provider, millisecond).await;
+    assert_eq!(failure_of(one.0), ProviderErrorKind::Timeout);
+    assert_eq!(failure_of(other.0), ProviderErrorKind::Timeout);
+    assert!(other.1 < BUDGET + Duration::from_millis(200), "{:?}", other.1);
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_for_another_copy_has_the_rest_of_the_time() {
+    let copies = hurried_installation(2);
+    let acts = [Act::Fail(ProviderErrorKind::Timeout), Act::Hang];
+    let provider = Provider::behind_gate(acts);
+    let [_, other] = one_after_the_other(&copies, &provider, BUDGET / 2).await;
+    assert_eq!(failure_of(other.0), ProviderErrorKind::Timeout);
+    assert!(other.1 < BUDGET + Duration::from_millis(200), "{:?}", other.1);
+    assert_eq!(provider.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_held_for_as_long_as_a_making_takes() {
+    let copies = installation(2);
+    let provider = Provider::behind_gate([Act::Answer("value")]);
+    let later = BUDGET - Duration::from_millis(200);
+    let slowly = async {
+        tokio::time::sleep(3 * BUDGET).await;
+        provider.open();
+    };
+    let asking = async {
+        tokio::time::sleep(later).await;
+        copies.ask(1, &provider).await
+    };
+    let (one, other, ()) = tokio::join!(copies.ask(0, &provider), asking, slowly);
+    assert_eq!(text(one, Freshness::New), "value");
+    assert_eq!(text(other, Freshness::New), "value");
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn threat_55_a_copy_that_dies_while_it_makes_holds_nobody_up_for_long() {
+    let copies = installation(2);
+    let provider = Provider::new([Act::Hang, Act::Answer("value")]);
+    let (request, maker) = (question(&key()).into(), provider.maker());
+    let dying = copies.answers[0].inner.ports.make_alone(&request, &*maker);
+    assert!(tokio::time::timeout(BUDGET, dying).await.is_err());
+    let began = Instant::now();
+    assert_eq!(text(copies.ask(1, &provider).await, Freshness::New), "value");
+    assert!(began.elapsed() < BUDGET, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -131,6 +131,19 @@ impl Leases for MapLeases {
         Ok(Some(Lease { key, token }))
     }
 
+    async fn prolong(&self, lease: &Lease, lifetime: Duration) -> Result<bool, PortError> {
+        if self.hangs.load(Ordering::SeqCst) {
+            return pending().await;
+        }
+        let mut held = self.held.lock();
+        let until = held
+            .get_mut(&lease.key)
+            .filter(|(token, until)| *token == lease.token && Instant::now() < *until);
+        Ok(until
+            .map(|(_, until)| *until = Instant::now() + lifetime)
+            .is_some())
+    }
+
     async fn give_back(&self, lease: &Lease) -> Result<(), PortError> {
         self.held
             .lock()
