@@ -29,8 +29,8 @@ pub struct BreakerConfig {
     pub rest: Duration,
     /// How long it is open at most: each trial that fails doubles the rest.
     pub longest_rest: Duration,
-    /// How long it is open at least when it opens within so long of having closed: what comes and goes is left alone
-    /// until it has made up its mind.
+    /// How long it is open, take a fifth, when it opens within `longest_rest` of having closed, if that is longer: what
+    /// comes and goes is left alone until it has made up its mind.
     pub flapping: Duration,
 }
 
@@ -46,15 +46,15 @@ impl BreakerConfig {
         }
     }
 
-    /// For a provider: opens when half of at least ten calls within 30 seconds fail, rests 30 seconds, growing to a
-    /// minute, and two minutes if it fails again as soon as it worked.
+    /// For a provider: opens when half of at least ten calls within 8 seconds fail, rests 30 seconds, growing to a
+    /// minute, and two minutes if it fails again within a minute of working.
     pub const fn of_provider(name: &'static str) -> Self {
         Self {
             name,
             opens: Opens::Share {
                 percent: 50,
                 calls: 10,
-                window: Duration::from_secs(30),
+                window: Duration::from_secs(8),
             },
             rest: Duration::from_secs(30),
             longest_rest: Duration::from_mins(1),

@@ -140,10 +140,10 @@ impl Breaker {
         match (inner.standing, is_trial) {
             (Standing::Closed { rested }, false) if inner.watch.failed(now) => {
                 let rest = self.first_rest(rested, now);
-                inner.standing = Self::open(rest, now);
+                inner.standing = self.open(rest, now);
                 self.say_open(error, rest);
             }
-            (Standing::HalfOpen { rest }, true) => inner.standing = Self::open(self.longer(rest), now),
+            (Standing::HalfOpen { rest }, true) => inner.standing = self.open(self.longer(rest), now),
             _ => {}
         }
     }
@@ -166,7 +166,7 @@ impl Breaker {
             ..
         } = self.config;
         match rested {
-            Some((rest, over)) if now < over + longest_rest.max(flapping) => self.longer(rest).max(flapping),
+            Some((rest, over)) if now < over + longest_rest => self.longer(rest).max(flapping),
             _ => first,
         }
     }
@@ -175,10 +175,12 @@ impl Breaker {
         rest.saturating_mul(2).min(self.config.longest_rest)
     }
 
-    fn open(rest: Duration, now: Duration) -> Standing {
-        // Four to six fifths, so that copies do not all come back at once.
+    fn open(&self, rest: Duration, now: Duration) -> Standing {
+        // Four to six fifths, so that copies do not all come back at once; but what works again is not left alone for
+        // longer than is promised.
         let thousandths = u32::try_from(RandomState::new().build_hasher().finish() % 401).unwrap_or(200);
-        let until = now + rest.saturating_mul(800 + thousandths) / 1_000;
+        let about = rest.saturating_mul(800 + thousandths) / 1_000;
+        let until = now + about.min(rest.max(self.config.longest_rest));
         Standing::Open { until, rest }
     }
 

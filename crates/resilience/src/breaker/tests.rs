@@ -234,3 +234,50 @@ fn threat_63_a_provider_that_comes_and_goes_changes_its_state_twice_a_minute_at_
         }
     }
 }
+
+#[test]
+fn fault_20_a_steady_half_of_failures_opens_it_within_ten_seconds() {
+    let (breaker, time) = provider_breaker();
+    // Five calls a second that are well, for a minute.
+    for _ in 0..300 {
+        time.advance(Duration::from_millis(200));
+        note(&breaker, &Ok(()));
+    }
+    let began = time.elapsed();
+    while breaker.state() == CircuitState::Closed {
+        time.advance(Duration::from_millis(200));
+        note(&breaker, &Ok(()));
+        time.advance(Duration::from_millis(200));
+        fail(&breaker, 1);
+    }
+    let took = time.elapsed() - began;
+    assert!(took <= Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn fault_20_a_provider_that_is_well_is_tried_within_a_minute() {
+    for _ in 0..100 {
+        let (breaker, time) = provider_breaker();
+        fail(&breaker, 10);
+        for _ in 0..4 {
+            let left = breaker.left_alone_for().unwrap();
+            assert!(left <= Duration::from_mins(1), "{left:?}");
+            time.advance(left);
+            fail(&breaker, 1);
+        }
+    }
+}
+
+#[test]
+fn a_provider_that_was_well_for_a_while_is_left_alone_as_at_first() {
+    let (breaker, time) = provider_breaker();
+    fail(&breaker, 10);
+    for (well_for, longest) in [(59, 120), (121, 36)] {
+        time.advance(breaker.left_alone_for().unwrap());
+        note(&breaker, &Ok(()));
+        time.advance(Duration::from_secs(well_for));
+        fail(&breaker, 10);
+        let left = breaker.left_alone_for().unwrap().as_secs();
+        assert!((longest * 2 / 3..=longest).contains(&left), "{left}");
+    }
+}
