@@ -1,21 +1,18 @@
 //! What every [`AuditStore`](parlance_domain::audit::AuditStore) must do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use parlance_domain::accounts::SaveAccountError;
 use parlance_domain::audit::{
-    Action, Actor, AuditChain, AuditCursor, AuditEntry, AuditFault, AuditFilter, AuditHead, AuditLog,
-    AuditRecord, Backlog, ChainError, Circumstances, Place, SealedRecord, UserAgent,
+    Action, Actor, AuditChain, AuditCursor, AuditEntry, AuditFilter, AuditHead, AuditRecord, Backlog,
+    ChainError, Circumstances, Place, SealedRecord, UserAgent,
 };
-use parlance_domain::consequences::Recorder;
 use parlance_domain::ids::{ApiKeyId, AuditId, UserId};
-use parlance_domain::time::{Clock, Timestamp};
+use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
-use crate::fakes::{SequentialIds, TestClock};
 use crate::stores::{Stores, at, user};
 
 /// Makes a test of each rule of the store of the audit log; the expression makes [`Stores`].
@@ -42,7 +39,7 @@ macro_rules! audit_store_contract {
     };
 }
 
-fn chain() -> AuditChain {
+pub(crate) fn chain() -> AuditChain {
     AuditChain::new(&"a secret for the contract of audits".into(), &[])
 }
 
@@ -78,7 +75,7 @@ fn entry(number: u128, seconds: i64) -> AuditEntry {
     }
 }
 
-async fn append(stores: &Stores, numbers: impl IntoIterator<Item = u128>) {
+pub(crate) async fn append(stores: &Stores, numbers: impl IntoIterator<Item = u128>) {
     let entries: Vec<_> = numbers
         .into_iter()
         .map(|number| entry(number, i64::try_from(number).unwrap()))
@@ -394,80 +391,3 @@ pub async fn a_refused_change_leaves_no_entry(stores: &Stores) {
     stores.accounts.save(&change).await.unwrap();
     assert_eq!(page(stores, AuditFilter::default()).await, [id(1)]);
 }
-
-/// The log over the store, as whoever has the key sees it.
-pub fn log(stores: &Stores) -> AuditLog {
-    let clock: Arc<dyn Clock> = Arc::new(TestClock::default());
-    let recorder = Recorder::new(Arc::clone(&clock), Arc::new(SequentialIds::default()));
-    AuditLog::new(
-        Arc::clone(&stores.audit),
-        chain(),
-        TimeDelta::days(365),
-        recorder,
-        clock,
-    )
-}
-
-/// Keeps seven entries, all sealed, and one that is not.
-pub async fn seven(stores: &Stores) {
-    append(stores, 1..=7).await;
-    stores.audit.seal(&chain(), 100).await.unwrap();
-    append(stores, [8]).await;
-}
-
-/// What somebody may do who can write to the database and has no key, and what is found of it.
-pub const TAMPERING: [(&str, AuditFault); 12] = [
-    (
-        "UPDATE audit_entries SET action = 'profile.changed' WHERE position = 3",
-        AuditFault::Changed(3),
-    ),
-    (
-        "UPDATE audit_entries SET details = '{}' WHERE position = 7",
-        AuditFault::Changed(7),
-    ),
-    (
-        "UPDATE audit_entries SET subject_id = NULL",
-        AuditFault::Changed(1),
-    ),
-    (
-        "UPDATE audit_entries SET seal = (SELECT seal FROM audit_head) WHERE position = 2",
-        AuditFault::Changed(2),
-    ),
-    (
-        "DELETE FROM audit_entries WHERE position = 4",
-        AuditFault::Missing(4),
-    ),
-    (
-        "DELETE FROM audit_entries WHERE position < 4",
-        AuditFault::Missing(1),
-    ),
-    (
-        "DELETE FROM audit_entries WHERE position > 5",
-        AuditFault::Missing(6),
-    ),
-    ("DELETE FROM audit_entries", AuditFault::Missing(1)),
-    (
-        "UPDATE audit_head SET position = 5, seal = (SELECT seal FROM audit_entries WHERE position = 5); \
-         DELETE FROM audit_entries WHERE position > 5",
-        AuditFault::UnknownHead,
-    ),
-    (
-        "UPDATE audit_head SET purged = 5, anchor_position = 5, anchor_seal = \
-         (SELECT seal FROM audit_entries WHERE position = 5); DELETE FROM audit_entries WHERE position <= 5",
-        AuditFault::UnknownHead,
-    ),
-    ("DELETE FROM audit_head", AuditFault::UnknownHead),
-    (
-        "UPDATE audit_entries SET position = 8, seal = (SELECT seal FROM audit_head) WHERE position IS NULL",
-        AuditFault::Inserted(8),
-    ),
-];
-
-/// What the database itself refuses, whoever asks for it by mistake.
-pub const REFUSED: [&str; 5] = [
-    "UPDATE audit_entries SET details = '{}' WHERE position = 3",
-    "UPDATE audit_entries SET position = NULL, seal = NULL WHERE position = 3",
-    "UPDATE audit_entries SET action = 'profile.changed' WHERE position IS NULL",
-    "DELETE FROM audit_entries WHERE position = 3",
-    "DELETE FROM audit_entries WHERE position IS NULL",
-];

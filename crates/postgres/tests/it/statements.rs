@@ -249,7 +249,12 @@ async fn use_lockouts(stores: &Stores) {
     let until = lockouts.locked_until(account, at(1)).await.unwrap();
     assert_eq!(until, admission.locks);
     let nothing = Consequences::default();
-    assert!(lockouts.announce(account, until.unwrap(), &nothing).await.unwrap());
+    assert!(
+        lockouts
+            .announce(account, until.unwrap(), &nothing)
+            .await
+            .unwrap()
+    );
     let succeeded = lockouts.settle(&attempt, &policy, &admission, Outcome::Succeeded);
     succeeded.await.unwrap();
     let unlock = Unlock {
@@ -395,7 +400,10 @@ async fn use_idempotency(stores: &Stores, round: u128) {
 }
 
 async fn use_audit(stores: &Stores, round: u128) {
-    let (log, chain) = (&stores.audit, AuditChain::new(&"any secret will do here".into(), &[]));
+    let (log, chain) = (
+        &stores.audit,
+        AuditChain::new(&"any secret will do here".into(), &[]),
+    );
     let entry = AuditEntry {
         id: AuditId(Uuid::from_u128(1_000 + round)),
         at: at(0),

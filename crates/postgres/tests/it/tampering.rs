@@ -1,6 +1,6 @@
 //! What becomes of an audit log that somebody writes to behind the program.
 
-use parlance_contract::audit::{REFUSED, TAMPERING, log, seven};
+use parlance_contract::tampering::{REFUSED, TAMPERING, log, seven};
 
 use crate::support::{fresh, session, stores_of, told};
 
