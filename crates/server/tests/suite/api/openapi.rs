@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, assert_problem};
 
 /// What anybody may ask; every other operation wants a token.
-const PUBLIC: [&str; 16] = [
+const PUBLIC: [&str; 21] = [
     "GET /api/v1/audio/{id}",
     "GET /api/v1/config",
     "GET /api/v1/health",
@@ -21,6 +21,11 @@ const PUBLIC: [&str; 16] = [
     "GET /health",
     "GET /livez",
     "GET /readyz",
+    "POST /api/v1/auth/email-change/confirm",
+    "POST /api/v1/auth/email-verification/confirm",
+    "POST /api/v1/auth/password-reset",
+    "POST /api/v1/auth/password-reset/confirm",
+    "POST /api/v1/auth/unlock",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/logout",
     "POST /api/v1/auth/refresh",
