@@ -2,8 +2,8 @@
 
 use super::lockout::{Admitted, LockoutKey, NotAdmitted};
 use super::{
-    Account, AccountChange, Identity, PasswordHasherError, Proof, SaveAccountError, SeenDevice, Sessions,
-    SignIn, SignInError, SignedIn, Standing, Verification,
+    Account, AccountChange, Identity, PasswordHasherError, Proof, SaveAccountError, SeenDevice, Session,
+    Sessions, SignIn, SignInError, SignedIn, Standing, Verification,
 };
 use crate::audit::{Action, Actor, Circumstances};
 use crate::consequences::Consequences;
@@ -105,7 +105,7 @@ impl Sessions {
         proof: Proof,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
-        let mut account = match &account.standing {
+        let account = match &account.standing {
             Standing::Active => account,
             Standing::Deleted(deletion) if deletion.by_owner => {
                 self.keep_after_all(account, circumstances).await?
@@ -133,8 +133,31 @@ impl Sessions {
             consequences = consequences.and_mail(self.recorder.mail(&account, message));
         }
         self.ports.sessions.insert(&session, &consequences).await?;
-        account.last_login_at = Some(session.created_at);
+        let account = self.still_in_use(&session, circumstances).await?;
         Ok(self.signed_in(account, &session)?)
+    }
+
+    /// The account as it is once its session is kept: whoever changes it from now on ends this session too.
+    ///
+    /// Whoever changed it since it was looked at ended those that there were. Tokens bear the roles that it has now; if it
+    /// is out of use, the session ends before anybody has its tokens.
+    async fn still_in_use(
+        &self,
+        session: &Session,
+        circumstances: &Circumstances,
+    ) -> Result<Account, SignInError> {
+        let (user, id) = (session.user_id, session.id);
+        let found = self.ports.accounts.by_id(user).await?;
+        if let Some(account) = found.filter(Account::is_active) {
+            return Ok(account);
+        }
+        let entry = self
+            .recorder
+            .entry(Actor::System, Action::SessionEnded, Some(user), circumstances)
+            .with("session", id.to_string());
+        let now = self.ports.clock.now();
+        self.ports.sessions.revoke(user, id, now, &entry.into()).await?;
+        Err(SignInError::Deactivated)
     }
 
     /// The device that a request came from, if the account knows it.
