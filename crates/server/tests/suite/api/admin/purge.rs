@@ -35,6 +35,16 @@ fn rows(app: &TestApp, user: &TestUser) -> (i64, i64) {
     })
 }
 
+/// Waits until there is no such account.
+async fn gone(app: &TestApp, user: &TestUser) {
+    let id = app.place().id(&user.id);
+    let count = format!("SELECT count(*) FROM accounts WHERE id = {id}");
+    eventually("the account is still there", async || {
+        app.place().number(&count) == 0
+    })
+    .await;
+}
+
 async fn write(user: &TestUser, number: usize) -> u16 {
     let path = format!("/api/v1/progress/word-{number}");
     user.put(&path, &json!({ "studyCount": 3 })).await.status
@@ -61,15 +71,10 @@ async fn threat_58_an_account_that_is_purged_leaves_nothing_but_the_log() {
     assert!(rows(&app, &ann).0 > 0, "its time has not come");
     clock.advance(TimeDelta::milliseconds(1));
     let app = app.restart().await;
-    let id = app.place().id(&ann.id);
-    eventually("the account is still there", async || {
-        app.place()
-            .number(&format!("SELECT count(*) FROM accounts WHERE id = {id}"))
-            == 0
-    })
-    .await;
+    gone(&app, &ann).await;
     assert_eq!(rows(&app, &ann), (0, 0));
     assert!(rows(&app, &bob).0 > 0);
+    let id = app.place().id(&ann.id);
     let told = format!(
         "SELECT count(*) FROM audit_entries WHERE action = 'account.purged' AND actor_kind = 'system' \
          AND subject_id = {id}"
@@ -106,10 +111,7 @@ async fn threat_58_a_purge_while_others_write_touches_nobody_else() {
     let bob = bob.at(&app);
     let written = join_all((0..50).map(|number| write(&bob, number))).await;
     assert!(written.iter().all(|status| *status == 200), "{written:?}");
-    eventually("something is left of the account", async || {
-        rows(&app, &ann).0 == 0
-    })
-    .await;
+    gone(&app, &ann).await;
     assert_eq!(rows(&app, &ann), (0, 0));
     assert_eq!(
         write(&ann.at(&app), 99).await,
