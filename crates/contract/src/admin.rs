@@ -145,15 +145,15 @@ pub async fn what_is_made_or_deleted_meanwhile_moves_no_page(stores: &Stores) {
 /// Whichever of the three it is; nobody comes twice.
 pub async fn a_name_finds_who_begins_with_it_by_email_username_or_display_name(stores: &Stores) {
     keep(stores, 1, |account| {
-        account.email = "anna@example.com".parse().unwrap()
+        account.email = "anna@example.com".parse().unwrap();
     })
     .await;
     keep(stores, 2, |account| {
-        account.username = Some("anna_b".parse().unwrap())
+        account.username = Some("anna_b".parse().unwrap());
     })
     .await;
     keep(stores, 3, |account| {
-        account.display_name = Some("Anna Berg".parse().unwrap())
+        account.display_name = Some("Anna Berg".parse().unwrap());
     })
     .await;
     keep(stores, 4, |account| {
@@ -163,7 +163,7 @@ pub async fn a_name_finds_who_begins_with_it_by_email_username_or_display_name(s
     })
     .await;
     keep(stores, 5, |account| {
-        account.display_name = Some("Joanna".parse().unwrap())
+        account.display_name = Some("Joanna".parse().unwrap());
     })
     .await;
     assert_eq!(named(stores, "anna").await, users([4, 3, 2, 1]));
@@ -177,19 +177,19 @@ pub async fn a_name_finds_who_begins_with_it_by_email_username_or_display_name(s
 /// By the keys that the domain computes.
 pub async fn a_name_is_compared_without_regard_to_case_and_unicode_form(stores: &Stores) {
     keep(stores, 1, |account| {
-        account.email = "Ödön@Bücher.example".parse().unwrap()
+        account.email = "Ödön@Bücher.example".parse().unwrap();
     })
     .await;
     keep(stores, 2, |account| {
-        account.username = Some("Odon".parse().unwrap())
+        account.username = Some("Odon".parse().unwrap());
     })
     .await;
     keep(stores, 3, |account| {
-        account.display_name = Some("O\u{308}do\u{308}n".parse().unwrap())
+        account.display_name = Some("O\u{308}do\u{308}n".parse().unwrap());
     })
     .await;
     keep(stores, 4, |account| {
-        account.display_name = Some("学生".parse().unwrap())
+        account.display_name = Some("学生".parse().unwrap());
     })
     .await;
     assert_eq!(named(stores, "ÖDÖN").await, users([3, 1]));
@@ -207,7 +207,7 @@ pub async fn threat_45_no_character_of_a_name_means_anything_but_itself(stores: 
         .await;
     }
     keep(stores, 4, |account| {
-        account.display_name = Some("100% \\_%".parse().unwrap())
+        account.display_name = Some("100% \\_%".parse().unwrap());
     })
     .await;
     for text in [
@@ -232,7 +232,7 @@ pub async fn threat_45_no_character_of_a_name_means_anything_but_itself(stores: 
 /// And by nothing where it was taken away.
 pub async fn a_changed_display_name_is_found_as_it_is_now(stores: &Stores) {
     let before = keep(stores, 1, |account| {
-        account.display_name = Some("Ann".parse().unwrap())
+        account.display_name = Some("Ann".parse().unwrap());
     })
     .await;
     let renamed = before.changed(at(5), |next| next.display_name = Some("Bea".parse().unwrap()));
@@ -248,7 +248,7 @@ pub async fn a_changed_display_name_is_found_as_it_is_now(stores: &Stores) {
 async fn one_of_each(stores: &Stores) {
     keep(stores, 1, |_| {}).await;
     keep(stores, 2, |account| {
-        account.roles = [Role::User, Role::Admin].into()
+        account.roles = [Role::User, Role::Admin].into();
     })
     .await;
     keep(stores, 3, |account| {

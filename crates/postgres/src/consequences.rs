@@ -32,7 +32,6 @@ statement!(
          user_agent, request_id, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 );
 statement!(
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     InsertMail(
         user_id: Uuid => SqlUuid,
         id: Uuid => SqlUuid,

@@ -29,7 +29,6 @@ statement!(
          user_agent, request_id, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 );
 statement!(
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     InsertMail(
         user_id: &'a [u8] => Binary,
         id: &'a [u8] => Binary,

@@ -213,7 +213,7 @@ fn keep_tally(
         return forget(connection, key);
     };
     let attempts = tally.attempts.iter().map(Timestamp::timestamp_millis);
-    let attempts = serde_json::Value::from_iter(attempts).to_string();
+    let attempts = attempts.collect::<serde_json::Value>().to_string();
     let locked_until = tally.locked_until.map(|until| until.timestamp_millis());
     let statement = Keep::new(
         key.as_bytes(),

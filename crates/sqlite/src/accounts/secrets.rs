@@ -27,7 +27,6 @@ statement!(
         = "UPDATE one_time_secrets SET used_at = ? WHERE user_id = ? AND used_at IS NULL"
 );
 statement!(
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     Insert(
         user_id: &'a [u8] => Binary,
         id: &'a [u8] => Binary,
