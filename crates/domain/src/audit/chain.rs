@@ -351,9 +351,9 @@ mod tests {
         ];
         seals.push(seal_of(key, Seal([1; 32]), 1, &record(1)));
         for change in changes {
-            let mut changed = record(1);
-            change(&mut changed);
-            seals.push(seal(&changed));
+            let mut other = record(1);
+            change(&mut other);
+            seals.push(seal(&other));
         }
         // What stood in one field does not pass for what stands in another.
         let (mut one, mut other) = (record(1), record(1));

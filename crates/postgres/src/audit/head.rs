@@ -26,7 +26,6 @@ statement!(
     TryLock() -> (HeadColumns,) = concat!("SELECT ", head_columns!(), " FOR UPDATE SKIP LOCKED")
 );
 statement!(
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     Replace(
         position: i64 => BigInt,
         seal: &'a [u8] => Binary,

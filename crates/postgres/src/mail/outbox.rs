@@ -26,7 +26,6 @@ statement!(
            FOR UPDATE SKIP LOCKED)) RETURNING user_id, id, recipient, language, message, created_at, attempts"
 );
 statement!(
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     Note(
         sent_at: Option<Timestamp> => Nullable<Timestamptz>,
         given_up_at: Option<Timestamp> => Nullable<Timestamptz>,

@@ -3,7 +3,6 @@
 use parlance_contract::stores::{Stores, at, session as new_session, user};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::Fingerprint;
-use parlance_domain::port::PortError;
 use parlance_domain::spending::{Caps, Meter, ReserveError, Spending};
 use parlance_testbed::TestDatabase;
 
@@ -30,10 +29,6 @@ async fn failing_at_the_commit() -> (TestDatabase, Stores) {
     (home, stores)
 }
 
-fn is_told<T>(answer: Result<T, PortError>) -> bool {
-    answer.is_err()
-}
-
 #[tokio::test]
 async fn a_reservation_whose_commit_fails_is_not_made() {
     let (_home, stores) = failing_at_the_commit().await;
@@ -44,7 +39,10 @@ async fn a_reservation_whose_commit_fails_is_not_made() {
         amount: 5,
     };
     // A first look may put in the sum of all.
-    let reserved = stores.spending.reserve(&spending, &Caps { user: 0, all: 0 }).await;
+    let reserved = stores
+        .spending
+        .reserve(&spending, &Caps { user: 0, all: 0 })
+        .await;
     assert!(matches!(reserved, Err(ReserveError::Port(_))), "{reserved:?}");
     let spent = stores.spending.spent(spending.user, spending.day, spending.meter);
     assert_eq!(spent.await.unwrap(), 0);
@@ -55,19 +53,19 @@ async fn a_request_whose_commit_fails_is_not_begun() {
     let (_home, stores) = failing_at_the_commit().await;
     let key = "key".parse().unwrap();
     let begun = stores.idempotency.begin(user(1), &key, &FINGERPRINT, at(0)).await;
-    assert!(is_told(begun));
+    assert!(begun.is_err(), "{begun:?}");
 }
 
 #[tokio::test]
 async fn a_session_whose_commit_fails_is_not_there() {
     let (_home, stores) = failing_at_the_commit().await;
     let session = new_session(10, user(1), 5);
-    assert!(is_told(stores.begin(&session).await));
+    assert!(stores.begin(&session).await.is_err());
     assert_eq!(stores.sessions.by_id(session.id).await.unwrap(), None);
     let first = new_session(1 << 64 | 0xFFFF, user(1), 0);
-    assert!(is_told(stores.end(&first, at(9)).await));
+    assert!(stores.end(&first, at(9)).await.is_err());
     let nothing = Consequences::default();
     let all = stores.sessions.revoke_all(user(1), None, at(9), &nothing).await;
-    assert!(is_told(all));
+    assert!(all.is_err(), "{all:?}");
     assert_eq!(stores.sessions.live(user(1), at(9)).await.unwrap().len(), 1);
 }

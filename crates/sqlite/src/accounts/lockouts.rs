@@ -213,11 +213,11 @@ fn keep_tally(
         return forget(connection, key);
     };
     let attempts = tally.attempts.iter().map(Timestamp::timestamp_millis);
-    let attempts = attempts.collect::<serde_json::Value>().to_string();
+    let attempts = attempts.collect::<serde_json::Value>();
     let locked_until = tally.locked_until.map(|until| until.timestamp_millis());
     let statement = Keep::new(
         key.as_bytes(),
-        attempts,
+        attempts.to_string(),
         locked_until,
         forget_at.timestamp_millis(),
     );

@@ -15,7 +15,6 @@ statement!(
         = "SELECT position, seal, anchor_position, anchor_seal, purged, code FROM audit_head WHERE id = 1"
 );
 statement!(
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     Replace(
         position: i64 => BigInt,
         seal: &'a [u8] => Binary,

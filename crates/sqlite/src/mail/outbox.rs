@@ -26,7 +26,6 @@ statement!(
          RETURNING user_id, id, recipient, language, message, created_at, attempts"
 );
 statement!(
-    #[expect(clippy::too_many_arguments, reason = "one for each column")]
     Note(
         sent_at: Option<i64> => Nullable<BigInt>,
         given_up_at: Option<i64> => Nullable<BigInt>,

@@ -89,115 +89,118 @@ fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
     }
 }
 
+/// Questions that are asked often or of large tables, each with the index that answers it.
+const QUESTIONS: &[(&str, &str)] = &[
+    (
+        "SELECT * FROM progress p WHERE p.user_id = x'00' AND p.revision < 9 AND p.deleted = 0 \
+         ORDER BY p.revision DESC LIMIT 9",
+        "progress_revision",
+    ),
+    (
+        "SELECT * FROM progress p WHERE p.user_id = x'00' AND p.deleted = 0 AND p.next_review <= 9 \
+         ORDER BY p.next_review, p.word_id LIMIT 9",
+        "progress_next_review",
+    ),
+    (
+        "SELECT id FROM progress_events WHERE user_id = x'00' AND position > 9 AND kind = 1 \
+         ORDER BY position LIMIT 9",
+        "progress_events_position",
+    ),
+    (
+        "SELECT min(at) FROM progress_events WHERE user_id = x'00' AND kind = 1 AND undone = 0 \
+         GROUP BY word_id",
+        "COVERING INDEX progress_events_word",
+    ),
+    (
+        "SELECT at, kind = 1, rating > 1 FROM progress_events WHERE user_id = x'00' AND at >= 1 AND at < 9 \
+         AND (kind = 1 AND undone = 0 OR kind = 2 AND raised_study_count = 1)",
+        "COVERING INDEX progress_events_at",
+    ),
+    (
+        "SELECT * FROM accounts WHERE instr(' ' || roles || ' ', '') > 0 AND (created_at, id) < (9, x'00') \
+         ORDER BY created_at DESC, id DESC LIMIT 9",
+        "accounts_created_at",
+    ),
+    (
+        "SELECT * FROM accounts WHERE (roles <> 'user' OR deactivated_at IS NOT NULL OR deleted_at IS NOT NULL) \
+         AND instr(' ' || roles || ' ', ' admin ') > 0 AND (created_at, id) < (9, x'00') \
+         ORDER BY created_at DESC, id DESC LIMIT 9",
+        "accounts_notable",
+    ),
+    (
+        "SELECT id FROM accounts WHERE display_name_key >= 'a' AND display_name_key < 'b'",
+        "accounts_display_name_key",
+    ),
+    (
+        "SELECT id FROM accounts WHERE purge_at <= 9 ORDER BY purge_at LIMIT 9",
+        "accounts_purge_at",
+    ),
+    (
+        "SELECT user_id, day, meter FROM spending WHERE day < 9 ORDER BY day LIMIT 9",
+        "COVERING INDEX spending_day",
+    ),
+    (
+        "SELECT user_id, id FROM outbox WHERE due_at <= 9 AND sent_at IS NULL AND given_up_at IS NULL \
+         ORDER BY due_at LIMIT 9",
+        "outbox_due",
+    ),
+    (
+        "SELECT user_id, id FROM known_devices WHERE last_seen_at < 9 ORDER BY last_seen_at LIMIT 9",
+        "COVERING INDEX known_devices_last_seen_at",
+    ),
+    (
+        "SELECT key FROM lockouts WHERE forget_at < 9 ORDER BY forget_at LIMIT 9",
+        "COVERING INDEX lockouts_forget_at",
+    ),
+    (
+        "SELECT user_id, id FROM outbox WHERE created_at < 9 ORDER BY created_at LIMIT 9",
+        "outbox_created_at",
+    ),
+    (
+        "SELECT * FROM audit_entries WHERE true AND at >= 1 AND (at, id) < (9, x'00') ORDER BY at DESC, id DESC \
+         LIMIT 9",
+        "audit_entries_at",
+    ),
+    (
+        "SELECT * FROM audit_entries WHERE true AND subject_id = x'00' AND (at, id) < (9, x'00') \
+         ORDER BY at DESC, id DESC LIMIT 9",
+        "audit_entries_subject",
+    ),
+    (
+        "SELECT * FROM audit_entries WHERE true AND actor_id = x'00' ORDER BY at DESC, id DESC LIMIT 9",
+        "audit_entries_actor",
+    ),
+    (
+        "SELECT * FROM audit_entries WHERE true AND action = 'a' AND at < 9 ORDER BY at DESC, id DESC LIMIT 9",
+        "audit_entries_action",
+    ),
+    (
+        "SELECT * FROM audit_entries WHERE position IS NULL ORDER BY id LIMIT 9",
+        "audit_entries_unsealed",
+    ),
+    (
+        "SELECT * FROM audit_entries WHERE position > 9 ORDER BY position LIMIT 9",
+        "audit_entries_position",
+    ),
+    (
+        "SELECT position, seal, at FROM audit_entries WHERE position IS NOT NULL ORDER BY position LIMIT 9",
+        "audit_entries_position",
+    ),
+    (
+        "SELECT day, meter FROM spending_total WHERE day < 9 ORDER BY day LIMIT 9",
+        "PRIMARY KEY",
+    ),
+    (
+        "SELECT user_id, key FROM idempotency_keys WHERE begun_at < 9 ORDER BY begun_at LIMIT 9",
+        "COVERING INDEX idempotency_keys_begun_at",
+    ),
+];
+
 #[test]
 fn no_hot_question_reads_a_whole_table() {
     let fresh = fresh();
     let mut connection = connection(&fresh);
-    for (question, index) in [
-        (
-            "SELECT * FROM progress p WHERE p.user_id = x'00' AND p.revision < 9 AND p.deleted = 0 \
-             ORDER BY p.revision DESC LIMIT 9",
-            "progress_revision",
-        ),
-        (
-            "SELECT * FROM progress p WHERE p.user_id = x'00' AND p.deleted = 0 AND p.next_review <= 9 \
-             ORDER BY p.next_review, p.word_id LIMIT 9",
-            "progress_next_review",
-        ),
-        (
-            "SELECT id FROM progress_events WHERE user_id = x'00' AND position > 9 AND kind = 1 \
-             ORDER BY position LIMIT 9",
-            "progress_events_position",
-        ),
-        (
-            "SELECT min(at) FROM progress_events WHERE user_id = x'00' AND kind = 1 AND undone = 0 \
-             GROUP BY word_id",
-            "COVERING INDEX progress_events_word",
-        ),
-        (
-            "SELECT at, kind = 1, rating > 1 FROM progress_events WHERE user_id = x'00' AND at >= 1 AND at < 9 \
-             AND (kind = 1 AND undone = 0 OR kind = 2 AND raised_study_count = 1)",
-            "COVERING INDEX progress_events_at",
-        ),
-        (
-            "SELECT * FROM accounts WHERE instr(' ' || roles || ' ', '') > 0 AND (created_at, id) < (9, x'00') \
-             ORDER BY created_at DESC, id DESC LIMIT 9",
-            "accounts_created_at",
-        ),
-        (
-            "SELECT * FROM accounts WHERE (roles <> 'user' OR deactivated_at IS NOT NULL OR deleted_at IS NOT NULL) \
-             AND instr(' ' || roles || ' ', ' admin ') > 0 AND (created_at, id) < (9, x'00') \
-             ORDER BY created_at DESC, id DESC LIMIT 9",
-            "accounts_notable",
-        ),
-        (
-            "SELECT id FROM accounts WHERE display_name_key >= 'a' AND display_name_key < 'b'",
-            "accounts_display_name_key",
-        ),
-        (
-            "SELECT id FROM accounts WHERE purge_at <= 9 ORDER BY purge_at LIMIT 9",
-            "accounts_purge_at",
-        ),
-        (
-            "SELECT user_id, day, meter FROM spending WHERE day < 9 ORDER BY day LIMIT 9",
-            "COVERING INDEX spending_day",
-        ),
-        (
-            "SELECT user_id, id FROM outbox WHERE due_at <= 9 AND sent_at IS NULL AND given_up_at IS NULL \
-             ORDER BY due_at LIMIT 9",
-            "outbox_due",
-        ),
-        (
-            "SELECT user_id, id FROM known_devices WHERE last_seen_at < 9 ORDER BY last_seen_at LIMIT 9",
-            "COVERING INDEX known_devices_last_seen_at",
-        ),
-        (
-            "SELECT key FROM lockouts WHERE forget_at < 9 ORDER BY forget_at LIMIT 9",
-            "COVERING INDEX lockouts_forget_at",
-        ),
-        (
-            "SELECT user_id, id FROM outbox WHERE created_at < 9 ORDER BY created_at LIMIT 9",
-            "outbox_created_at",
-        ),
-        (
-            "SELECT * FROM audit_entries WHERE true AND at >= 1 AND (at, id) < (9, x'00') ORDER BY at DESC, id DESC \
-             LIMIT 9",
-            "audit_entries_at",
-        ),
-        (
-            "SELECT * FROM audit_entries WHERE true AND subject_id = x'00' AND (at, id) < (9, x'00') \
-             ORDER BY at DESC, id DESC LIMIT 9",
-            "audit_entries_subject",
-        ),
-        (
-            "SELECT * FROM audit_entries WHERE true AND actor_id = x'00' ORDER BY at DESC, id DESC LIMIT 9",
-            "audit_entries_actor",
-        ),
-        (
-            "SELECT * FROM audit_entries WHERE true AND action = 'a' AND at < 9 ORDER BY at DESC, id DESC LIMIT 9",
-            "audit_entries_action",
-        ),
-        (
-            "SELECT * FROM audit_entries WHERE position IS NULL ORDER BY id LIMIT 9",
-            "audit_entries_unsealed",
-        ),
-        (
-            "SELECT * FROM audit_entries WHERE position > 9 ORDER BY position LIMIT 9",
-            "audit_entries_position",
-        ),
-        (
-            "SELECT position, seal, at FROM audit_entries WHERE position IS NOT NULL ORDER BY position LIMIT 9",
-            "audit_entries_position",
-        ),
-        (
-            "SELECT day, meter FROM spending_total WHERE day < 9 ORDER BY day LIMIT 9",
-            "PRIMARY KEY",
-        ),
-        (
-            "SELECT user_id, key FROM idempotency_keys WHERE begun_at < 9 ORDER BY begun_at LIMIT 9",
-            "COVERING INDEX idempotency_keys_begun_at",
-        ),
-    ] {
+    for (question, index) in QUESTIONS {
         let plan: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {question}"))
             .load(&mut connection)
             .unwrap();
