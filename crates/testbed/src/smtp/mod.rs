@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
@@ -34,6 +35,8 @@ pub enum SmtpBehaviour {
     HangAtEnd,
     /// The mail is kept, and the connection cut instead of an answer.
     LoseAnswer,
+    /// The mail is kept, and that is said after this time.
+    Slow(Duration),
 }
 
 /// What is asked of clients.

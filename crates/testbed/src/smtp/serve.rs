@@ -3,9 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use mailin::{Action, AuthMechanism, Handler, Response, Session, SessionBuilder, response};
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -94,6 +96,8 @@ async fn converse(
         if talk.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
+        let delay = std::mem::take(&mut *talk.delay.lock());
+        tokio::time::sleep(delay).await;
         if talk.is_cut.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -154,6 +158,8 @@ struct Talk {
     logged_in: AtomicBool,
     /// It gets no more answers.
     hangs: AtomicBool,
+    /// How long the next answer takes.
+    delay: Mutex<Duration>,
     /// It ends without the next answer.
     is_cut: AtomicBool,
     /// It ends with the next answer: `mailin` takes whatever follows a mail that was refused for more of that mail.
@@ -237,6 +243,8 @@ impl Handler for Receiver {
                 self.talk.hangs.store(true, Ordering::Relaxed);
                 return response::OK;
             }
+            SmtpBehaviour::LoseAnswer => self.talk.is_cut.store(true, Ordering::Relaxed),
+            SmtpBehaviour::Slow(delay) => *self.talk.delay.lock() = delay,
             _ => {}
         }
         if self.behaviour == SmtpBehaviour::LoseAnswer {

@@ -25,6 +25,7 @@ mod isolation;
 mod learner;
 mod limits;
 mod lockout;
+mod mail;
 mod openapi;
 mod progress;
 mod recordings;

@@ -11,7 +11,7 @@ use parlance_domain::time::Clock;
 use parlance_http::state::Timeouts;
 use parlance_memory::Elapsed;
 use parlance_server::server::{Options, Server};
-use parlance_server::settings::{Settings, Values};
+use parlance_server::settings::{MailDelivery, Settings, Values};
 use parlance_server::wiring::Overrides;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -101,6 +101,9 @@ impl Builder {
         self.settings.database = place.database();
         if self.settings.objects.in_directory() {
             self.settings.objects.url = place.objects().to_str().unwrap().to_owned();
+        }
+        if let MailDelivery::Folder(folder) = &mut self.settings.mail.delivery {
+            *folder = place.dir().join("mail");
         }
         TestApp::launch(self, Arc::new(place)).await
     }

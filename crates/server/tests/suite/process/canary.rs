@@ -1,17 +1,25 @@
 //! Secrets that must come out nowhere.
 
+use parlance_testbed::{FakeSmtp, SmtpBehaviour, SmtpEncryption, SmtpTerms};
 use reqwest::Method;
 use serde_json::json;
 
 use super::Parlance;
+use crate::harness::eventually;
 
 #[tokio::test]
 async fn threat_73_no_secret_comes_out_in_logs_metrics_or_errors() {
     let secret = "qX7vK2mZ9wR4tY8uP3sD6fG1hJ5kL0nBcanaryKEY";
     let password = "Canary-Password-1";
     let email = "canary.person@example.com";
+    let terms = SmtpTerms {
+        login: true,
+        encryption: SmtpEncryption::None,
+    };
+    let mail_server = FakeSmtp::start_with(terms).unwrap();
     let parlance = Parlance::new()
         .set("JWT_SECRET", secret)
+        .set("SMTP_URL", &mail_server.url())
         .set("RUST_LOG", "trace")
         .set("METRICS_ADDR", "127.0.0.1:0");
     let server = parlance.serve().await;
@@ -71,6 +79,14 @@ async fn threat_73_no_secret_comes_out_in_logs_metrics_or_errors() {
         .post_cookie("/api/v1/auth/logout", &successor)
         .await
         .expect(200);
+    eventually("the mail was to arrive", async || !mail_server.mails().is_empty()).await;
+    let mail = mail_server.mails().remove(0);
+    mail_server.always(SmtpBehaviour::RefuseReader(450));
+    server
+        .post("/api/v1/auth/password-reset", &json!({ "email": email }))
+        .await
+        .expect(202);
+    server.log.line("a mail was not sent").await.unwrap();
     let metrics = server.metrics().await;
     let (log, out) = (server.log.clone(), server.out.clone());
     server.stop().await;
@@ -87,6 +103,11 @@ async fn threat_73_no_secret_comes_out_in_logs_metrics_or_errors() {
         "Canary-Password",
         "canary.person",
         "Canary-Name",
+        FakeSmtp::PASSWORD,
+        "pass%20of%20tests",
+        // The same as SMTP has it, in base64.
+        "AHBhcmxhbmNlAHBhc3Mgb2YgdGVzdHMvb3BlbnMgbm90aGluZw",
+        mail.token().unwrap(),
         &token,
         signature,
         &cookie,

@@ -1,11 +1,14 @@
 //! The real binary: how it starts, what it refuses, how it stops, what a crash leaves.
 
+mod audit;
+mod admin;
 mod binary;
 mod canary;
 mod commands;
 mod copy;
 mod crash;
 mod hostile;
+mod mail;
 mod readme;
 mod shutdown;
 mod speech;
