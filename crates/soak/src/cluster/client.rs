@@ -27,6 +27,7 @@ pub struct Request {
     token: Option<String>,
     cookie: Option<String>,
     forwarded_for: Option<String>,
+    idempotency_key: Option<String>,
     body: Option<Value>,
 }
 
@@ -68,6 +69,7 @@ impl Request {
             token: None,
             cookie: None,
             forwarded_for: None,
+            idempotency_key: None,
             body: None,
         }
     }
@@ -113,6 +115,7 @@ impl Request {
             ("authorization", bearer),
             ("cookie", self.cookie.clone()),
             ("x-forwarded-for", self.forwarded_for.clone()),
+            ("idempotency-key", self.idempotency_key.clone()),
             ("content-type", json),
         ];
         for (name, value) in headers {
@@ -121,6 +124,12 @@ impl Request {
             }
         }
         format!("{head}\r\n{body}").into_bytes()
+    }
+
+    /// To be carried out once, however often it is sent with this key.
+    pub fn idempotency_key(mut self, key: &str) -> Self {
+        self.idempotency_key = Some(key.to_owned());
+        self
     }
 
     /// As if through a proxy, for this address.
@@ -206,6 +215,9 @@ impl Client {
         }
         if let Some(address) = &request.forwarded_for {
             built = built.header("x-forwarded-for", address);
+        }
+        if let Some(key) = &request.idempotency_key {
+            built = built.header("idempotency-key", key);
         }
         if let Some(body) = &request.body {
             built = built.json(body);

@@ -1,5 +1,6 @@
 //! Several copies of the program on a PostgreSQL and a Redis of their own.
 
+mod bucket;
 mod client;
 mod copy;
 mod guardian;
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
-use parlance_testbed::{Postgres, Redis};
+use parlance_testbed::{FakeGoogle, Postgres, Redis};
 
+pub use bucket::Bucket;
 pub use client::{Answer, Client, Lost, Request};
 pub use copy::Copy;
 pub use setup::{Before, Setup};
@@ -29,8 +31,11 @@ pub struct Cluster {
     postgres: Arc<Postgres>,
     database: String,
     redis: Option<Arc<Redis>>,
+    google: Option<FakeGoogle>,
+    bucket: Option<Bucket>,
     to_postgres: Option<Proxy>,
     to_redis: Option<Proxy>,
+    to_bucket: Option<Proxy>,
     front: Option<Proxy>,
     _guardian: Guardian,
 }
@@ -112,6 +117,24 @@ impl Cluster {
         tokio::task::spawn_blocking(move || work(&redis)).await?
     }
 
+    /// The Google that speaks and writes.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster was set up without.
+    pub fn google(&self) -> Result<&FakeGoogle> {
+        self.google.as_ref().context("the cluster has no Google")
+    }
+
+    /// The bucket in which audio is kept.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster was set up without.
+    pub fn bucket(&self) -> Result<&Bucket> {
+        self.bucket.as_ref().context("the cluster has no bucket")
+    }
+
     /// The proxy between the copies and the PostgreSQL.
     ///
     /// # Errors
@@ -128,6 +151,15 @@ impl Cluster {
     /// When the cluster was set up without.
     pub fn to_redis(&self) -> Result<&Proxy> {
         self.to_redis.as_ref().context("no proxy to Redis")
+    }
+
+    /// The proxy between the copies and the bucket.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster was set up without.
+    pub fn to_bucket(&self) -> Result<&Proxy> {
+        self.to_bucket.as_ref().context("no proxy to a bucket")
     }
 
     /// The splitter in front of the copies.

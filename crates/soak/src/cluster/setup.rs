@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use parlance_testbed::{Postgres, PostgresBuilder, Redis, parlance_binary};
+use parlance_testbed::{FakeGoogle, Postgres, PostgresBuilder, Redis, parlance_binary};
 
+use super::bucket::Bucket;
 use super::guardian::Guardian;
 use super::{Cluster, Copy};
 use crate::proxy::Proxy;
@@ -24,6 +25,8 @@ pub enum Before {
     Postgres,
     /// Between the copies and Redis.
     Redis,
+    /// Between the copies and the bucket that keeps audio.
+    Bucket,
     /// Between the clients and the copies; each connection goes to the next copy.
     Copies,
 }
@@ -35,6 +38,8 @@ pub struct Setup {
     own_postgres: Option<PostgresBuilder>,
     role: Option<String>,
     without_redis: bool,
+    google: bool,
+    bucket: bool,
     proxies: BTreeSet<Before>,
     settings: Vec<(String, String)>,
     through: Vec<PathBuf>,
@@ -45,6 +50,16 @@ struct Servers {
     postgres: Arc<Postgres>,
     database: String,
     redis: Option<Arc<Redis>>,
+    google: Option<FakeGoogle>,
+    bucket: Option<Bucket>,
+}
+
+/// What stands between the copies and these.
+#[derive(Default)]
+struct Proxies {
+    postgres: Option<Proxy>,
+    redis: Option<Proxy>,
+    bucket: Option<Proxy>,
 }
 
 impl Setup {
@@ -79,6 +94,19 @@ impl Setup {
         self
     }
 
+    /// With a Google that speaks and writes for all copies, without bounds to what may be spent; audio is kept in a
+    /// directory that they share.
+    pub fn google(mut self) -> Self {
+        self.google = true;
+        self
+    }
+
+    /// With a bucket in which audio is kept, in the place of the directory.
+    pub fn bucket(mut self) -> Self {
+        self.bucket = true;
+        self
+    }
+
     /// With a proxy there.
     pub fn proxy(mut self, before: Before) -> Self {
         self.proxies.insert(before);
@@ -109,13 +137,18 @@ impl Setup {
     pub async fn prepare(mut self) -> Result<Cluster> {
         let guardian = Guardian::new()?;
         let servers = self.servers().await?;
-        let to_postgres = self
-            .stand(Before::Postgres, Some(servers.postgres.port()))
-            .await?;
-        let to_redis = self
-            .stand(Before::Redis, servers.redis.as_ref().map(|redis| redis.port()))
-            .await?;
-        self.connect(&servers, to_postgres.as_ref(), to_redis.as_ref());
+        let proxies = Proxies {
+            postgres: self
+                .stand(Before::Postgres, Some(servers.postgres.port()))
+                .await?,
+            redis: self
+                .stand(Before::Redis, servers.redis.as_ref().map(|redis| redis.port()))
+                .await?,
+            bucket: self
+                .stand(Before::Bucket, servers.bucket.as_ref().map(Bucket::port))
+                .await?,
+        };
+        self.connect(&servers, &proxies, &guardian);
         let copies = (0..self.copies).map(|number| self.copy(number, &guardian));
         let copies = copies.collect::<Result<Vec<_>>>()?;
         let front = if self.proxies.contains(&Before::Copies) {
@@ -128,8 +161,11 @@ impl Setup {
             postgres: servers.postgres,
             database: servers.database,
             redis: servers.redis,
-            to_postgres,
-            to_redis,
+            google: servers.google,
+            bucket: servers.bucket,
+            to_postgres: proxies.postgres,
+            to_redis: proxies.redis,
+            to_bucket: proxies.bucket,
             front,
             _guardian: guardian,
         })
@@ -137,7 +173,12 @@ impl Setup {
 
     async fn servers(&mut self) -> Result<Servers> {
         let own = self.own_postgres.take();
-        let (without_redis, role) = (self.without_redis, self.role.clone());
+        let (without_redis, role, google) = (self.without_redis, self.role.clone(), self.google);
+        let bucket = if self.bucket {
+            Some(Bucket::start().await?)
+        } else {
+            None
+        };
         let start = move || {
             let postgres = match own {
                 Some(builder) => Arc::new(builder.start()?),
@@ -152,6 +193,8 @@ impl Setup {
                 database: make_database(&postgres, role.as_deref())?,
                 postgres,
                 redis: redis.map(Arc::new),
+                google: google.then(FakeGoogle::start).transpose()?,
+                bucket,
             })
         };
         tokio::task::spawn_blocking(start).await?
@@ -165,17 +208,29 @@ impl Setup {
         }
     }
 
-    /// Tells the copies where their servers are.
-    fn connect(&mut self, servers: &Servers, to_postgres: Option<&Proxy>, to_redis: Option<&Proxy>) {
+    /// Tells the copies where their servers are; whatever was set before counts.
+    fn connect(&mut self, servers: &Servers, proxies: &Proxies, guardian: &Guardian) {
         let user = self.role.as_deref().unwrap_or(SUPERUSER);
-        let port = to_postgres.map_or(servers.postgres.port(), Proxy::port);
-        let url = format!("postgres://{user}@127.0.0.1:{port}/{}", servers.database);
-        self.settings.push(("DATABASE_URL".to_owned(), url));
+        let port = |proxy: Option<&Proxy>, port| proxy.map_or(port, Proxy::port);
+        let postgres = port(proxies.postgres.as_ref(), servers.postgres.port());
+        let url = format!("postgres://{user}@127.0.0.1:{postgres}/{}", servers.database);
+        let mut settings = vec![("DATABASE_URL", url)];
         if let Some(redis) = &servers.redis {
-            let port = to_redis.map_or(redis.port(), Proxy::port);
-            let url = format!("redis://127.0.0.1:{port}/0");
-            self.settings.push(("REDIS_URL".to_owned(), url));
+            let redis = port(proxies.redis.as_ref(), redis.port());
+            settings.push(("REDIS_URL", format!("redis://127.0.0.1:{redis}/0")));
         }
+        if let Some(google) = &servers.google {
+            settings.extend(of_google(google));
+        }
+        match &servers.bucket {
+            Some(bucket) => settings.extend(Bucket::settings(port(proxies.bucket.as_ref(), bucket.port()))),
+            None => settings.push((
+                "OBJECT_STORE",
+                guardian.folder().join("objects").display().to_string(),
+            )),
+        }
+        let told = settings.into_iter().map(|(name, value)| (name.to_owned(), value));
+        self.settings.splice(..0, told);
     }
 
     fn copy(&self, number: usize, guardian: &Guardian) -> Result<Arc<Copy>> {
@@ -186,6 +241,22 @@ impl Setup {
         let copy = Copy::new(format!("copy-{number}"), program, settings, guardian.folder())?;
         Ok(Arc::new(copy))
     }
+}
+
+/// How the copies reach a Google, and that they may ask it as often as they like.
+fn of_google(google: &FakeGoogle) -> Vec<(&'static str, String)> {
+    let mut settings = vec![("GOOGLE_API_KEY", FakeGoogle::API_KEY.to_owned())];
+    let places = ["GOOGLE_TTS_URL", "GOOGLE_STT_URL", "GEMINI_URL"];
+    settings.extend(places.map(|name| (name, google.url())));
+    let bounds = [
+        "AI_LIMIT_PER_MINUTE",
+        "SPEECH_CHARACTERS_PER_USER_DAY",
+        "SPEECH_CHARACTERS_PER_DAY",
+        "CONVERSATION_TOKENS_PER_USER_DAY",
+        "CONVERSATION_TOKENS_PER_DAY",
+    ];
+    settings.extend(bounds.map(|name| (name, "0".to_owned())));
+    settings
 }
 
 fn usual_settings() -> Vec<(String, String)> {

@@ -1,19 +1,25 @@
 //! What is done to a cluster, and what must hold meanwhile and afterwards.
 
+mod bucket;
 mod crowd;
 mod cuts;
 mod device;
+mod kept;
 mod lifecycle;
 mod load;
 mod nemesis;
 mod network;
 mod outage;
 mod plan;
+mod providers;
 mod scene;
 mod shared;
+mod speakers;
+mod stage;
 mod strace;
 mod tally;
 mod vitals;
+mod wish;
 
 use std::time::Instant;
 
@@ -67,10 +73,17 @@ pub const FAULTS: &[Fault] = faults! {
     "fault_12_postgresql_takes_few_connections" => crowd::connection_limit,
     "fault_13_writers_cross" => crowd::crossed_writers,
     "fault_15_redis_is_killed" => shared::killed,
+    "fault_15_redis_is_killed_under_kept_answers" => kept::killed,
     "fault_16_redis_is_frozen" => shared::frozen,
+    "fault_16_redis_is_frozen_under_kept_answers" => kept::frozen,
     "fault_16_redis_pauses_its_clients" => shared::paused,
     "fault_17_redis_forgets_and_refuses" => shared::forgetful,
     "fault_18_redis_parts_from_everybody_again_and_again" => shared::reset_storm,
+    "fault_19_the_provider_takes_its_time" => providers::slow,
+    "fault_20_the_provider_fails_in_every_way" => providers::failing,
+    "fault_21_the_provider_comes_and_goes" => providers::flapping,
+    "fault_22_the_bucket_fails" => bucket::failing,
     "threat_52_requests_are_cut_off" => cuts::cut,
+    "threat_55_five_hundred_ask_at_once" => kept::stampede,
     "threat_60_everything_waits_for_a_lock" => crowd::all_locked,
 };

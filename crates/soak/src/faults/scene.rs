@@ -100,12 +100,33 @@ impl Scene {
         self.load.tally((mark.load, self.load.now()))
     }
 
-    /// Waits until everything is well after a fault, lets the load go on for a while, and checks what must hold after
-    /// each fault.
-    pub(super) async fn end(self, fault: Mark, healed: Mark, recovery: Recovery) -> Result<Act> {
+    /// What the copies take at present is what they are to come back to.
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        self.base = self.cluster.usage().await?;
+        Ok(())
+    }
+
+    /// Waits until everything is well after a fault.
+    pub(super) async fn well(&self, recovery: Recovery) -> Result<Mark> {
         let within = self.plan.limit(recovery.within);
         Vitals::well(&self.cluster, within + LOOKS).await?;
-        let well = self.mark();
+        Ok(self.mark())
+    }
+
+    /// Waits until everything is well after a fault, and ends.
+    pub(super) async fn end(self, fault: Mark, healed: Mark, recovery: Recovery) -> Result<Act> {
+        let well = self.well(recovery).await?;
+        self.end_well(fault, healed, well, recovery).await
+    }
+
+    /// Lets the load go on for a while after all was well again, and checks what must hold after each fault.
+    pub(super) async fn end_well(
+        self,
+        fault: Mark,
+        healed: Mark,
+        well: Mark,
+        recovery: Recovery,
+    ) -> Result<Act> {
         self.load.go_on(self.plan.time(1_500, 60)).await;
         let end = self.mark();
         let Self {

@@ -1,5 +1,6 @@
 //! What the copies say of themselves while something goes wrong.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub enum Probe {
     Health,
 }
 
+const PROBES: [Probe; 3] = [Probe::Live, Probe::Ready, Probe::Health];
+
 #[derive(Debug, Clone)]
 struct Look {
     at: Instant,
@@ -35,8 +38,15 @@ struct Look {
     took: Duration,
     /// What `/health` says: `ok`, `degraded` or `down`.
     says: String,
-    /// Whether a circuit is open.
-    open: bool,
+    /// How each circuit is, by name: `closed`, `open` or `halfOpen`.
+    circuits: BTreeMap<String, String>,
+}
+
+impl Look {
+    /// Whether a circuit is not closed.
+    fn is_open(&self) -> bool {
+        self.circuits.values().any(|state| state != "closed")
+    }
 }
 
 /// A watch over the copies of a cluster; it ends when this is dropped.
@@ -51,7 +61,7 @@ impl Vitals {
         let looks = Arc::new(Mutex::default());
         let mut tasks = Vec::new();
         for (copy, address) in cluster.addresses().into_iter().enumerate() {
-            for probe in [Probe::Live, Probe::Ready, Probe::Health] {
+            for probe in PROBES {
                 let client = Client::new(address, PATIENCE)?;
                 tasks.push(tokio::spawn(watch(client, copy, probe, Arc::clone(&looks))));
             }
@@ -91,27 +101,52 @@ impl Vitals {
 
     /// Whether `/health` of each copy showed an open circuit, at some time in these.
     pub fn all_opened(&self, times: (Instant, Instant)) -> bool {
-        self.all(times, |look| look.open)
+        self.all(times, Look::is_open)
+    }
+
+    /// When a circuit of each copy had first shown this state after some instant; `None` while one has not.
+    pub fn all_showed(&self, circuit: &str, state: &str, after: Instant) -> Option<Instant> {
+        let looks = self.looks(Probe::Health, (after, Instant::now()));
+        let first = |copy| {
+            let mut looks = looks.iter().filter(|look| look.copy == copy);
+            let look = looks.find(|look| look.circuits.get(circuit).is_some_and(|now| now == state));
+            look.map(|look| look.at)
+        };
+        let firsts: Option<Vec<Instant>> = (0..self.copies()).map(first).collect();
+        firsts?.into_iter().max()
+    }
+
+    /// The states of a circuit of each copy, one after the other, each as often as it came to it.
+    pub fn states(&self, circuit: &str, times: (Instant, Instant)) -> Vec<Vec<(Instant, String)>> {
+        let looks = self.looks(Probe::Health, times);
+        let of_copy = |copy| {
+            let looks = looks.iter().filter(|look| look.copy == copy);
+            let mut states: Vec<(Instant, String)> = Vec::new();
+            for (at, state) in looks.filter_map(|look| Some((look.at, look.circuits.get(circuit)?))) {
+                if states.last().is_none_or(|(_, last)| last != state) {
+                    states.push((at, state.clone()));
+                }
+            }
+            states
+        };
+        (0..self.copies()).map(of_copy).collect()
+    }
+
+    /// How many copies are watched.
+    fn copies(&self) -> usize {
+        self.tasks.len() / PROBES.len()
     }
 
     fn all(&self, times: (Instant, Instant), is_so: impl Fn(&Look) -> bool) -> bool {
         let looks = self.looks(Probe::Health, times);
-        let copies = looks
-            .iter()
-            .map(|look| look.copy)
-            .max()
-            .map_or(0, |last| last + 1);
-        copies > 0 && (0..copies).all(|copy| looks.iter().any(|look| look.copy == copy && is_so(look)))
+        let is_so_of = |copy| looks.iter().any(|look| look.copy == copy && is_so(look));
+        (0..self.copies()).all(is_so_of)
     }
 
     /// When some copy first showed an open circuit after this.
     pub fn first_open(&self, after: Instant) -> Option<Instant> {
         let looks = self.looks(Probe::Health, (after, Instant::now()));
-        looks
-            .into_iter()
-            .filter(|look| look.open)
-            .map(|look| look.at)
-            .min()
+        looks.into_iter().filter(Look::is_open).map(|look| look.at).min()
     }
 
     /// Within which time this share of the answers to a probe came.
@@ -157,7 +192,7 @@ impl Drop for Vitals {
 async fn watch(client: Client, copy: usize, probe: Probe, looks: Arc<Mutex<Vec<Look>>>) {
     loop {
         let at = Instant::now();
-        let (status, says, open) = ask(&client, probe).await;
+        let (status, says, circuits) = ask(&client, probe).await;
         looks.lock().push(Look {
             at,
             copy,
@@ -165,27 +200,26 @@ async fn watch(client: Client, copy: usize, probe: Probe, looks: Arc<Mutex<Vec<L
             status,
             took: at.elapsed(),
             says,
-            open,
+            circuits,
         });
         tokio::time::sleep(EVERY).await;
     }
 }
 
-async fn ask(client: &Client, probe: Probe) -> (Option<u16>, String, bool) {
+async fn ask(client: &Client, probe: Probe) -> (Option<u16>, String, BTreeMap<String, String>) {
     let path = match probe {
         Probe::Live => "/livez",
         Probe::Ready => "/readyz",
         Probe::Health => "/health",
     };
     let Ok(answer) = client.probe(path).await else {
-        return (None, String::new(), false);
+        return (None, String::new(), BTreeMap::new());
     };
     if probe != Probe::Health {
-        return (Some(answer.status), String::new(), false);
+        return (Some(answer.status), String::new(), BTreeMap::new());
     }
     let body = answer.json().unwrap_or_default();
     let says = body["status"].as_str().unwrap_or_default().to_owned();
-    let circuits = body["circuits"].as_object();
-    let open = circuits.is_some_and(|circuits| circuits.values().any(|state| state != "closed"));
-    (Some(answer.status), says, open)
+    let circuits = serde_json::from_value(body["circuits"].clone()).unwrap_or_default();
+    (Some(answer.status), says, circuits)
 }

@@ -39,11 +39,18 @@ injected! {
     fault_12_postgresql_takes_few_connections,
     fault_13_writers_cross,
     fault_15_redis_is_killed,
+    fault_15_redis_is_killed_under_kept_answers,
     fault_16_redis_is_frozen,
+    fault_16_redis_is_frozen_under_kept_answers,
     fault_16_redis_pauses_its_clients,
     fault_17_redis_forgets_and_refuses,
     fault_18_redis_parts_from_everybody_again_and_again,
+    fault_19_the_provider_takes_its_time,
+    fault_20_the_provider_fails_in_every_way,
+    fault_21_the_provider_comes_and_goes,
+    fault_22_the_bucket_fails,
     threat_52_requests_are_cut_off,
+    threat_55_five_hundred_ask_at_once,
     threat_60_everything_waits_for_a_lock,
 }
 

@@ -1,0 +1,188 @@
+//! Fault 22: the bucket in which audio is kept fails, is slow, or is gone.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use parlance_testbed::GoogleService;
+use reqwest::Method;
+
+use super::Plan;
+use super::scene::Recovery;
+use super::speakers::Demand;
+use super::stage::{self, Stage};
+use super::wish::{Reply, Wish};
+use crate::cluster::{Answer, Before, Cluster, Request};
+use crate::proxy::Manner;
+use crate::report::Figures;
+
+/// All is well within this after the bucket is.
+const RECOVERED: Duration = Duration::from_secs(10);
+/// Whoever wants something spoken is told within this that there is no place for it: the provider's time and the
+/// bucket's.
+const TOLD: Duration = Duration::from_secs(10);
+/// How long each answer of a slow bucket takes: more than it is waited for.
+const SLOW: Duration = Duration::from_secs(6);
+
+/// How the bucket fails.
+#[derive(Debug, Clone, Copy)]
+enum Harm {
+    Fails,
+    IsSlow,
+    IsGone,
+}
+
+impl Harm {
+    const ALL: [Self; 3] = [Self::Fails, Self::IsSlow, Self::IsGone];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Fails => "fails",
+            Self::IsSlow => "isSlow",
+            Self::IsGone => "isGone",
+        }
+    }
+
+    fn inject(self, stage: &Stage) -> Result<()> {
+        let cluster = &stage.scene.cluster;
+        let proxy = cluster.to_bucket()?;
+        match self {
+            Self::Fails => cluster.bucket()?.fail(true),
+            Self::IsSlow => proxy.set(Manner::Delay(SLOW)),
+            Self::IsGone => {
+                proxy.set(Manner::Refuse);
+                proxy.cut();
+            }
+        }
+        Ok(())
+    }
+
+    fn heal(stage: &Stage) -> Result<()> {
+        let cluster = &stage.scene.cluster;
+        cluster.bucket()?.fail(false);
+        cluster.to_bucket()?.set(Manner::Pass);
+        Ok(())
+    }
+}
+
+/// Fault 22: the bucket answers 500, then slowly, then not at all, while things are spoken.
+pub(super) async fn failing(plan: Plan) -> Result<Figures> {
+    let setup = stage::setup().bucket().proxy(Before::Bucket);
+    let stage = Stage::set(&plan, setup, Demand::usual(&plan)).await?;
+    let fault = stage.scene.mark();
+    let mut figures = Figures::default();
+    for harm in Harm::ALL {
+        let seen = suffer(&stage, &plan, harm).await.context(harm.name())?;
+        figures = figures.with(harm.name(), serde_json::to_value(seen)?);
+    }
+    let healed = stage.scene.mark();
+    let recovery = Recovery::within(RECOVERED);
+    let epilogue = stage.end_with(fault, healed, recovery, nothing_is_left).await?;
+    Ok(epilogue
+        .act
+        .figures
+        .and(epilogue.account.figures("wishes"))
+        .and(figures))
+}
+
+/// Has the bucket fail for a while; what clients are told meanwhile, and how soon all is well again.
+async fn suffer(stage: &Stage, plan: &Plan, harm: Harm) -> Result<Figures> {
+    let cluster = &stage.scene.cluster;
+    let place = stage.place_of(&text(harm, "before")).await?;
+    harm.inject(stage)?;
+    let began = Instant::now();
+    let keyed = Keyed::of(stage, harm);
+    let told = keyed.send(stage, 0).await?;
+    ensure!(told.is_shed(), "with a key it was answered {}", told.told());
+    let mut slowest = told.took;
+    for client in cluster.clients()? {
+        let fetched = client.send(Request::outside(Method::GET, &place)).await;
+        let fetched = fetched.map_err(|lost| anyhow!("a download was not answered: {lost:?}"))?;
+        ensure!(fetched.is_shed(), "a download was answered {}", fetched.told());
+        slowest = slowest.max(fetched.took);
+    }
+    let left = plan.time(2_000, 20).saturating_sub(began.elapsed());
+    stage.scene.load.go_on(left).await;
+    let over = Instant::now();
+    let asked = stage.speakers.account().within((began, over));
+    asked
+        .only(|asked| !asked.new || !asked.wish.is_sound())
+        .ensure_granted()?;
+    let sounds = asked.only(|asked| asked.new && asked.wish.is_sound());
+    // Who waited for the other copy for as long as the provider may take is told that.
+    sounds.ensure_none("granted all the same", |reply| {
+        !matches!(reply, Reply::Unavailable(_) | Reply::TooLate)
+    })?;
+    ensure!(
+        stage.scene.vitals.all_said("degraded", (began, over)),
+        "a copy did not say that it is degraded"
+    );
+    slowest = slowest.max(sounds.longest());
+    ensure!(slowest <= plan.limit(TOLD), "an answer took {slowest:?}");
+    let paid = stage.google()?.calls_since(GoogleService::Synthesis, began);
+    Harm::heal(stage)?;
+    let healed = Instant::now();
+    stage.place_of(&text(harm, "after")).await?;
+    let well = healed.elapsed();
+    ensure!(well <= plan.limit(RECOVERED), "all was well after {well:?} only");
+    let again = keyed.send(stage, 1).await?;
+    ensure!(
+        again.is_ok(),
+        "sent again with its key it was answered {}",
+        again.told()
+    );
+    Ok(Figures::default()
+        .with("refused", sounds.count())
+        .with("madeInVain", paid)
+        .with_millis("longestMs", slowest)
+        .with_millis("wellAfterMs", well))
+}
+
+fn text(harm: Harm, when: &str) -> String {
+    format!("{} {when}", harm.name())
+}
+
+/// A request with an idempotency key.
+struct Keyed {
+    request: Request,
+}
+
+impl Keyed {
+    fn of(stage: &Stage, harm: Harm) -> Self {
+        let wish = Wish::Sound(text(harm, "keyed"));
+        Self {
+            request: stage.speakers.request(&wish).idempotency_key(harm.name()),
+        }
+    }
+
+    async fn send(&self, stage: &Stage, copy: usize) -> Result<Answer> {
+        let answer = stage.scene.cluster.client(copy)?.send(self.request.clone()).await;
+        answer.map_err(|lost| anyhow!("not answered: {lost:?}"))
+    }
+}
+
+/// Every object is sound or recipe of something that was asked for, and no request is taken for one under way.
+async fn nothing_is_left(cluster: &Cluster, places: Vec<String>) -> Result<()> {
+    let kept: BTreeSet<String> = places
+        .iter()
+        .filter_map(|place| Some(place.rsplit_once('/')?.1.to_owned()))
+        .collect();
+    let bucket = cluster.bucket()?;
+    for part in ["audio", "recipes"] {
+        let objects = bucket.objects(part)?;
+        let orphans: Vec<&String> = objects.difference(&kept).collect();
+        let missing = kept.difference(&objects).count();
+        ensure!(
+            orphans.is_empty() && missing == 0,
+            "of {part} {missing} are missing, and nobody asked for {orphans:?}"
+        );
+    }
+    let waiting = cluster
+        .sql_value("SELECT count(*) FROM idempotency_keys WHERE status IS NULL")
+        .await?;
+    ensure!(
+        waiting == "0",
+        "{waiting} keys are taken for those of requests under way"
+    );
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! A scene with a provider, and clients that ask for it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use parlance_testbed::{FakeGoogle, GoogleBehaviour, GoogleService};
+
+use super::scene::{Act, Mark, Recovery, Scene};
+use super::speakers::{Demand, Speakers};
+use super::wish::{Account, Reply, Wish};
+use super::{Mix, Outcome, Plan};
+use crate::cluster::{Cluster, Setup};
+
+/// The circuits before the provider, and what is behind each.
+pub(super) const CIRCUITS: [(&str, GoogleService); 2] = [
+    ("speech", GoogleService::Synthesis),
+    ("conversations", GoogleService::Writing),
+];
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// A text is spoken within this when all is well.
+const SPOKEN: Duration = Duration::from_secs(30);
+/// Longer than any run.
+const SESSION_SECONDS: &str = "86400";
+
+/// A scene, and clients that have things spoken and written.
+pub(super) struct Stage {
+    pub(super) scene: Scene,
+    pub(super) speakers: Speakers,
+}
+
+/// What is left when nobody asks any more.
+pub(super) struct Epilogue {
+    pub(super) act: Act,
+    /// All that was asked.
+    pub(super) account: Account,
+}
+
+/// Two copies that have one Google, with the settings that they have by themselves.
+pub(super) fn setup() -> Setup {
+    Setup::copies(2)
+        .google()
+        .setting("ACCESS_TOKEN_TTL_SECONDS", SESSION_SECONDS)
+}
+
+impl Stage {
+    /// Starts a cluster and all who ask it, and lets them go on for a while.
+    pub(super) async fn set(plan: &Plan, setup: Setup, demand: Demand) -> Result<Self> {
+        let mut mix = Mix::usual(plan);
+        mix.rate -= demand.rate.min(mix.rate / 2.0);
+        let mut scene = Scene::set(plan, setup, mix).await?;
+        let speakers = Speakers::begin(&scene.cluster, plan, demand).await?;
+        let began = Instant::now();
+        scene.load.go_on(plan.time(1_500, 60)).await;
+        scene.settle().await?;
+        let before = speakers.account().within((began, Instant::now()));
+        before.ensure_granted().context("before the fault")?;
+        Ok(Self { scene, speakers })
+    }
+
+    pub(super) fn google(&self) -> Result<&FakeGoogle> {
+        self.scene.cluster.google()
+    }
+
+    /// Lets Google answer like this in turn, whatever it is asked.
+    pub(super) fn behave(&self, behaviours: &[GoogleBehaviour]) -> Result<()> {
+        for (_, service) in CIRCUITS {
+            self.google()?.in_turn(service, behaviours);
+        }
+        Ok(())
+    }
+
+    /// Waits until both circuits of each copy have shown this state; when the last had.
+    pub(super) async fn all_show(&self, state: &str, after: Instant, within: Duration) -> Result<Instant> {
+        loop {
+            let shown = CIRCUITS.map(|(circuit, _)| self.scene.vitals.all_showed(circuit, state, after));
+            if let [Some(one), Some(other)] = shown {
+                return Ok(one.max(other));
+            }
+            ensure!(
+                after.elapsed() < within,
+                "not every circuit is {state} within {within:?}: {:?}",
+                CIRCUITS.map(|(circuit, _)| self.scene.vitals.states(circuit, (after, Instant::now())))
+            );
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// How often the provider was asked from then on.
+    pub(super) fn calls_since(&self, then: Instant) -> Result<u64> {
+        let google = self.google()?;
+        Ok(CIRCUITS
+            .iter()
+            .map(|(_, service)| google.calls_since(*service, then))
+            .sum())
+    }
+
+    /// Has a text spoken, at each copy in turn until it is; where the sound is.
+    pub(super) async fn place_of(&self, text: &str) -> Result<String> {
+        let copies = self.scene.cluster.copies().len();
+        let began = Instant::now();
+        for copy in (0..copies).cycle() {
+            let wish = Wish::Sound(text.to_owned());
+            match self.speakers.ask(copy, wish).await {
+                Reply::Granted { content, .. } => return Ok(content),
+                other => ensure!(began.elapsed() < SPOKEN, "it came to {other:?}"),
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        anyhow::bail!("there is no copy")
+    }
+
+    /// Ends a fault during which the load saw nothing of it.
+    pub(super) async fn end(self, fault: Mark, healed: Mark, recovery: Recovery) -> Result<Epilogue> {
+        self.end_with(fault, healed, recovery, async |_: &Cluster, _| Ok(()))
+            .await
+    }
+
+    /// The same, with a look at what is left: all sounds that were asked for are where it is told.
+    pub(super) async fn end_with(
+        self,
+        fault: Mark,
+        healed: Mark,
+        recovery: Recovery,
+        look: impl AsyncFnOnce(&Cluster, Vec<String>) -> Result<()>,
+    ) -> Result<Epilogue> {
+        let Self { scene, speakers } = self;
+        let well = scene.well(recovery).await?;
+        scene.vitals.ensure_alive(fault.until_now())?;
+        scene.load.go_on(scene.plan.time(1_500, 60)).await;
+        let closed = speakers.stop().await?;
+        let places = closed.ensure_right(&scene.cluster).await?;
+        look(&scene.cluster, places).await?;
+        let act = scene.end_well(fault, healed, well, recovery).await?;
+        act.during.ensure_only(&[Outcome::Done])?;
+        Ok(Epilogue {
+            act,
+            account: closed.account,
+        })
+    }
+}
