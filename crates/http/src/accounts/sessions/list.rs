@@ -13,6 +13,8 @@ use crate::state::State;
 pub(crate) async fn handler(state: State, caller: Caller) -> Result<Reply<Vec<SessionView>>, ApiError> {
     let sessions = state.services.sessions.list(&caller.0).await?;
     let asking = caller.0.session_id;
-    let sessions = sessions.into_iter().map(|session| SessionView::new(session, asking));
+    let sessions = sessions
+        .into_iter()
+        .map(|session| SessionView::new(session, asking));
     Reply::private(&sessions.collect::<Vec<_>>())
 }
