@@ -102,7 +102,7 @@ async fn threat_31_nobody_makes_themselves_more_than_they_are() {
 
 #[tokio::test]
 async fn who_is_not_there_is_not_found() {
-    let Scene { admin, .. } = Scene::new().await;
+    let Scene { app: _app, admin } = Scene::new().await;
     for route in routes(NOBODY).iter().filter(|(_, path, _)| path != LIST) {
         assert_problem(&ask(&admin, route).await, 404, "USER_NOT_FOUND");
     }
@@ -110,7 +110,7 @@ async fn who_is_not_there_is_not_found() {
 
 #[tokio::test]
 async fn what_is_no_id_is_refused() {
-    let Scene { admin, .. } = Scene::new().await;
+    let Scene { app: _app, admin } = Scene::new().await;
     let unusual = NOBODY.replace('-', "");
     for id in [
         "x",
