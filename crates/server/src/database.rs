@@ -16,12 +16,13 @@ use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
-    PgAccounts, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgOutbox, PgLockouts, PgProgress, PgSecrets, PgSessions, PgSpending,
-    PgTransfer, PgWords,
+    PgAccounts, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgLockouts, PgOutbox,
+    PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
 };
 use parlance_sqlite::{
-    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory, SqliteIdempotency, SqliteOutbox, SqliteLockouts, SqliteProgress,
-    SqliteSecrets, SqliteSessions, SqliteSpending, SqliteTransfer, SqliteWords,
+    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
+    SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteSecrets, SqliteSessions,
+    SqliteSpending, SqliteTransfer, SqliteWords,
 };
 
 use crate::gauges;

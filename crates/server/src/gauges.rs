@@ -369,18 +369,24 @@ pub(crate) fn of_sealer(sealer: &Arc<Sealer>) -> Vec<GaugeSource> {
 pub(crate) fn of_post(post: &Arc<Post>) -> Vec<GaugeSource> {
     let gauge = |name, help, read: fn(&Arc<Post>) -> u64| gauge(post, name, help, read);
     vec![
-        gauge("mails_waiting", "Mails that wait to be sent, by any copy", |post| {
-            post.waiting()
-        }),
+        gauge(
+            "mails_waiting",
+            "Mails that wait to be sent, by any copy",
+            |post| post.waiting(),
+        ),
         gauge(
             "mails_oldest_seconds",
             "For how long the oldest mail has waited to be sent",
             |post| post.oldest_seconds(),
         ),
-        gauge("mails_sent", "Mails that this copy sent", |post| post.tally().sent),
-        gauge("mails_failed", "Attempts of this copy to send a mail that failed", |post| {
-            post.tally().failed
+        gauge("mails_sent", "Mails that this copy sent", |post| {
+            post.tally().sent
         }),
+        gauge(
+            "mails_failed",
+            "Attempts of this copy to send a mail that failed",
+            |post| post.tally().failed,
+        ),
         gauge("mails_given_up", "Mails that this copy gave up", |post| {
             post.tally().given_up
         }),

@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
-    AccessTokens, Accounts, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets, PasswordHasher, RefreshTokens,
-    RevokedSessions, SecretTokens, SessionPolicy, SessionPorts, Sessions,
+    AccessTokens, Accounts, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts,
+    Lockouts, OneTimeSecrets, PasswordHasher, RefreshTokens, RevokedSessions, SecretTokens, SessionPolicy,
+    SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog, AuditStore};
@@ -41,8 +42,8 @@ use crate::database::{Database, Stores};
 use crate::gauges;
 use crate::ledger::Ledger;
 use crate::nobody::Nobody;
-use crate::providers::{self, Providers, There};
 use crate::post::Post;
+use crate::providers::{self, Providers, There};
 use crate::sealer::Sealer;
 use crate::settings::{Settings, SpeechProvider};
 use crate::shared::{AI_LIMIT, DEFAULT_LIMIT, Shared};
@@ -294,7 +295,11 @@ impl Base {
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
         };
-        Arc::new(Administration::new(ports, Arc::clone(sessions), Arc::clone(lockouts)))
+        Arc::new(Administration::new(
+            ports,
+            Arc::clone(sessions),
+            Arc::clone(lockouts),
+        ))
     }
 
     fn one_time_secrets(&self, secrets: &Secrets, stores: &Stores) -> OneTimeSecrets {

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use chrono::Days;
 use futures_util::{FutureExt, StreamExt};
-use parlance_domain::accounts::{DEVICE_KNOWN_FOR, DeviceStore, Lockouts, OneTimeSecrets, SESSION_REVOKED, Sessions};
+use parlance_domain::accounts::{
+    DEVICE_KNOWN_FOR, DeviceStore, Lockouts, OneTimeSecrets, SESSION_REVOKED, Sessions,
+};
 use parlance_domain::admin::Administration;
 use parlance_domain::idempotency::{IdempotencyStore, KEPT_FOR};
 use parlance_domain::ids::SessionId;
@@ -96,7 +98,9 @@ impl Workers {
         workers.run("purge of idempotency keys", work, purge_idempotency);
         workers.run("sealer of the audit log", work, |work| seal_audit(work.sealer));
         workers.run("purge of the audit log", work, |work| purge_audit(work.sealer));
-        workers.run("delivery of mails", work, |work| async move { work.post.deliver().await });
+        workers.run("delivery of mails", work, |work| async move {
+            work.post.deliver().await
+        });
         workers.run("purge of mails", work, purge_mails);
         workers.run("reader of the outbox", work, |work| read_outbox(work.post));
         workers.run("reader of spending", work, |work| read_spending(work.ledger));

@@ -26,11 +26,11 @@ pub use account::{
     Account, AccountWithPassword, CefrLevel, Deletion, DisplayName, InvalidDisplayName, InvalidLevel, Patch,
     ProfilePatch, Role, Roles, Standing, UnknownRole,
 };
-pub use device::{DEVICE_KNOWN_FOR, DEVICES_KNOWN, DeviceStore, DeviceTokens, SeenDevice};
 pub use credentials::{
     ChangePasswordError, ConfirmEmailChangeError, CredentialPorts, Credentials, EmailChange,
     RequestEmailChangeError, RequestVerificationError, ResetPasswordError, VerifyEmailError,
 };
+pub use device::{DEVICE_KNOWN_FOR, DEVICES_KNOWN, DeviceStore, DeviceTokens, SeenDevice};
 pub use email::{Email, InvalidEmail};
 pub use language::{InvalidLanguage, LanguageTag};
 pub use lockout::{

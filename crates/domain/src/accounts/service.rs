@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::credentials::asking;
 use super::{
     Account, AccountChange, AccountStore, AccountWithPassword, DisplayName, Email, InsertAccountError,
-    OneTimeSecrets, Password, PasswordHasher, PasswordHasherError, ProfilePatch, Proof, Role, Roles, SaveAccountError,
-    Sessions, SignedIn, Standing, Username, WeakPassword,
+    OneTimeSecrets, Password, PasswordHasher, PasswordHasherError, ProfilePatch, Proof, Role, Roles,
+    SaveAccountError, Sessions, SignedIn, Standing, Username, WeakPassword,
 };
 use crate::audit::{Action, Circumstances};
 use crate::consequences::Recorder;
@@ -134,7 +134,9 @@ impl Accounts {
             standing: Standing::Active,
             revision: 1,
         };
-        let session = self.sessions.begin(account.id, Proof::Password, None, circumstances);
+        let session = self
+            .sessions
+            .begin(account.id, Proof::Password, None, circumstances);
         let registered = self
             .recorder
             .by_owner(account.id, Action::AccountRegistered, circumstances);

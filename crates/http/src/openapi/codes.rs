@@ -51,7 +51,10 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ("confirmEmailVerification", &[LinkNotValid, ReadOnly]),
         ("requestPasswordReset", &[ReadOnly]),
         ("confirmPasswordReset", &[WeakPassword, LinkNotValid, ReadOnly]),
-        ("changePassword", &[WeakPassword, WrongPassword, AccountLocked, ReadOnly]),
+        (
+            "changePassword",
+            &[WeakPassword, WrongPassword, AccountLocked, ReadOnly],
+        ),
         ("requestEmailChange", &[StepUpRequired, ReadOnly]),
         ("confirmEmailChange", &[LinkNotValid, EmailExists, ReadOnly]),
         ("getSession", &[]),

@@ -42,7 +42,10 @@ impl Operation<'_> {
 
     /// Whether it answers in pages.
     pub(super) fn is_paged(&self) -> bool {
-        matches!(self.id.as_str(), "getListWords" | "searchWords" | "listProgress" | "listAudit" | "listUsers")
+        matches!(
+            self.id.as_str(),
+            "getListWords" | "searchWords" | "listProgress" | "listAudit" | "listUsers"
+        )
     }
 
     /// Whether it sets the cookie of the session.

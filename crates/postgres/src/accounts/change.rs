@@ -4,8 +4,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parlance_domain::accounts::{
-    Account, AccountChange, AccountWithPassword, CefrLevel, DisplayName, Ends, LanguageTag, LockoutKey, PasswordHash,
-    SaveAccountError, Username,
+    Account, AccountChange, AccountWithPassword, CefrLevel, DisplayName, Ends, LanguageTag, LockoutKey,
+    PasswordHash, SaveAccountError, Username,
 };
 use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::time::Timestamp;

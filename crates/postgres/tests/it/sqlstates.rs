@@ -146,9 +146,7 @@ async fn threat_59_states_that_pass_are_unavailable_and_defects_are_not() {
         );
         scene.other.batch_execute(&set).await.unwrap();
         let database = open(&scene.home.url()).await;
-        let inserted = stores_of(&database)
-            .begin(&new_session(10, user(1), 5))
-            .await;
+        let inserted = stores_of(&database).begin(&new_session(10, user(1), 5)).await;
         let error = inserted.unwrap_err();
         assert_eq!(error.kind, expected, "{state}: {}", told(&error));
         database.close().await;

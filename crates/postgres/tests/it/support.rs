@@ -9,7 +9,8 @@ use std::time::Duration;
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_postgres::{
-    PgAccounts, PgAudit, PgDevices, PgLockouts, PgConfig, PgDatabase, PgDirectory, PgIdempotency, PgOutbox, PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
+    PgAccounts, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgLockouts, PgOutbox,
+    PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
 };
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};

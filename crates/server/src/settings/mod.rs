@@ -27,8 +27,8 @@ use parlance_http::state::{CookieSameSite, Environment};
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
-pub use lockout::LockoutSettings;
 pub use audit::AuditSettings;
+pub use lockout::LockoutSettings;
 pub use mail::{MailDelivery, MailSettings};
 pub use objects::ObjectSettings;
 pub use origin::out_of_reach;

@@ -129,9 +129,12 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_in_the_file_and_ignored_in_the_environment() {
-        let problems = Values::merge("PROT=1\nOTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317\n", environment(&[("FOO", "1")]))
-            .err()
-            .unwrap();
+        let problems = Values::merge(
+            "PROT=1\nOTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317\n",
+            environment(&[("FOO", "1")]),
+        )
+        .err()
+        .unwrap();
         assert_eq!(problems.0.len(), 2);
         assert!(problems.to_string().contains("PROT is not a setting"));
         assert!(
@@ -144,9 +147,12 @@ mod tests {
 
     #[test]
     fn a_setting_of_a_later_version_in_the_environment_is_warned_about() {
-        let values = Values::merge("", environment(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")]))
-            .ok()
-            .unwrap();
+        let values = Values::merge(
+            "",
+            environment(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")]),
+        )
+        .ok()
+        .unwrap();
         assert_eq!(values.warnings().len(), 1);
     }
 }

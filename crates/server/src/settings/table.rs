@@ -679,9 +679,7 @@ pub const KEYS: &[Key] = &[
 /// Settings of the contract that this version cannot honour yet.
 ///
 /// In `.env` each is refused, in the environment the start warns about it.
-pub const NOT_YET: &[&str] = &[
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-];
+pub const NOT_YET: &[&str] = &["OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 /// The setting of this name.
 pub fn by_name(name: &str) -> Option<&'static Key> {

@@ -48,7 +48,10 @@ fn nothing_set_is_a_working_development_set_up() {
 #[test]
 fn threat_13_production_names_everything_that_is_missing_at_once() {
     let problems = subjects(development([("APP_ENV", "production")]));
-    assert_eq!(problems, ["DATABASE_URL", "SMTP_URL", "JWT_SECRET", "CORS_ORIGIN"]);
+    assert_eq!(
+        problems,
+        ["DATABASE_URL", "SMTP_URL", "JWT_SECRET", "CORS_ORIGIN"]
+    );
 }
 
 #[test]

@@ -4,8 +4,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Account, AccountChange, CefrLevel, DisplayName, Ends, LanguageTag, LockoutKey, PasswordHash, SaveAccountError,
-    Username,
+    Account, AccountChange, CefrLevel, DisplayName, Ends, LanguageTag, LockoutKey, PasswordHash,
+    SaveAccountError, Username,
 };
 use parlance_domain::ids::{SessionId, UserId};
 

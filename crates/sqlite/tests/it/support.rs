@@ -8,7 +8,8 @@ use diesel::{Connection, SqliteConnection};
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
-    SqliteAccounts, SqliteAudit, SqliteDevices, SqliteLockouts, SqliteConfig, SqliteDatabase, SqliteDirectory, SqliteIdempotency, SqliteOutbox, SqliteProgress, SqliteSecrets, SqliteSessions,
+    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
+    SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteSecrets, SqliteSessions,
     SqliteSpending, SqliteTransfer, SqliteWords,
 };
 use tempfile::TempDir;

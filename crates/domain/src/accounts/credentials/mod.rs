@@ -15,7 +15,8 @@ pub(super) use verification::asking;
 pub use verification::{RequestVerificationError, VerifyEmailError};
 
 use super::{
-    Account, AccountChange, AccountStore, Lockouts, OneTimeSecrets, PasswordHasher, SaveAccountError, Sessions,
+    Account, AccountChange, AccountStore, Lockouts, OneTimeSecrets, PasswordHasher, SaveAccountError,
+    Sessions,
 };
 use crate::consequences::Recorder;
 use crate::ids::{IdGenerator, UserId};

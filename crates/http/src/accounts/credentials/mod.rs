@@ -24,9 +24,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(resource("/auth/step-up").route(post().to(step_up::handler).wrap(limited())))
         .service(resource("/auth/email-verification").route(post().to(verification_request::handler)))
-        .service(
-            resource("/auth/email-verification/confirm").route(post().to(verification_confirm::handler)),
-        )
+        .service(resource("/auth/email-verification/confirm").route(post().to(verification_confirm::handler)))
         .service(resource("/auth/password-reset").route(post().to(reset_request::handler).wrap(limited())))
         .service(
             resource("/auth/password-reset/confirm").route(post().to(reset_confirm::handler).wrap(limited())),

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
-use super::super::login::refused;
 use super::body::{attempt, check_attempt};
+use crate::accounts::login::refused;
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiJson, Arrival, Writer};
 use crate::reply::Reply;

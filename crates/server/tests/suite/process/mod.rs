@@ -1,7 +1,7 @@
 //! The real binary: how it starts, what it refuses, how it stops, what a crash leaves.
 
-mod audit;
 mod admin;
+mod audit;
 mod binary;
 mod canary;
 mod commands;
