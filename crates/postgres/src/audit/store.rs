@@ -36,7 +36,8 @@ statement!(
 statement!(
     Put(ids: Vec<Uuid> => Array<SqlUuid>, positions: Vec<i64> => Array<BigInt>, seals: Vec<Vec<u8>> => Array<Binary>)
         = "UPDATE audit_entries e SET position = s.position, seal = s.seal \
-           FROM unnest(?, ?, ?) AS s (id, position, seal) WHERE e.id = s.id AND e.position IS NULL"
+           FROM unnest(?::uuid[], ?::bigint[], ?::bytea[]) AS s (id, position, seal) \
+           WHERE e.id = s.id AND e.position IS NULL"
 );
 statement!(
     Sealed(after: i64 => BigInt, limit: i64 => BigInt) -> (RecordColumns, BigInt, Binary)
