@@ -93,7 +93,7 @@ pub(super) const TOLD: &[Told] = told! {
     "DELETE /api/v1/users/me/sessions", SessionsRevoked, |app| {
         let user = app.register().await;
         app.login(&user.email).await;
-        user.delete("/api/v1/users/me/sessions").await.expect(200)
+        user.delete("/api/v1/users/me/sessions").await.expect(204)
     }
     "DELETE /api/v1/users/me/sessions/{id}", SessionsRevoked, |app| {
         let user = app.register().await;
