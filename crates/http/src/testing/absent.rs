@@ -5,15 +5,16 @@ use bytes::Bytes;
 use chrono::DateTime;
 use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
-    Admission, Attempt, DeviceStore, LockoutKey, LockoutPolicy, LockoutStore, Outcome, SeenDevice, Unlock, Unlocked, Verdict,
     AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
-    Email, InsertAccountError, PasswordHash, Proof, RevokedSession, RevokedSessions, Role, Rotation,
-    OneTimeSecret, RotationTerms, SaveAccountError, SecretStore, Session, SessionStore, TokenError, Username,
+    Admission, Attempt, DeviceStore, Email, InsertAccountError, LockoutKey, LockoutPolicy, LockoutStore,
+    OneTimeSecret, Outcome, PasswordHash, Proof, RevokedSession, RevokedSessions, Role, Rotation,
+    RotationTerms, SaveAccountError, SecretStore, SeenDevice, Session, SessionStore, TokenError, Unlock,
+    Unlocked, Username, Verdict,
 };
 use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery};
 use parlance_domain::audit::{
-    AuditChain, AuditCursor, AuditEntry, AuditFilter, AuditHead, AuditRecord, AuditStore, Backlog, ChainError,
-    SealedRecord,
+    AuditChain, AuditCursor, AuditEntry, AuditFilter, AuditHead, AuditRecord, AuditStore, Backlog,
+    ChainError, SealedRecord,
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::health::Probe;

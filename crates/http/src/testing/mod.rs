@@ -17,8 +17,8 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
 use parlance_domain::accounts::{
-    Accounts, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets, RefreshTokens, SecretTokens, SessionPolicy, SessionPorts,
-    Sessions,
+    Accounts, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts, Lockouts,
+    OneTimeSecrets, RefreshTokens, SecretTokens, SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog};
@@ -207,7 +207,11 @@ fn services(
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
         })),
-        administration: Arc::new(Administration::new(administration_ports(clock), sessions.clone(), lockouts(clock))),
+        administration: Arc::new(Administration::new(
+            administration_ports(clock),
+            sessions.clone(),
+            lockouts(clock),
+        )),
         sessions,
         audit: Arc::new(audit_log(clock)),
         words: Arc::new(Words::new(Arc::new(Absent))),
@@ -271,7 +275,13 @@ fn audit_log(clock: &Arc<TestClock>) -> AuditLog {
     let secret = SecretString::from("0123456789abcdef0123456789abcdef");
     let recorder = Recorder::new(clock.clone(), Arc::new(SequentialIds::default()));
     let chain = AuditChain::new(&secret, &[]);
-    AuditLog::new(Arc::new(Absent), chain, TimeDelta::days(365), recorder, clock.clone())
+    AuditLog::new(
+        Arc::new(Absent),
+        chain,
+        TimeDelta::days(365),
+        recorder,
+        clock.clone(),
+    )
 }
 
 fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
@@ -294,5 +304,10 @@ fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
         refresh_grace: TimeDelta::seconds(10),
     };
     let secret = SecretString::from("0123456789abcdef0123456789abcdef");
-    Arc::new(Sessions::new(ports, RefreshTokens::new(&secret), DeviceTokens::new(&secret), policy))
+    Arc::new(Sessions::new(
+        ports,
+        RefreshTokens::new(&secret),
+        DeviceTokens::new(&secret),
+        policy,
+    ))
 }
