@@ -13,8 +13,6 @@
 //! By default passwords are hashed at the lowest cost, limits and metrics are off, and no vocabulary is loaded:
 //! `TestApp::builder()` changes each of these. The time is the machine's unless the builder is given another clock.
 
-#![expect(dead_code, reason = "the modules of the suite use different parts of it")]
-
 mod answer;
 mod app;
 mod google;

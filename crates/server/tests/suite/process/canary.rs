@@ -8,6 +8,10 @@ use super::Parlance;
 use crate::harness::eventually;
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story: all that a learner does, then all that was written"
+)]
 async fn threat_73_no_secret_comes_out_in_logs_metrics_or_errors() {
     let secret = "qX7vK2mZ9wR4tY8uP3sD6fG1hJ5kL0nBcanaryKEY";
     let password = "Canary-Password-1";

@@ -83,13 +83,17 @@ async fn threat_19_a_flood_of_sign_ins_leaves_the_rest_quick() {
     // Nobody is locked: all of them are to reach the queue of passwords.
     let parlance = Parlance::new()
         .set("BCRYPT_COST", "10")
-        .set("LOCKOUT_ATTEMPTS", "1000")
+        .set("LOCKOUT_ATTEMPTS", "100")
         .set("LOCKOUT_ADDRESS_ATTEMPTS", "0");
     let server = parlance.serve().await;
-    server.register("anna@example.com").await;
+    let emails = ["anna@example.com", "bob@example.com", "carl@example.com"];
+    for email in emails {
+        server.register(email).await;
+    }
     let flood: Vec<_> = (0..200)
-        .map(|_| {
-            let body = json!({ "email": "anna@example.com", "password": PASSWORD });
+        .map(|number| {
+            let email = emails[number % emails.len()];
+            let body = json!({ "email": email, "password": PASSWORD });
             let request = server.request(Method::POST, "/api/v1/auth/login").json(&body);
             tokio::spawn(async move {
                 let response = request.send().await.unwrap();

@@ -49,7 +49,7 @@ fn arrivals(server: &FakeSmtp) -> BTreeMap<String, usize> {
 /// The status and the content of an answer to somebody who forgot a password.
 async fn ask_for_reset(copy: &Running, email: &str) -> (u16, String) {
     let answer = copy.post(RESET, &json!({ "email": email })).await;
-    (answer.status, answer.text().to_owned())
+    (answer.status, answer.text())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
