@@ -275,7 +275,7 @@ async fn who_waited_for_another_copy_has_the_rest_of_the_time() {
 async fn a_lease_is_held_for_as_long_as_a_making_takes() {
     let copies = installation(2);
     let provider = Provider::behind_gate([Act::Answer("value")]);
-    let later = BUDGET - Duration::from_millis(200);
+    let later = BUDGET.saturating_sub(Duration::from_millis(200));
     let slowly = async {
         tokio::time::sleep(3 * BUDGET).await;
         provider.open();
