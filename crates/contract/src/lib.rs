@@ -26,6 +26,7 @@ pub mod mail;
 pub mod progress;
 pub mod pubsub;
 pub mod revoked;
+pub mod sealing;
 pub mod secrets;
 pub mod sessions;
 pub mod speech;

@@ -11,8 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::settings::Settings;
 
 const SECRET_FILE: &str = "development.secret";
+const ENCRYPTION_KEY_FILE: &str = "development.encryption-key";
 const LOCK_FILE: &str = "parlance.lock";
 const SECRET_BYTES: usize = 48;
+const ENCRYPTION_KEY_BYTES: usize = 32;
 
 /// The directory in which everything is kept that is kept in files.
 #[derive(Debug, Clone)]
@@ -68,19 +70,32 @@ impl DataDir {
 
     /// The secret of a development set-up: made at the first start, the same ever after.
     pub fn development_secret(&self) -> anyhow::Result<SecretString> {
-        let path = self.path.join(SECRET_FILE);
-        if let Some(secret) = read_secret(&path)? {
+        self.made_once(SECRET_FILE, SECRET_BYTES, "which signs everybody out")
+    }
+
+    /// The key that a development set-up seals with, in base64url: made at the first start, the same ever after.
+    pub fn development_encryption_key(&self) -> anyhow::Result<SecretString> {
+        self.made_once(
+            ENCRYPTION_KEY_FILE,
+            ENCRYPTION_KEY_BYTES,
+            "which leaves shut what was sealed",
+        )
+    }
+
+    fn made_once(&self, file: &str, bytes: usize, consequence: &str) -> anyhow::Result<SecretString> {
+        let path = self.path.join(file);
+        if let Some(secret) = read_secret(&path, consequence)? {
             return Ok(secret);
         }
-        let secret = random_secret(SECRET_BYTES);
+        let secret = random_secret(bytes);
         // Written beside and linked: a crash leaves no half of a secret behind, and of copies that begin at once all
         // take that of the first.
-        let draft = self.path.join(format!("{SECRET_FILE}.{}", std::process::id()));
+        let draft = self.path.join(format!("{file}.{}", std::process::id()));
         let linked = write_private(&draft, secret.expose_secret().as_bytes())
             .and_then(|()| fs::hard_link(&draft, &path).or_else(unless_there));
         let _ = fs::remove_file(&draft);
         linked.with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(read_secret(&path)?.unwrap_or(secret))
+        Ok(read_secret(&path, consequence)?.unwrap_or(secret))
     }
 }
 
@@ -92,7 +107,7 @@ fn unless_there(error: io::Error) -> io::Result<()> {
     }
 }
 
-fn read_secret(path: &Path) -> anyhow::Result<Option<SecretString>> {
+fn read_secret(path: &Path, consequence: &str) -> anyhow::Result<Option<SecretString>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -101,7 +116,7 @@ fn read_secret(path: &Path) -> anyhow::Result<Option<SecretString>> {
     let secret = text.trim();
     if secret.len() < 32 {
         bail!(
-            "{} is damaged: delete it to have a new one made, which signs everybody out",
+            "{} is damaged: delete it to have a new one made, {consequence}",
             path.display()
         );
     }
@@ -205,6 +220,18 @@ mod tests {
         assert_eq!(
             dir.development_secret().unwrap().expose_secret(),
             secret.expose_secret()
+        );
+    }
+
+    #[test]
+    fn the_encryption_key_is_another_secret_and_stays() {
+        let (_temp, dir) = data_dir();
+        let key = dir.development_encryption_key().unwrap();
+        assert_eq!(key.expose_secret().len(), 43);
+        assert_eq!(mode(&dir.path().join(ENCRYPTION_KEY_FILE)), 0o600);
+        assert_eq!(
+            dir.development_encryption_key().unwrap().expose_secret(),
+            key.expose_secret()
         );
     }
 

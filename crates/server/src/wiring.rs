@@ -32,7 +32,8 @@ use parlance_http::state::{
 use parlance_memory::{Elapsed, MemoryRevokedSessions};
 use parlance_objects::{ObjectAudio, ObjectsConfig};
 use parlance_platform::{
-    BcryptConfig, BcryptPasswordHasher, JwtAccessTokens, JwtConfig, SystemClock, UuidV7Ids,
+    AesGcmSealer, BcryptConfig, BcryptPasswordHasher, EncryptionKey, JwtAccessTokens, JwtConfig, SystemClock,
+    UuidV7Ids,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -84,6 +85,8 @@ pub struct Secrets {
     pub refresh: SecretString,
     /// Seals the audit log.
     pub audit: SecretString,
+    /// Seal what must be read again, the newest first; none where nothing can be sealed.
+    pub encryption: Vec<EncryptionKey>,
 }
 
 impl Secrets {
@@ -99,14 +102,30 @@ impl Secrets {
         Ok(Self {
             refresh: refresh.unwrap_or_else(|| access.clone()),
             audit: audit.unwrap_or_else(|| access.clone()),
+            encryption: encryption_keys(settings, data_dir)?,
             access,
         })
+    }
+
+    /// Seals what must be read again, such as keys of providers.
+    pub fn sealer(&self) -> Arc<dyn parlance_domain::sealing::Sealer> {
+        Arc::new(AesGcmSealer::new(self.encryption.clone()))
     }
 
     /// Writes and reads the tokens in links, in every copy of the program alike.
     fn one_time_tokens(&self) -> SecretTokens {
         SecretTokens::new(&self.access)
     }
+}
+
+/// Those that are set; in development, one made for this data directory where none is.
+fn encryption_keys(settings: &Settings, data_dir: &DataDir) -> anyhow::Result<Vec<EncryptionKey>> {
+    if settings.is_production() || !settings.encryption_keys.is_empty() {
+        return Ok(settings.encryption_keys.clone());
+    }
+    let key = data_dir.development_encryption_key()?;
+    let key = format!("development:{}", key.expose_secret()).parse();
+    Ok(vec![key.context("the encryption key of this data directory")?])
 }
 
 impl System {

@@ -141,6 +141,7 @@ const DOMAIN_NEVER_REACHES: &[&str] = &[
 
 /// What belongs to some crates alone, in what is shipped.
 const KEPT: &[(&str, &[&str])] = &[
+    ("aes-gcm", &["parlance-platform"]),
     (
         "actix-web",
         &["parlance-http", "parlance-server", "parlance-testbed"],

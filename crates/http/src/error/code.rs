@@ -136,6 +136,8 @@ catalogue! {
         "Something went wrong on our side.", "Report it with the request id.";
     Unavailable "UNAVAILABLE" 503 "Unavailable",
         "The service is busy or not reachable; please try again.", "Repeat after the seconds in `Retry-After`.";
+    EncryptionUnavailable "ENCRYPTION_UNAVAILABLE" 503 "Encryption unavailable",
+        "Secrets cannot be kept here at the moment.", "Set `ENCRYPTION_KEYS` on the server.";
     AuthDisabled "AUTH_DISABLED" 503 "Accounts are switched off",
         "Signing in is switched off at the moment.", "Offer what works without an account.";
     ReadOnly "READ_ONLY" 503 "Read only",

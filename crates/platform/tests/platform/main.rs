@@ -5,6 +5,7 @@
 mod contracts;
 mod password_hashing;
 mod password_queue;
+mod sealing;
 mod support;
 mod token_forgery;
 mod tokens;

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use parlance_contract::fakes::SequentialIds;
-use parlance_platform::{BcryptConfig, BcryptPasswordHasher, JwtAccessTokens, JwtConfig};
+use parlance_contract::sealing::TestedSealer;
+use parlance_platform::{
+    AesGcmSealer, BcryptConfig, BcryptPasswordHasher, EncryptionKey, JwtAccessTokens, JwtConfig,
+};
+use secrecy::SecretBox;
 
 /// The key of [`access_tokens`].
 pub(crate) const SECRET: &str = "a secret of tests alone, 32 bytes and more";
@@ -25,4 +29,12 @@ pub(crate) fn access_tokens() -> JwtAccessTokens {
         audience: "parlance-api".to_owned(),
     };
     JwtAccessTokens::new(&config, Arc::new(SequentialIds::default()))
+}
+
+/// A sealer with these keys.
+pub(crate) fn sealer(keys: &[(&str, [u8; 32])]) -> Box<dyn TestedSealer> {
+    let keys = keys
+        .iter()
+        .map(|(id, key)| EncryptionKey::new(id.parse().unwrap(), SecretBox::new(Box::new(*key))));
+    Box::new(AesGcmSealer::new(keys.collect()))
 }

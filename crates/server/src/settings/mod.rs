@@ -10,6 +10,7 @@ mod problems;
 mod providers;
 mod reader;
 pub mod reference;
+mod sealing;
 mod secret;
 mod sources;
 mod storage;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use parlance_http::cors::CorsPolicy;
 use parlance_http::state::{CookieSameSite, Environment};
+use parlance_platform::EncryptionKey;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
@@ -78,6 +80,8 @@ pub struct Settings {
     pub lockout: LockoutSettings,
     /// How the audit log is sealed, and how long it is kept.
     pub audit: AuditSettings,
+    /// What secrets are sealed with that must be read again, the newest first; without any, development makes its own.
+    pub encryption_keys: Vec<EncryptionKey>,
     /// The cost of hashing a password.
     pub bcrypt_cost: u32,
     /// How many passwords are hashed at the same time; 0 for one per core.
@@ -188,6 +192,7 @@ impl Settings {
             sessions: sessions(&mut reader),
             lockout: lockout::lockout(&mut reader),
             audit: audit::audit(&mut reader),
+            encryption_keys: sealing::encryption_keys(&mut reader),
             bcrypt_cost: bcrypt_cost(&mut reader),
             bcrypt_parallelism: reader.number("BCRYPT_PARALLELISM", 0..=1_024),
             cors_origins: cors_origins(&mut reader),
@@ -220,7 +225,18 @@ impl Settings {
             .collect();
         self.warnings.extend(warnings);
         self.warn_of_audio_apart();
+        self.warn_of_nothing_sealed();
         self
+    }
+
+    /// In development a key is made.
+    fn warn_of_nothing_sealed(&mut self) {
+        if self.is_production() && self.encryption_keys.is_empty() {
+            self.warnings.push(
+                "ENCRYPTION_KEYS is not set: what must be kept encrypted, such as learners' own keys of providers, is refused"
+                    .to_owned(),
+            );
+        }
     }
 
     /// Audio that one copy keeps in its own directory is not found by the others.

@@ -546,6 +546,16 @@ pub const KEYS: &[Key] = &[
         "For how many days entries of the audit log are kept: 1 to 36500.",
     ),
     key(
+        "ENCRYPTION_KEYS",
+        Group::Accounts,
+        "",
+        "What secrets are sealed with (AES-256-GCM) that must be read again, such as learners' own keys of providers: \
+         `name:key`, separated by commas, the newest first. A key is 32 random bytes in base64, for instance from \
+         `openssl rand -base64 32`. The first seals, all open. When not set, development makes one in `DATA_DIR`; in \
+         production nothing is sealed then, and what needs it is refused.",
+    )
+    .secret(),
+    key(
         "BCRYPT_COST",
         Group::Accounts,
         "12",

@@ -17,6 +17,10 @@ pub(super) fn production<const N: usize>(pairs: [(&str, &str); N]) -> Result<Set
         ("CORS_ORIGIN", "https://app.example.com"),
         ("DATABASE_URL", "sqlite:///var/lib/parlance/parlance.db"),
         ("MAIL_PROVIDER", "none"),
+        (
+            "ENCRYPTION_KEYS",
+            "test:gmOPuVt0AmHpQuzAr_5LwOM9iNXo6xTcCWiMyJrSRGs",
+        ),
     ]);
     for (name, value) in pairs {
         values.set(name, value);
