@@ -16,7 +16,7 @@ use crate::directory::Directory;
 use crate::place::{Bucket, Place};
 
 /// How often a call is tried again.
-const RETRIES: usize = 2;
+pub(crate) const RETRIES: usize = 2;
 /// How long it waits before, at least and at most.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(400)];
 

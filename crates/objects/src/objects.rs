@@ -10,7 +10,7 @@ use object_store::{Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, Pu
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::connect::Connected;
+use crate::connect::{Connected, RETRIES};
 use crate::directory::Directory;
 use crate::failure::{Failure, is_absence, is_broken_off, is_unconditional};
 
@@ -78,13 +78,14 @@ impl Objects {
             return Err(Failure::TooLarge);
         }
         if self.conditional.load(Ordering::Relaxed) {
-            let created = match self.put(name, content, media_type, PutMode::Create).await {
+            let mut created = self.put(name, content, media_type, PutMode::Create).await;
+            for _ in 0..RETRIES {
                 // The client repeats nothing that might have been done; this may be done twice.
-                Err(error) if is_broken_off(&error) => {
-                    self.put(name, content, media_type, PutMode::Create).await
+                if !matches!(&created, Err(error) if is_broken_off(error)) {
+                    break;
                 }
-                created => created,
-            };
+                created = self.put(name, content, media_type, PutMode::Create).await;
+            }
             match created {
                 Err(error) if is_unconditional(&error) => {}
                 created => return self.created(name, created).await,

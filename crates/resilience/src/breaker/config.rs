@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum Opens {
     /// So many failures in a row; at least one.
     InARow(u32),
-    /// Too large a share of the calls of late.
+    /// Too large a share of the calls of late: of the window, or of its last third.
     Share {
         /// How many of a hundred calls fail then.
         percent: u32,
@@ -46,15 +46,15 @@ impl BreakerConfig {
         }
     }
 
-    /// For a provider: opens when half of at least ten calls within 8 seconds fail, rests 30 seconds, growing to a
-    /// minute, and two minutes if it fails again within a minute of working.
+    /// For a provider: opens when half of at least ten calls fail within 30 seconds, or within 9; rests 30 seconds,
+    /// growing to a minute, and two minutes if it fails again within a minute of working.
     pub const fn of_provider(name: &'static str) -> Self {
         Self {
             name,
             opens: Opens::Share {
                 percent: 50,
                 calls: 10,
-                window: Duration::from_secs(8),
+                window: Duration::from_secs(30),
             },
             rest: Duration::from_secs(30),
             longest_rest: Duration::from_mins(1),

@@ -7,6 +7,8 @@ use super::Opens;
 
 /// In how many parts a window slides on.
 const PARTS: u32 = 10;
+/// How many of these are recent, the present one included.
+const RECENT: u32 = 3;
 
 /// How the calls of late went.
 #[derive(Debug)]
@@ -100,9 +102,18 @@ impl Window {
         &mut self.parts[end]
     }
 
+    /// Whether too many failed over the whole window, or recently: what went well for long shall not hide that it no
+    /// longer does.
     fn is_too_much(&self) -> bool {
-        let calls: u32 = self.parts.iter().map(|part| part.calls).sum();
-        let failures: u32 = self.parts.iter().map(|part| part.failures).sum();
+        let newest = self.parts.back().map_or(0, |part| part.number);
+        let is_recent = |part: &&Part| part.number + u128::from(RECENT) > newest;
+        self.are_too_many(self.parts.iter()) || self.are_too_many(self.parts.iter().filter(is_recent))
+    }
+
+    fn are_too_many<'a>(&self, parts: impl Iterator<Item = &'a Part>) -> bool {
+        let (calls, failures) = parts.fold((0, 0), |(calls, failures), part| {
+            (calls + part.calls, failures + part.failures)
+        });
         calls >= self.calls && u64::from(failures) * 100 >= u64::from(calls) * u64::from(self.percent)
     }
 }
@@ -136,6 +147,18 @@ mod tests {
         }
         assert!((0..5).all(|_| !watch.failed(Duration::ZERO)));
         assert!(watch.failed(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_went_well_for_long_does_not_hide_what_fails_now() {
+        let mut watch = watch();
+        // Twenty seconds, of which the last two are recent.
+        for tenth in 0..200 {
+            watch.succeeded(Duration::from_millis(100 * tenth));
+        }
+        let now = WINDOW * 8 / 10;
+        assert!((0..19).all(|_| !watch.failed(now)));
+        assert!(watch.failed(now));
     }
 
     #[test]

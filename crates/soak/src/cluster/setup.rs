@@ -267,6 +267,9 @@ fn usual_settings() -> Vec<(String, String)> {
         ("JWT_SECRET", SECRET),
         ("RATE_LIMIT_PER_MINUTE", "0"),
         ("LOGIN_LIMIT_PER_MINUTE", "0"),
+        // Everybody comes from one address, and whoever tries a limit fails often.
+        ("LOCKOUT_ADDRESS_ATTEMPTS", "0"),
+        ("LOCKOUT_ATTEMPTS", "100"),
         ("LOG_FORMAT", "json"),
         // Without a line for each request.
         ("RUST_LOG", "info,parlance_http::middleware::edge=warn"),

@@ -64,7 +64,10 @@ pub(super) async fn cut(plan: Plan) -> Result<Figures> {
         .with("reviewsSentAgain", reviews))
 }
 
-/// Counts how often a connection of the copies is seen idle in a transaction, until nothing is left to cut.
+/// A connection that does nothing within a transaction for so long waits for nobody who will come.
+const IDLE: &str = "1 second";
+
+/// Counts how often a connection of the copies is seen left idle in a transaction, until nothing is left to cut.
 async fn watch(cluster: &Cluster, left: &AtomicUsize) -> Result<usize> {
     let mut seen = 0;
     while left.load(Ordering::Relaxed) > 0 {
@@ -75,9 +78,11 @@ async fn watch(cluster: &Cluster, left: &AtomicUsize) -> Result<usize> {
 }
 
 async fn in_transaction(cluster: &Cluster) -> Result<usize> {
-    let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND state LIKE 'idle in transaction%'";
-    Ok(cluster.sql_value(query).await?.parse()?)
+    let query = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '{IDLE}'"
+    );
+    Ok(cluster.sql_value(&query).await?.parse()?)
 }
 
 /// A learner whose requests are cut.

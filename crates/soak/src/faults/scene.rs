@@ -10,6 +10,8 @@ use crate::report::Figures;
 
 /// Everything is as it was within this after the end of a fault.
 const BACK_TO_BASE: Duration = Duration::from_mins(1);
+/// So many connections to what is behind it a copy may have made for the first time since it was looked at.
+const POOLED: usize = 16;
 /// Out of all requests after a fault, this share must be carried out.
 const AVAILABILITY: f64 = 0.999;
 /// How long the copies may take to say of themselves that all is well, as seen by whoever asks now and then.
@@ -189,7 +191,7 @@ async fn back_to_base(cluster: &Cluster, base: &[Usage], plan: Option<Plan>) -> 
     loop {
         let now = cluster.usage().await?;
         let within = |(now, base): (&Usage, &Usage)| {
-            now.descriptors <= base.descriptors + base.descriptors / 10 + 8
+            now.descriptors <= base.descriptors + base.descriptors / 10 + POOLED
                 && plan.is_none_or(|plan| now.resident_kib <= memory_bound(plan, base))
         };
         if now.iter().zip(base).all(within) {

@@ -38,7 +38,7 @@ pub(super) struct Demand {
     pub(super) rate: f64,
     /// Of a hundred wishes, so many are among those that were granted before.
     pub(super) known: u32,
-    /// How many are.
+    /// How many texts are; of dialogues, the share that there are wishes for.
     pub(super) texts: u32,
 }
 
@@ -54,6 +54,11 @@ impl Demand {
             known: 50,
             texts,
         }
+    }
+
+    /// How many dialogues are known.
+    const fn dialogues(&self) -> u32 {
+        self.texts * DIALOGUES / 100
     }
 }
 
@@ -88,8 +93,9 @@ impl Speakers {
             new: Mutex::default(),
         });
         for number in 0..demand.texts {
-            let known = [shared.sound("known", number), dialogue("known", number)];
-            for (copy, wish) in known.into_iter().enumerate() {
+            let dialogue = (number < demand.dialogues()).then(|| dialogue("known", number));
+            let known = [shared.sound("known", number)].into_iter().chain(dialogue);
+            for (copy, wish) in known.enumerate() {
                 let reply = shared.ask(copy % shared.clients.len(), wish, true).await;
                 ensure!(reply.is_granted(), "what is to be known came to {reply:?}");
             }
@@ -268,15 +274,11 @@ async fn ask_on(shared: Arc<Shared>, mut rng: StdRng, mut stop: watch::Receiver<
 fn draw(shared: &Shared, number: u32, rng: &mut StdRng) -> (Vec<usize>, Wish, bool) {
     let Demand { known, texts, .. } = shared.demand;
     let new = rng.random_range(0..100) >= known;
-    let (kind, number) = if new {
-        ("new", number)
-    } else {
-        ("known", rng.random_range(0..texts))
-    };
-    let wish = if rng.random_range(0..100) < DIALOGUES {
-        dialogue(kind, number)
-    } else {
-        shared.sound(kind, number)
+    let wish = match (new, rng.random_range(0..100) < DIALOGUES) {
+        (true, true) => dialogue("new", number),
+        (true, false) => shared.sound("new", number),
+        (false, true) => dialogue("known", rng.random_range(0..shared.demand.dialogues())),
+        (false, false) => shared.sound("known", rng.random_range(0..texts)),
     };
     let copies = shared.clients.len();
     let all = new && rng.random_range(0..100) < TWICE;
