@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use parlance_domain::ids::{EventId, ProgressId, UserId, WordId};
 use parlance_domain::progress::{
     AppendError, Appended, Change, Changes, LoggedReview, MergeItem, NewReview, NewSet, Precondition,
-    ProgressRow, ProgressStore, Rating, Refusal, Revisions, Submission, Totals, WordState,
+    ProgressEntry, ProgressRow, ProgressStore, Rating, Refusal, Revisions, Submission, Totals, WordState,
 };
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub(crate) struct Learner<'a> {
 /// All that a store tells of a learner.
 #[derive(Debug, PartialEq, Default)]
 pub(crate) struct Everything {
-    pub(crate) rows: Vec<ProgressRow>,
+    pub(crate) entries: Vec<ProgressEntry>,
     pub(crate) changes: Vec<ProgressRow>,
     pub(crate) reviews: Vec<LoggedReview>,
     pub(crate) totals: Totals,
@@ -179,7 +179,7 @@ impl<'a> Learner<'a> {
 
     pub(crate) async fn everything(&self) -> Everything {
         Everything {
-            rows: self.store.list(self.user, None, None).await.unwrap(),
+            entries: self.store.list(self.user, None, None).await.unwrap(),
             changes: self.changes().await,
             reviews: self.store.reviews(self.user, None, 0, 100_000).await.unwrap(),
             totals: self.store.totals(self.user, far()).await.unwrap(),

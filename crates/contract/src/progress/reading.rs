@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use parlance_domain::progress::Rating::{Again, Easy, Good, Hard};
-use parlance_domain::progress::{ActivityBucket, BUCKET_MILLIS, ListSummary, ProgressRow};
+use parlance_domain::progress::{ActivityBucket, BUCKET_MILLIS, ListSummary, ProgressEntry};
 use parlance_domain::time::Timestamp;
 
 use super::learner::{Learner, confidence, counts, far, review, review_id};
@@ -10,8 +10,8 @@ use crate::stores::{Stores, at, list_id, word_id};
 
 const QUARTER: i64 = BUCKET_MILLIS / 1_000;
 
-fn words(rows: &[ProgressRow]) -> Vec<&str> {
-    rows.iter().map(|row| row.word_id.as_str()).collect()
+fn words(entries: &[ProgressEntry]) -> Vec<&str> {
+    entries.iter().map(|entry| entry.word_id.as_str()).collect()
 }
 
 async fn activity(learner: &Learner<'_>) -> Vec<ActivityBucket> {
@@ -37,14 +37,14 @@ pub async fn living_rows_are_listed_newest_change_first_and_in_pages(stores: &St
     }
     ann.set(vec![confidence(20, "w3", 0.75)], 61).await;
     ann.forget(21, "w5", 62).await;
-    let all = ann.everything().await.rows;
+    let all = ann.everything().await.entries;
     assert_eq!(
         words(&all),
         ["w3", "w9", "w8", "w7", "w6", "w4", "w2", "w1", "w0"]
     );
-    let mut paged: Vec<ProgressRow> = Vec::new();
+    let mut paged: Vec<ProgressEntry> = Vec::new();
     loop {
-        let before = paged.last().map(|row| row.revision);
+        let before = paged.last().map(|entry| entry.revision);
         let page = ann.store.list(ann.user, before, Some(4)).await.unwrap();
         assert!(page.len() <= 4);
         if page.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use parlance_domain::progress::Rating::{Again, Good};
-use parlance_domain::progress::{Changes, ProgressRow};
+use parlance_domain::progress::{Changes, ProgressRow, WordChange};
 
 use super::learner::{Learner, confidence, review, undo};
 use crate::stores::Stores;
@@ -116,9 +116,12 @@ pub async fn the_change_feed_in_pages_of_7_is_the_full_list_with_tombstones(stor
     let feed = feed(&ann, 7).await;
     assert!(feed.is_sorted_by(|a, b| a.revision < b.revision));
     assert_eq!(feed.len(), 40);
-    let (living, tombstones): (Vec<_>, Vec<_>) = feed.into_iter().partition(|row| row.state.is_some());
-    assert_eq!(tombstones.len(), 13);
-    let mut list = ann.everything().await.rows;
+    let living: Vec<_> = feed
+        .into_iter()
+        .filter_map(|row| WordChange::from(row).entry())
+        .collect();
+    assert_eq!(living.len(), 27);
+    let mut list = ann.everything().await.entries;
     list.reverse();
     assert_eq!(living, list);
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{ActivityBucket, MergeOutcome, ProgressRow, Rating, Refusal, Submission};
+use super::{ActivityBucket, MergeOutcome, ProgressEntry, ProgressRow, Rating, Refusal, Submission};
 use crate::ids::{EventId, ListId, UserId, WordId};
 use crate::port::PortError;
 use crate::time::Timestamp;
@@ -102,26 +102,26 @@ pub trait ProgressStore: Send + Sync {
     /// The living row of a word.
     async fn by_word(&self, user: UserId, word: &WordId) -> Result<Option<ProgressRow>, PortError>;
 
-    /// Living rows, newest change first, from behind the revision `before`, at most `limit`.
+    /// What is told of living rows, newest change first, from behind the revision `before`, at most `limit`.
     async fn list(
         &self,
         user: UserId,
         before: Option<u64>,
         limit: Option<u32>,
-    ) -> Result<Vec<ProgressRow>, PortError>;
+    ) -> Result<Vec<ProgressEntry>, PortError>;
 
     /// Rows and tombstones with a revision above `after`, in order of revision, at most `limit`.
     async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<Vec<ProgressRow>, PortError>;
 
-    /// Living rows with `next_review` not after `now`, most overdue first, then by word id; only words of
-    /// a list when one is named.
+    /// What is told of living rows with `next_review` not after `now`, most overdue first, then by word id;
+    /// only words of a list when one is named.
     async fn due(
         &self,
         user: UserId,
         now: Timestamp,
         list: Option<&ListId>,
         limit: Option<u32>,
-    ) -> Result<Vec<ProgressRow>, PortError>;
+    ) -> Result<Vec<ProgressEntry>, PortError>;
 
     /// The words of a list without a living row, in the list's order, at most `limit`.
     async fn unseen(&self, user: UserId, list: &ListId, limit: u32) -> Result<Vec<WordId>, PortError>;

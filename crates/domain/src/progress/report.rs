@@ -83,9 +83,9 @@ pub struct ReviewReport {
 /// Some of a longer list, and the key behind which the next ones begin, if there are more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProgressPage {
-    /// The rows.
-    pub rows: Vec<ProgressEntry>,
-    /// Where to go on: the revision of the last row.
+    /// The entries.
+    pub entries: Vec<ProgressEntry>,
+    /// Where to go on: the revision of the last entry.
     pub next: Option<u64>,
 }
 

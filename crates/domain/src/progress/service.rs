@@ -174,13 +174,10 @@ impl Progress {
         limit: Option<u32>,
     ) -> Result<ProgressPage, PortError> {
         let one_more = limit.map(|limit| limit.saturating_add(1));
-        let mut rows = self.store.list(user, before, one_more).await?;
-        let has_more = limit.is_some_and(|limit| cut(&mut rows, limit));
-        let next = rows.last().filter(|_| has_more).map(|row| row.revision);
-        Ok(ProgressPage {
-            rows: entries(rows),
-            next,
-        })
+        let mut entries = self.store.list(user, before, one_more).await?;
+        let has_more = limit.is_some_and(|limit| cut(&mut entries, limit));
+        let next = entries.last().filter(|_| has_more).map(|entry| entry.revision);
+        Ok(ProgressPage { entries, next })
     }
 
     /// What changed behind a revision, tombstones included.
@@ -224,8 +221,7 @@ impl Progress {
         limit: Option<u32>,
     ) -> Result<Vec<ProgressEntry>, ListError> {
         self.find_list(list).await?;
-        let rows = self.store.due(user, self.clock.now(), list, limit).await?;
-        Ok(entries(rows))
+        Ok(self.store.due(user, self.clock.now(), list, limit).await?)
     }
 
     /// What to study now: what is due, most overdue first, then new words of the list.

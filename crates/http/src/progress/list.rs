@@ -52,7 +52,7 @@ pub(super) async fn handler(
     let user = caller.user_id();
     let page = state.services.progress.list(user, before, limit).await?;
     let next = page.next.map(|revision| encode_cursor(&revision.to_string()));
-    let text = json::list(user, &page.rows)?;
+    let text = json::list(user, &page.entries)?;
     Ok(Reply::private_text(text).with_next(&request, next))
 }
 

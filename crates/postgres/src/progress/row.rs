@@ -3,7 +3,7 @@
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use parlance_domain::ids::{EventId, ProgressId, UserId};
-use parlance_domain::progress::{EventKey, Memory, ProgressRow, WordState};
+use parlance_domain::progress::{EventKey, Memory, ProgressEntry, ProgressRow, WordState};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
@@ -13,12 +13,35 @@ use crate::convert::{CorruptRow, RowOf, to_i64};
 /// The columns, in the order of [`Row`], out of a table named `p`.
 macro_rules! progress_columns {
     () => {
-        "p.word_id, p.id, p.fold_version, p.revision, p.deleted, p.study_count, p.correct_count, p.confidence, \
-         p.next_review, p.stability, p.difficulty, p.last_review, p.lapses, p.last_at, p.last_id, p.created_at, \
-         p.updated_at"
+        concat!(
+            "p.word_id, p.id, p.fold_version, p.revision, p.deleted, ",
+            $crate::progress::row::state_columns!(),
+            ", p.last_at, p.last_id, p.created_at, p.updated_at"
+        )
     };
 }
 pub(crate) use progress_columns;
+
+/// The columns of an entry, in the order of [`EntryRow`], out of a table named `p`.
+macro_rules! entry_columns {
+    () => {
+        concat!(
+            "p.word_id, p.id, p.revision, ",
+            $crate::progress::row::state_columns!(),
+            ", p.created_at, p.updated_at"
+        )
+    };
+}
+pub(super) use entry_columns;
+
+/// The columns of a state, in the order of [`StateRow`], out of a table named `p`.
+macro_rules! state_columns {
+    () => {
+        "p.study_count, p.correct_count, p.confidence, p.next_review, p.stability, p.difficulty, p.last_review, \
+         p.lapses"
+    };
+}
+pub(crate) use state_columns;
 
 /// The types of the columns.
 pub(crate) type Columns = (
@@ -27,18 +50,25 @@ pub(crate) type Columns = (
     Integer,
     BigInt,
     Bool,
-    Nullable<BigInt>,
-    Nullable<BigInt>,
-    Nullable<Double>,
-    Nullable<Timestamptz>,
-    Nullable<Double>,
-    Nullable<Double>,
-    Nullable<Timestamptz>,
-    Nullable<BigInt>,
+    StateColumns,
     Timestamptz,
     SqlUuid,
     Timestamptz,
     Timestamptz,
+);
+
+/// The types of the columns of an entry.
+pub(super) type EntryColumns = (Text, SqlUuid, BigInt, StateColumns, Timestamptz, Timestamptz);
+
+type StateColumns = (
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<Double>,
+    Nullable<Timestamptz>,
+    Nullable<Double>,
+    Nullable<Double>,
+    Nullable<Timestamptz>,
+    Nullable<BigInt>,
 );
 
 #[derive(Queryable)]
@@ -48,6 +78,26 @@ pub(crate) struct Row {
     fold_version: i32,
     revision: i64,
     deleted: bool,
+    state: StateRow,
+    last_at: Timestamp,
+    last_id: Uuid,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// What is told of a living row.
+#[derive(Queryable)]
+pub(super) struct EntryRow {
+    word_id: String,
+    id: Uuid,
+    revision: i64,
+    state: StateRow,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Queryable)]
+pub(crate) struct StateRow {
     study_count: Option<i64>,
     correct_count: Option<i64>,
     confidence: Option<f64>,
@@ -56,17 +106,20 @@ pub(crate) struct Row {
     difficulty: Option<f64>,
     last_review: Option<Timestamp>,
     lapses: Option<i64>,
-    last_at: Timestamp,
-    last_id: Uuid,
-    created_at: Timestamp,
-    updated_at: Timestamp,
 }
 
 /// A row that is taken apart as it arrives, not when all have.
 #[derive(Queryable)]
-pub(crate) struct Stored {
+pub(super) struct Stored {
     #[diesel(deserialize_as = Row)]
-    pub(crate) row: ProgressRow,
+    pub(super) row: ProgressRow,
+}
+
+/// The same of an entry.
+#[derive(Queryable)]
+pub(super) struct StoredEntry {
+    #[diesel(deserialize_as = EntryRow)]
+    pub(super) entry: ProgressEntry,
 }
 
 impl TryFrom<Row> for ProgressRow {
@@ -80,7 +133,7 @@ impl TryFrom<Row> for ProgressRow {
         let state = if row.deleted {
             None
         } else {
-            Some(state(&row, &of)?)
+            Some(row.state.read(&of)?)
         };
         Ok(Self {
             id: ProgressId(row.id),
@@ -98,27 +151,46 @@ impl TryFrom<Row> for ProgressRow {
     }
 }
 
-fn state(row: &Row, of: &RowOf<'_>) -> Result<WordState, CorruptRow> {
-    let count = |value: Option<i64>, column| of.number(of.some(value, column)?, column);
-    Ok(WordState {
-        study_count: count(row.study_count, "study_count")?,
-        correct_count: count(row.correct_count, "correct_count")?,
-        confidence: of.some(row.confidence, "confidence")?,
-        next_review: of.some(row.next_review, "next_review")?,
-        memory: row
-            .stability
-            .map(|stability| memory(row, of, stability))
-            .transpose()?,
-    })
+impl TryFrom<EntryRow> for ProgressEntry {
+    type Error = CorruptRow;
+
+    fn try_from(row: EntryRow) -> Result<Self, CorruptRow> {
+        let of = RowOf {
+            table: "progress",
+            id: &row.id,
+        };
+        Ok(Self {
+            id: ProgressId(row.id),
+            word_id: of.take(row.word_id, "word_id")?,
+            revision: of.number(row.revision, "revision")?,
+            state: row.state.read(&of)?,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
 }
 
-fn memory(row: &Row, of: &RowOf<'_>, stability: f64) -> Result<Memory, CorruptRow> {
-    Ok(Memory {
-        stability,
-        difficulty: of.some(row.difficulty, "difficulty")?,
-        last_review: of.some(row.last_review, "last_review")?,
-        lapses: of.number(of.some(row.lapses, "lapses")?, "lapses")?,
-    })
+impl StateRow {
+    fn read(&self, of: &RowOf<'_>) -> Result<WordState, CorruptRow> {
+        let count = |value: Option<i64>, column| of.number(of.some(value, column)?, column);
+        let memory = self.stability.map(|stability| self.read_memory(of, stability));
+        Ok(WordState {
+            study_count: count(self.study_count, "study_count")?,
+            correct_count: count(self.correct_count, "correct_count")?,
+            confidence: of.some(self.confidence, "confidence")?,
+            next_review: of.some(self.next_review, "next_review")?,
+            memory: memory.transpose()?,
+        })
+    }
+
+    fn read_memory(&self, of: &RowOf<'_>, stability: f64) -> Result<Memory, CorruptRow> {
+        Ok(Memory {
+            stability,
+            difficulty: of.some(self.difficulty, "difficulty")?,
+            last_review: of.some(self.last_review, "last_review")?,
+            lapses: of.number(of.some(self.lapses, "lapses")?, "lapses")?,
+        })
+    }
 }
 
 columns! {

@@ -10,7 +10,7 @@ use parlance_domain::ids::{ListId, UserId, WordId};
 use parlance_domain::port::PortError;
 use parlance_domain::progress::{
     ActivityBucket, AppendError, Appended, ListSummary, LoggedReview, MASTERED_CONFIDENCE,
-    MASTERED_CORRECT_COUNT, ProgressRow, ProgressStore, Submission, Totals,
+    MASTERED_CORRECT_COUNT, ProgressEntry, ProgressRow, ProgressStore, Submission, Totals,
 };
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::PORT;
 use super::committer::{Committer, WriteStats};
 use super::event::{ReviewColumns, ReviewRow};
-use super::row::{self, Stored, progress_columns};
+use super::row::{self, Stored, StoredEntry, entry_columns, progress_columns};
 use crate::convert::{CorruptRow, RowOf, to_i64};
 use crate::database::{PgDatabase, Repeat, StoreError};
 use crate::statement::statement;
@@ -31,9 +31,9 @@ statement!(
         )
 );
 statement!(
-    List(user: Uuid => SqlUuid, before: i64 => BigInt, limit: i64 => BigInt) -> (row::Columns,)
+    List(user: Uuid => SqlUuid, before: i64 => BigInt, limit: i64 => BigInt) -> (row::EntryColumns,)
         = concat!(
-            "SELECT ", progress_columns!(), " FROM progress p WHERE p.user_id = ? AND p.revision < ? \
+            "SELECT ", entry_columns!(), " FROM progress p WHERE p.user_id = ? AND p.revision < ? \
              AND NOT p.deleted ORDER BY p.revision DESC LIMIT ?"
         )
 );
@@ -45,17 +45,17 @@ statement!(
         )
 );
 statement!(
-    Due(user: Uuid => SqlUuid, now: Timestamp => Timestamptz, limit: i64 => BigInt) -> (row::Columns,)
+    Due(user: Uuid => SqlUuid, now: Timestamp => Timestamptz, limit: i64 => BigInt) -> (row::EntryColumns,)
         = concat!(
-            "SELECT ", progress_columns!(), " FROM progress p WHERE p.user_id = ? AND NOT p.deleted \
+            "SELECT ", entry_columns!(), " FROM progress p WHERE p.user_id = ? AND NOT p.deleted \
              AND p.next_review <= ? ORDER BY p.next_review, p.word_id LIMIT ?"
         )
 );
 statement!(
     DueOfList(user: Uuid => SqlUuid, now: Timestamp => Timestamptz, list: &'a str => Text, limit: i64 => BigInt)
-        -> (row::Columns,)
+        -> (row::EntryColumns,)
         = concat!(
-            "SELECT ", progress_columns!(), " FROM progress p WHERE p.user_id = ? AND NOT p.deleted \
+            "SELECT ", entry_columns!(), " FROM progress p WHERE p.user_id = ? AND NOT p.deleted \
              AND p.next_review <= ? AND EXISTS (SELECT FROM list_words place \
              WHERE place.word_id = p.word_id AND place.list_id = ?) ORDER BY p.next_review, p.word_id LIMIT ?"
         )
@@ -130,15 +130,15 @@ impl PgProgress {
         self.committer.stats()
     }
 
-    async fn rows<F>(
+    async fn entries<F>(
         &self,
         statement: impl Fn(Arc<AsyncPgConnection>) -> F + Send + Sync,
-    ) -> Result<Vec<ProgressRow>, PortError>
+    ) -> Result<Vec<ProgressEntry>, PortError>
     where
-        F: Future<Output = Result<Vec<Stored>, diesel::result::Error>> + Send,
+        F: Future<Output = Result<Vec<StoredEntry>, diesel::result::Error>> + Send,
     {
         let found = self.database.run(Repeat::Safe, statement).await.map_err(failed)?;
-        Ok(found.into_iter().map(|stored| stored.row).collect())
+        Ok(found.into_iter().map(|stored| stored.entry).collect())
     }
 
     async fn review_rows<F>(
@@ -174,18 +174,21 @@ impl ProgressStore for PgProgress {
         user: UserId,
         before: Option<u64>,
         limit: Option<u32>,
-    ) -> Result<Vec<ProgressRow>, PortError> {
+    ) -> Result<Vec<ProgressEntry>, PortError> {
         let (before, limit) = (before.map_or(i64::MAX, to_i64), limit_to_i64(limit));
-        self.rows(|connection| async move { List::new(user.0, before, limit).load(&mut &*connection).await })
-            .await
+        self.entries(
+            |connection| async move { List::new(user.0, before, limit).load(&mut &*connection).await },
+        )
+        .await
     }
 
     async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<Vec<ProgressRow>, PortError> {
-        self.rows(|connection| async move {
+        let read = |connection: Arc<AsyncPgConnection>| async move {
             let statement = ChangesAfter::new(user.0, to_i64(after), i64::from(limit));
             statement.load(&mut &*connection).await
-        })
-        .await
+        };
+        let found: Vec<Stored> = self.database.run(Repeat::Safe, read).await.map_err(failed)?;
+        Ok(found.into_iter().map(|stored| stored.row).collect())
     }
 
     async fn due(
@@ -194,9 +197,9 @@ impl ProgressStore for PgProgress {
         now: Timestamp,
         list: Option<&ListId>,
         limit: Option<u32>,
-    ) -> Result<Vec<ProgressRow>, PortError> {
+    ) -> Result<Vec<ProgressEntry>, PortError> {
         let limit = limit_to_i64(limit);
-        self.rows(|connection| async move {
+        self.entries(|connection| async move {
             let mut connection = &*connection;
             match list {
                 None => Due::new(user.0, now, limit).load(&mut connection).await,

@@ -3,7 +3,7 @@
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, Text};
 use diesel::{Queryable, RunQueryDsl, SqliteConnection};
 use parlance_domain::ids::{EventId, ProgressId, UserId};
-use parlance_domain::progress::{EventKey, Memory, ProgressRow, WordState};
+use parlance_domain::progress::{EventKey, Memory, ProgressEntry, ProgressRow, WordState};
 
 use crate::convert::{CorruptRow, RowOf, to_i64};
 use crate::statement::{in_chunks, insert};
@@ -11,12 +11,35 @@ use crate::statement::{in_chunks, insert};
 /// The columns, in the order of [`Row`], out of a table named `p`.
 macro_rules! progress_columns {
     () => {
-        "p.word_id, p.id, p.fold_version, p.revision, p.deleted, p.study_count, p.correct_count, p.confidence, \
-         p.next_review, p.stability, p.difficulty, p.last_review, p.lapses, p.last_at, p.last_id, p.created_at, \
-         p.updated_at"
+        concat!(
+            "p.word_id, p.id, p.fold_version, p.revision, p.deleted, ",
+            $crate::progress::row::state_columns!(),
+            ", p.last_at, p.last_id, p.created_at, p.updated_at"
+        )
     };
 }
 pub(super) use progress_columns;
+
+/// The columns of an entry, in the order of [`EntryRow`], out of a table named `p`.
+macro_rules! entry_columns {
+    () => {
+        concat!(
+            "p.word_id, p.id, p.revision, ",
+            $crate::progress::row::state_columns!(),
+            ", p.created_at, p.updated_at"
+        )
+    };
+}
+pub(super) use entry_columns;
+
+/// The columns of a state, in the order of [`StateRow`], out of a table named `p`.
+macro_rules! state_columns {
+    () => {
+        "p.study_count, p.correct_count, p.confidence, p.next_review, p.stability, p.difficulty, p.last_review, \
+         p.lapses"
+    };
+}
+pub(super) use state_columns;
 
 /// The types of the columns.
 pub(super) type Columns = (
@@ -25,18 +48,25 @@ pub(super) type Columns = (
     BigInt,
     BigInt,
     Bool,
-    Nullable<BigInt>,
-    Nullable<BigInt>,
-    Nullable<Double>,
-    Nullable<BigInt>,
-    Nullable<Double>,
-    Nullable<Double>,
-    Nullable<BigInt>,
-    Nullable<BigInt>,
+    StateColumns,
     BigInt,
     Binary,
     BigInt,
     BigInt,
+);
+
+/// The types of the columns of an entry.
+pub(super) type EntryColumns = (Text, Binary, BigInt, StateColumns, BigInt, BigInt);
+
+type StateColumns = (
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<Double>,
+    Nullable<BigInt>,
+    Nullable<Double>,
+    Nullable<Double>,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
 );
 
 #[derive(Queryable)]
@@ -46,6 +76,26 @@ pub(super) struct Row {
     fold_version: i64,
     revision: i64,
     deleted: bool,
+    state: StateRow,
+    last_at: i64,
+    last_id: Vec<u8>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+/// What is told of a living row.
+#[derive(Queryable)]
+pub(super) struct EntryRow {
+    word_id: String,
+    id: Vec<u8>,
+    revision: i64,
+    state: StateRow,
+    created_at: i64,
+    updated_at: i64,
+}
+
+#[derive(Queryable)]
+pub(super) struct StateRow {
     study_count: Option<i64>,
     correct_count: Option<i64>,
     confidence: Option<f64>,
@@ -54,10 +104,6 @@ pub(super) struct Row {
     difficulty: Option<f64>,
     last_review: Option<i64>,
     lapses: Option<i64>,
-    last_at: i64,
-    last_id: Vec<u8>,
-    created_at: i64,
-    updated_at: i64,
 }
 
 impl TryFrom<Row> for ProgressRow {
@@ -71,7 +117,7 @@ impl TryFrom<Row> for ProgressRow {
         let state = if row.deleted {
             None
         } else {
-            Some(state(&row, &of)?)
+            Some(row.state.read(&of)?)
         };
         Ok(Self {
             id: ProgressId(of.uuid(&row.id, "id")?),
@@ -89,27 +135,46 @@ impl TryFrom<Row> for ProgressRow {
     }
 }
 
-fn state(row: &Row, of: &RowOf<'_>) -> Result<WordState, CorruptRow> {
-    let count = |value: Option<i64>, column| of.number(of.some(value, column)?, column);
-    Ok(WordState {
-        study_count: count(row.study_count, "study_count")?,
-        correct_count: count(row.correct_count, "correct_count")?,
-        confidence: of.some(row.confidence, "confidence")?,
-        next_review: of.time(of.some(row.next_review, "next_review")?, "next_review")?,
-        memory: row
-            .stability
-            .map(|stability| memory(row, of, stability))
-            .transpose()?,
-    })
+impl TryFrom<EntryRow> for ProgressEntry {
+    type Error = CorruptRow;
+
+    fn try_from(row: EntryRow) -> Result<Self, CorruptRow> {
+        let of = RowOf {
+            table: "progress",
+            id: &row.word_id,
+        };
+        Ok(Self {
+            id: ProgressId(of.uuid(&row.id, "id")?),
+            word_id: of.parse(&row.word_id, "word_id")?,
+            revision: of.number(row.revision, "revision")?,
+            state: row.state.read(&of)?,
+            created_at: of.time(row.created_at, "created_at")?,
+            updated_at: of.time(row.updated_at, "updated_at")?,
+        })
+    }
 }
 
-fn memory(row: &Row, of: &RowOf<'_>, stability: f64) -> Result<Memory, CorruptRow> {
-    Ok(Memory {
-        stability,
-        difficulty: of.some(row.difficulty, "difficulty")?,
-        last_review: of.time(of.some(row.last_review, "last_review")?, "last_review")?,
-        lapses: of.number(of.some(row.lapses, "lapses")?, "lapses")?,
-    })
+impl StateRow {
+    fn read(&self, of: &RowOf<'_>) -> Result<WordState, CorruptRow> {
+        let count = |value: Option<i64>, column| of.number(of.some(value, column)?, column);
+        let memory = self.stability.map(|stability| self.read_memory(of, stability));
+        Ok(WordState {
+            study_count: count(self.study_count, "study_count")?,
+            correct_count: count(self.correct_count, "correct_count")?,
+            confidence: of.some(self.confidence, "confidence")?,
+            next_review: of.time(of.some(self.next_review, "next_review")?, "next_review")?,
+            memory: memory.transpose()?,
+        })
+    }
+
+    fn read_memory(&self, of: &RowOf<'_>, stability: f64) -> Result<Memory, CorruptRow> {
+        Ok(Memory {
+            stability,
+            difficulty: of.some(self.difficulty, "difficulty")?,
+            last_review: of.time(of.some(self.last_review, "last_review")?, "last_review")?,
+            lapses: of.number(of.some(self.lapses, "lapses")?, "lapses")?,
+        })
+    }
 }
 
 insert!(

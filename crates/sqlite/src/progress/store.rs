@@ -10,13 +10,13 @@ use parlance_domain::ids::{ListId, UserId, WordId};
 use parlance_domain::port::PortError;
 use parlance_domain::progress::{
     ActivityBucket, AppendError, Appended, BUCKET_MILLIS, ListSummary, LoggedReview, MASTERED_CONFIDENCE,
-    MASTERED_CORRECT_COUNT, ProgressRow, ProgressStore, Submission, Totals,
+    MASTERED_CORRECT_COUNT, ProgressEntry, ProgressRow, ProgressStore, Submission, Totals,
 };
 use parlance_domain::time::Timestamp;
 
 use super::append;
 use super::event::ReviewRow;
-use super::row::{self, Row, progress_columns};
+use super::row::{self, EntryRow, Row, entry_columns, progress_columns};
 use crate::convert::{CorruptRow, RowOf, limit_to_i64, to_i64};
 use crate::database::{Fail, NoRefusal, SqliteDatabase};
 use crate::statement::statement;
@@ -31,9 +31,9 @@ statement!(
         )
 );
 statement!(
-    List(user: &'a [u8] => Binary, before: i64 => BigInt, limit: i64 => BigInt) -> (row::Columns,)
+    List(user: &'a [u8] => Binary, before: i64 => BigInt, limit: i64 => BigInt) -> (row::EntryColumns,)
         = concat!(
-            "SELECT ", progress_columns!(), " FROM progress p WHERE p.user_id = ? AND p.revision < ? \
+            "SELECT ", entry_columns!(), " FROM progress p WHERE p.user_id = ? AND p.revision < ? \
              AND p.deleted = 0 ORDER BY p.revision DESC LIMIT ?"
         )
 );
@@ -45,17 +45,17 @@ statement!(
         )
 );
 statement!(
-    Due(user: &'a [u8] => Binary, now: i64 => BigInt, limit: i64 => BigInt) -> (row::Columns,)
+    Due(user: &'a [u8] => Binary, now: i64 => BigInt, limit: i64 => BigInt) -> (row::EntryColumns,)
         = concat!(
-            "SELECT ", progress_columns!(), " FROM progress p WHERE p.user_id = ? AND p.deleted = 0 \
+            "SELECT ", entry_columns!(), " FROM progress p WHERE p.user_id = ? AND p.deleted = 0 \
              AND p.next_review <= ? ORDER BY p.next_review, p.word_id LIMIT ?"
         )
 );
 statement!(
     DueOfList(user: &'a [u8] => Binary, now: i64 => BigInt, list: &'a str => Text, limit: i64 => BigInt)
-        -> (row::Columns,)
+        -> (row::EntryColumns,)
         = concat!(
-            "SELECT ", progress_columns!(), " FROM progress p WHERE p.user_id = ? AND p.deleted = 0 \
+            "SELECT ", entry_columns!(), " FROM progress p WHERE p.user_id = ? AND p.deleted = 0 \
              AND p.next_review <= ? AND EXISTS (SELECT 1 FROM list_words place \
              WHERE place.word_id = p.word_id AND place.list_id = ?) ORDER BY p.next_review, p.word_id LIMIT ?"
         )
@@ -182,11 +182,11 @@ impl ProgressStore for SqliteProgress {
         user: UserId,
         before: Option<u64>,
         limit: Option<u32>,
-    ) -> Result<Vec<ProgressRow>, PortError> {
+    ) -> Result<Vec<ProgressEntry>, PortError> {
         let before = before.map_or(i64::MAX, to_i64);
         self.read(move |connection| {
             let statement = List::new(user.0.as_bytes(), before, limit_to_i64(limit));
-            rows(statement.load(connection)?)
+            entries(statement.load(connection)?)
         })
         .await
     }
@@ -194,8 +194,9 @@ impl ProgressStore for SqliteProgress {
     async fn changes(&self, user: UserId, after: u64, limit: u32) -> Result<Vec<ProgressRow>, PortError> {
         self.read(move |connection| {
             let statement = ChangesAfter::new(user.0.as_bytes(), to_i64(after), i64::from(limit));
-            let rows = rows(statement.load(connection)?)?;
-            Ok(rows)
+            let found: Vec<(Row,)> = statement.load(connection)?;
+            let rows = found.into_iter().map(|(row,)| row.try_into());
+            Ok(rows.collect::<Result<_, CorruptRow>>()?)
         })
         .await
     }
@@ -206,7 +207,7 @@ impl ProgressStore for SqliteProgress {
         now: Timestamp,
         list: Option<&ListId>,
         limit: Option<u32>,
-    ) -> Result<Vec<ProgressRow>, PortError> {
+    ) -> Result<Vec<ProgressEntry>, PortError> {
         let list = list.cloned();
         let (now, limit) = (now.timestamp_millis(), limit_to_i64(limit));
         self.read(move |connection| {
@@ -215,7 +216,7 @@ impl ProgressStore for SqliteProgress {
                 None => Due::new(user, now, limit).load(connection)?,
                 Some(list) => DueOfList::new(user, now, list.as_str(), limit).load(connection)?,
             };
-            rows(found)
+            entries(found)
         })
         .await
     }
@@ -325,9 +326,9 @@ impl ProgressStore for SqliteProgress {
     }
 }
 
-fn rows(found: Vec<(Row,)>) -> Result<Vec<ProgressRow>, NoRefusal> {
-    let rows = found.into_iter().map(|(row,)| row.try_into());
-    Ok(rows.collect::<Result<_, CorruptRow>>()?)
+fn entries(found: Vec<(EntryRow,)>) -> Result<Vec<ProgressEntry>, NoRefusal> {
+    let entries = found.into_iter().map(|(row,)| row.try_into());
+    Ok(entries.collect::<Result<_, CorruptRow>>()?)
 }
 
 /// A count of rows; what does not fit is more than there can be.

@@ -1,6 +1,7 @@
 //! Writes of progress: many at once, from several copies, while things break.
 
 mod copies;
+mod corruption;
 mod crowds;
 mod faults;
 mod lost_answers;
