@@ -26,6 +26,7 @@ macro_rules! account_directory_contract {
                 a_name_is_compared_without_regard_to_case_and_unicode_form,
                 threat_45_no_character_of_a_name_means_anything_but_itself,
                 a_changed_display_name_is_found_as_it_is_now,
+                many_who_begin_alike_come_in_pages_too,
                 roles_and_statuses_filter,
                 all_filters_hold_at_once,
                 deleted_accounts_are_due_when_their_time_has_come_the_earliest_first,
@@ -242,6 +243,39 @@ pub async fn a_changed_display_name_is_found_as_it_is_now(stores: &Stores) {
     let nameless = renamed.changed(at(6), |next| next.display_name = None);
     stores.save(&nameless, renamed.revision).await.unwrap();
     assert_eq!(named(stores, "bea").await, []);
+}
+
+/// However a store looks for them.
+pub async fn many_who_begin_alike_come_in_pages_too(stores: &Stores) {
+    let made = (1..=1_100).map(|number| {
+        keep(stores, number, move |account| {
+            let seconds = i64::try_from(number).unwrap();
+            account.created_at = at(seconds % 7);
+            account.display_name = Some(format!("Pupil {}", number % 2).parse().unwrap());
+        })
+    });
+    let mut all = join_all(made).await;
+    all.sort_by_key(|account| std::cmp::Reverse((account.created_at, account.id)));
+    let all: Vec<_> = all.iter().map(|account| account.id).collect();
+    for text in ["p", "learner", "pupil 1"] {
+        let query = AccountQuery {
+            text: Some(text.parse().unwrap()),
+            ..AccountQuery::default()
+        };
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = stores.directory.page(&query, after, 400).await.unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(AccountPlace::from(last));
+            seen.extend(page.iter().map(|account| account.id));
+        }
+        let odd = |id: &&UserId| text != "pupil 1" || id.0.as_u128() % 2 == 1;
+        assert_eq!(
+            seen,
+            all.iter().filter(odd).copied().collect::<Vec<_>>(),
+            "{text}"
+        );
+    }
 }
 
 /// Somebody in each state: a learner, an administrator, one out of use, one deleted.

@@ -17,6 +17,23 @@ pub struct AccountQuery {
     pub status: Option<AccountStatus>,
 }
 
+impl AccountQuery {
+    /// Where the keys of emails lie that are looked for, byte by byte.
+    pub fn emails(&self) -> Range<&str> {
+        self.text.as_ref().map_or(EVERYTHING, NamePrefix::of_email)
+    }
+
+    /// Where the keys of usernames and display names lie that are looked for, byte by byte.
+    pub fn names(&self) -> Range<&str> {
+        self.text.as_ref().map_or(EVERYTHING, NamePrefix::of_name)
+    }
+}
+
+/// Where all keys lie.
+const EVERYTHING: Range<&str> = ""..LAST;
+/// The last character of Unicode, which no name holds.
+const LAST: &str = "\u{10FFFF}";
+
 /// How an account stands, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountStatus {
@@ -84,14 +101,12 @@ impl NamePrefix {
     /// The longest, in characters.
     pub const MAX_CHARACTERS: usize = 254;
 
-    /// Where the keys of emails lie that begin so, byte by byte.
-    pub fn of_email(&self) -> Range<&str> {
+    fn of_email(&self) -> Range<&str> {
         let [start, end] = &self.email;
         start..end
     }
 
-    /// Where the keys of usernames and display names lie that begin so, byte by byte.
-    pub fn of_name(&self) -> Range<&str> {
+    fn of_name(&self) -> Range<&str> {
         let [start, end] = &self.name;
         start..end
     }
@@ -125,9 +140,9 @@ impl FromStr for NamePrefix {
     }
 }
 
-/// How something begins, and what lies behind all that begins so: no name holds the last character of Unicode.
+/// How something begins, and what lies behind all that begins so.
 fn with_end(start: String) -> [String; 2] {
-    let end = format!("{start}{}", char::MAX);
+    let end = format!("{start}{LAST}");
     [start, end]
 }
 
@@ -164,6 +179,7 @@ mod tests {
         }
         for outside in ["a", "am", "ao", "bn", "", "än"] {
             assert!(!range.contains(&outside), "{outside}");
+            assert!(AccountQuery::default().names().contains(&outside), "{outside}");
         }
     }
 

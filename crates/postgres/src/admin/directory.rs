@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUu
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use parlance_domain::accounts::{Account, AccountWithPassword, Role};
-use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery, AccountStatus, NamePrefix};
+use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery, AccountStatus};
 use parlance_domain::audit::AuditEntry;
 use parlance_domain::ids::UserId;
 use parlance_domain::port::PortError;
@@ -18,10 +18,13 @@ use uuid::Uuid;
 
 use crate::accounts::row::{AccountColumns, AccountRow, account_columns, is_notable};
 use crate::consequences::keep_entries;
-use crate::database::{NoRefusal, PgDatabase, Repeat, StoreError};
+use crate::database::{PgDatabase, Repeat, StoreError, WRITES};
 use crate::statement::statement;
 
 const PORT: &str = "AccountDirectory";
+
+/// How many accounts are looked up by their names; more are found sooner by walking through all, the youngest first.
+const FEW: u32 = 1_000;
 
 /// The filters, the place and the order of every page. Every array holds what an empty one holds; the statuses are those
 /// of [`status_code`].
@@ -33,46 +36,62 @@ macro_rules! page {
     };
 }
 
+/// Declares a statement that walks through accounts and reads a page of those whose names lie within ranges.
+macro_rules! walk {
+    ($name:ident where $condition:expr) => {
+        statement!(
+            #[expect(clippy::too_many_arguments, reason = "three ranges, two filters, a place and a limit")]
+            $name(
+                email_start: &'a str => Text,
+                email_end: &'a str => Text,
+                username_start: &'a str => Text,
+                username_end: &'a str => Text,
+                display_name_start: &'a str => Text,
+                display_name_end: &'a str => Text,
+                role: Vec<&'static str> => Array<Text>,
+                status: i32 => Integer,
+                created_at: Timestamp => Timestamptz,
+                id: Uuid => SqlUuid,
+                limit: i64 => BigInt,
+            ) -> (AccountColumns,) = concat!(
+                "SELECT ", account_columns!(), " FROM accounts WHERE ", $condition,
+                "(email_key >= ? AND email_key < ? OR username_key >= ? AND username_key < ? \
+                  OR display_name_key >= ? AND display_name_key < ?) AND ", page!()
+            )
+        );
+    };
+}
+
+walk!(All where "");
+walk!(Notable where concat!(is_notable!(), " AND "));
 statement!(
-    All(
-        role: Vec<&'static str> => Array<Text>,
-        status: i32 => Integer,
-        created_at: Timestamp => Timestamptz,
-        id: Uuid => SqlUuid,
-        limit: i64 => BigInt,
-    ) -> (AccountColumns,) = concat!("SELECT ", account_columns!(), " FROM accounts WHERE ", page!())
-);
-statement!(
-    Notable(
+    Few(
+        ids: &'a [Uuid] => Array<SqlUuid>,
         role: Vec<&'static str> => Array<Text>,
         status: i32 => Integer,
         created_at: Timestamp => Timestamptz,
         id: Uuid => SqlUuid,
         limit: i64 => BigInt,
     ) -> (AccountColumns,) = concat!(
-        "SELECT ", account_columns!(), " FROM accounts WHERE ", is_notable!(), " AND ", page!()
+        "SELECT ", account_columns!(), " FROM accounts WHERE id = ANY (?) AND ", page!()
     )
 );
+// In the order of their indexes, lest all that lies within is gathered before the first few are taken.
 statement!(
-    #[expect(clippy::too_many_arguments, reason = "three ranges, two filters, a place and a limit")]
+    #[expect(clippy::too_many_arguments, reason = "three ranges, each with a limit")]
     Named(
         email_start: &'a str => Text,
         email_end: &'a str => Text,
+        emails: i64 => BigInt,
         username_start: &'a str => Text,
         username_end: &'a str => Text,
+        usernames: i64 => BigInt,
         display_name_start: &'a str => Text,
         display_name_end: &'a str => Text,
-        role: Vec<&'static str> => Array<Text>,
-        status: i32 => Integer,
-        created_at: Timestamp => Timestamptz,
-        id: Uuid => SqlUuid,
-        limit: i64 => BigInt,
-    ) -> (AccountColumns,) = concat!(
-        "SELECT ", account_columns!(), " FROM accounts WHERE id IN (\
-            SELECT id FROM accounts WHERE email_key >= ? AND email_key < ? \
-            UNION SELECT id FROM accounts WHERE username_key >= ? AND username_key < ? \
-            UNION SELECT id FROM accounts WHERE display_name_key >= ? AND display_name_key < ?) AND ", page!()
-    )
+        display_names: i64 => BigInt,
+    ) -> (SqlUuid,) = "(SELECT id FROM accounts WHERE email_key >= ? AND email_key < ? ORDER BY email_key LIMIT ?) \
+        UNION (SELECT id FROM accounts WHERE username_key >= ? AND username_key < ? ORDER BY username_key LIMIT ?) \
+        UNION (SELECT id FROM accounts WHERE display_name_key >= ? AND display_name_key < ? ORDER BY display_name_key LIMIT ?)"
 );
 statement!(
     Due(now: Timestamp => Timestamptz, limit: i64 => BigInt) -> (SqlUuid,)
@@ -120,19 +139,20 @@ impl AccountDirectory for PgDirectory {
     }
 
     async fn purge(&self, id: UserId, now: Timestamp, entry: &AuditEntry) -> Result<bool, PortError> {
-        let entry = Arc::new(entry.clone());
-        let purged = self.database.transact(move |connection| {
-            let entry = Arc::clone(&entry);
+        let entry = entry.clone();
+        // The log of years is many rows: it takes its time, on a connection of its own.
+        let bulk = self.database.bulk();
+        let purged = bulk.transaction(WRITES, move |connection| {
             async move {
                 let is_purged = Purge::new(id.0, now).execute(&mut &*connection).await? > 0;
                 if is_purged {
-                    keep_entries(connection, std::slice::from_ref(&*entry)).await?;
+                    keep_entries(connection, std::slice::from_ref(&entry)).await?;
                 }
                 Ok(is_purged)
             }
             .boxed()
         });
-        purged.await.map_err(|error: NoRefusal| error.into_port(PORT))
+        purged.await.map_err(|error| error.into_port(PORT))
     }
 }
 
@@ -146,40 +166,53 @@ async fn load(
     let status = status_code(query.status);
     let (created_at, id) = after.map_or_else(youngest, |after| (after.created_at, after.id.0));
     let limit = i64::from(limit);
-    if let Some(text) = &query.text {
-        let statement = named(text, role, status, created_at, id, limit);
+    let is_notable = is_about_notable(query);
+    if !is_notable && let Some(ids) = few(connection, query).await? {
+        let statement = Few::new(&ids, role, status, created_at, id, limit);
         return statement.load(&mut &*connection).await;
     }
-    if is_about_notable(query) {
-        let statement = Notable::new(role, status, created_at, id, limit);
-        return statement.load(&mut &*connection).await;
+    macro_rules! walk {
+        ($statement:ident) => {{
+            let (email, name) = (query.emails(), query.names());
+            let statement = $statement::new(
+                email.start,
+                email.end,
+                name.start,
+                name.end,
+                name.start,
+                name.end,
+                role,
+                status,
+                created_at,
+                id,
+                limit,
+            );
+            statement.load(&mut &*connection).await
+        }};
     }
-    let statement = All::new(role, status, created_at, id, limit);
-    statement.load(&mut &*connection).await
+    if is_notable { walk!(Notable) } else { walk!(All) }
 }
 
-fn named<'a>(
-    text: &'a NamePrefix,
-    role: Vec<&'static str>,
-    status: i32,
-    created_at: Timestamp,
-    id: Uuid,
-    limit: i64,
-) -> Named<'a> {
-    let (email, name) = (text.of_email(), text.of_name());
-    Named::new(
+/// The accounts whose names are looked for, if they are few.
+async fn few(connection: &AsyncPgConnection, query: &AccountQuery) -> QueryResult<Option<Vec<Uuid>>> {
+    if query.text.is_none() {
+        return Ok(None);
+    }
+    let (email, name, more) = (query.emails(), query.names(), i64::from(FEW) + 1);
+    let statement = Named::new(
         email.start,
         email.end,
+        more,
         name.start,
         name.end,
+        more,
         name.start,
         name.end,
-        role,
-        status,
-        created_at,
-        id,
-        limit,
-    )
+        more,
+    );
+    let found: Vec<(Uuid,)> = statement.load(&mut &*connection).await?;
+    let is_few = i64::try_from(found.len()).is_ok_and(|count| count < more);
+    Ok(is_few.then(|| found.into_iter().map(|(id,)| id).collect()))
 }
 
 /// A place before which nobody is: the end of the year 9999.

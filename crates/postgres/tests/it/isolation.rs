@@ -40,9 +40,10 @@ const EXCEPTIONS: &[&str] = &[
     // There is to be another administrator before one goes.
     "SELECT 1 FROM accounts WHERE (roles <> '{user}' OR",
     // Administrators look through all accounts, and the program for those that are to be gone.
-    "FROM accounts WHERE roles @> $1",
-    "FROM accounts WHERE (roles <> '{user}' OR deactivated_at IS NOT NULL OR deleted_at IS NOT NULL) AND roles @> $1",
-    "FROM accounts WHERE id IN (SELECT id FROM accounts WHERE email_key >= $1",
+    "FROM accounts WHERE (email_key >= $1 AND",
+    "FROM accounts WHERE (roles <> '{user}' OR deactivated_at IS NOT NULL OR deleted_at IS NOT NULL) AND (email_key",
+    "(SELECT id FROM accounts WHERE email_key >= $1",
+    "FROM accounts WHERE id = ANY ($1) AND roles @> $2",
     "SELECT id FROM accounts WHERE purge_at <= $1",
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys WHERE begun_at < $1",
     // Whoever moves an installation moves all learners.

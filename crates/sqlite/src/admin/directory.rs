@@ -1,10 +1,12 @@
 //! The directory of all accounts.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
-use diesel::{RunQueryDsl, SqliteConnection};
+use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{Account, AccountWithPassword, Role};
-use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery, AccountStatus, NamePrefix};
+use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery, AccountStatus};
 use parlance_domain::audit::AuditEntry;
 use parlance_domain::ids::UserId;
 use parlance_domain::port::PortError;
@@ -18,6 +20,11 @@ use crate::statement::statement;
 
 const PORT: &str = "AccountDirectory";
 
+/// How many accounts are looked up by their names; more are found sooner by walking through all, the youngest first.
+const FEW: u32 = 1_000;
+/// How long the purge of one account may take: the log of years is many rows.
+const PURGE_DEADLINE: Duration = Duration::from_mins(1);
+
 /// The filters, the place and the order of every page. What is looked for in nothing is found in everything; the
 /// statuses are those of [`status_code`].
 macro_rules! page {
@@ -28,41 +35,57 @@ macro_rules! page {
     };
 }
 
-account_select!(
-    All(
-        role: &'a str => Text,
-        status: i64 => BigInt,
-        created_at: i64 => BigInt,
-        id: &'a [u8] => Binary,
-        limit: i64 => BigInt,
-    ) where page!()
-);
-account_select!(
-    Notable(
-        role: &'a str => Text,
-        status: i64 => BigInt,
-        created_at: i64 => BigInt,
-        id: &'a [u8] => Binary,
-        limit: i64 => BigInt,
-    ) where is_notable!(), " AND ", page!()
-);
-account_select!(
-    #[expect(clippy::too_many_arguments, reason = "three ranges, two filters, a place and a limit")]
-    Named(
+/// Declares a statement that reads a page of those whose names lie within ranges.
+macro_rules! page_select {
+    ($name:ident where $($condition:tt)+) => {
+        account_select!(
+            #[expect(clippy::too_many_arguments, reason = "three ranges, two filters, a place and a limit")]
+            $name(
+                email_start: &'a str => Text,
+                email_end: &'a str => Text,
+                username_start: &'a str => Text,
+                username_end: &'a str => Text,
+                display_name_start: &'a str => Text,
+                display_name_end: &'a str => Text,
+                role: &'a str => Text,
+                status: i64 => BigInt,
+                created_at: i64 => BigInt,
+                id: &'a [u8] => Binary,
+                limit: i64 => BigInt,
+            ) where $($condition)+, page!()
+        );
+    };
+}
+
+/// The names as they are compared on a walk: without their indexes, whose order is another.
+macro_rules! is_named {
+    () => {
+        "(+email_key >= ? AND +email_key < ? OR +username_key >= ? AND +username_key < ? \
+          OR +display_name_key >= ? AND +display_name_key < ?) AND "
+    };
+}
+
+page_select!(All where is_named!());
+page_select!(Notable where is_notable!(), " AND ", is_named!());
+page_select!(Few where "id IN (SELECT id FROM accounts WHERE email_key >= ? AND email_key < ? \
+    UNION SELECT id FROM accounts WHERE username_key >= ? AND username_key < ? \
+    UNION SELECT id FROM accounts WHERE display_name_key >= ? AND display_name_key < ?) AND ");
+statement!(
+    #[expect(clippy::too_many_arguments, reason = "three ranges, each with a limit")]
+    Count(
         email_start: &'a str => Text,
         email_end: &'a str => Text,
+        emails: i64 => BigInt,
         username_start: &'a str => Text,
         username_end: &'a str => Text,
+        usernames: i64 => BigInt,
         display_name_start: &'a str => Text,
         display_name_end: &'a str => Text,
-        role: &'a str => Text,
-        status: i64 => BigInt,
-        created_at: i64 => BigInt,
-        id: &'a [u8] => Binary,
-        limit: i64 => BigInt,
-    ) where "id IN (SELECT id FROM accounts WHERE email_key >= ? AND email_key < ? \
-        UNION SELECT id FROM accounts WHERE username_key >= ? AND username_key < ? \
-        UNION SELECT id FROM accounts WHERE display_name_key >= ? AND display_name_key < ?) AND ", page!()
+        display_names: i64 => BigInt,
+    ) -> (BigInt) = "SELECT count(*) FROM (\
+        SELECT id FROM (SELECT id FROM accounts WHERE email_key >= ? AND email_key < ? LIMIT ?) \
+        UNION SELECT id FROM (SELECT id FROM accounts WHERE username_key >= ? AND username_key < ? LIMIT ?) \
+        UNION SELECT id FROM (SELECT id FROM accounts WHERE display_name_key >= ? AND display_name_key < ? LIMIT ?))"
 );
 statement!(
     Due(now: i64 => BigInt, limit: i64 => BigInt) -> (Binary)
@@ -114,7 +137,7 @@ impl AccountDirectory for SqliteDirectory {
 
     async fn purge(&self, id: UserId, now: Timestamp, entry: &AuditEntry) -> Result<bool, PortError> {
         let entry = entry.clone();
-        let purged = self.database.write(move |connection| {
+        let purged = self.database.write_within(PURGE_DEADLINE, move |connection| {
             let statement = Purge::new(id.0.as_bytes(), now.timestamp_millis());
             let is_purged = statement.execute(connection)? > 0;
             if is_purged {
@@ -131,46 +154,65 @@ fn page(
     query: &AccountQuery,
     after: Option<AccountPlace>,
     limit: u32,
-) -> diesel::QueryResult<Vec<AccountRow>> {
-    let role = query.role.map(|role| format!(" {} ", role.as_str()));
-    let role = role.unwrap_or_default();
-    let status = status_code(query.status);
-    // Nobody is younger.
-    let (created_at, id) = after.map_or((i64::MAX, [u8::MAX; 16]), |after| {
-        (after.created_at.timestamp_millis(), after.id.0.into_bytes())
-    });
-    let limit = i64::from(limit);
-    if let Some(text) = &query.text {
-        return named(text, &role, status, created_at, &id, limit).load(connection);
+) -> QueryResult<Vec<AccountRow>> {
+    macro_rules! load {
+        ($statement:ident) => {{
+            let (email, name) = (query.emails(), query.names());
+            let role = query.role.map(|role| format!(" {} ", role.as_str()));
+            let role = role.unwrap_or_default();
+            let status = status_code(query.status);
+            let (created_at, id) = place(after);
+            $statement::new(
+                email.start,
+                email.end,
+                name.start,
+                name.end,
+                name.start,
+                name.end,
+                &role,
+                status,
+                created_at,
+                &id,
+                i64::from(limit),
+            )
+            .load(connection)
+        }};
     }
     if is_about_notable(query) {
-        return Notable::new(&role, status, created_at, &id, limit).load(connection);
+        load!(Notable)
+    } else if is_about_few(connection, query)? {
+        load!(Few)
+    } else {
+        load!(All)
     }
-    All::new(&role, status, created_at, &id, limit).load(connection)
 }
 
-fn named<'a>(
-    text: &'a NamePrefix,
-    role: &'a str,
-    status: i64,
-    created_at: i64,
-    id: &'a [u8],
-    limit: i64,
-) -> Named<'a> {
-    let (email, name) = (text.of_email(), text.of_name());
-    Named::new(
+/// Behind nobody, nobody is younger.
+fn place(after: Option<AccountPlace>) -> (i64, [u8; 16]) {
+    after.map_or((i64::MAX, [u8::MAX; 16]), |after| {
+        (after.created_at.timestamp_millis(), after.id.0.into_bytes())
+    })
+}
+
+/// Whether the names that are looked for are those of few accounts.
+fn is_about_few(connection: &mut SqliteConnection, query: &AccountQuery) -> QueryResult<bool> {
+    if query.text.is_none() {
+        return Ok(false);
+    }
+    let (email, name, more) = (query.emails(), query.names(), i64::from(FEW) + 1);
+    let count = Count::new(
         email.start,
         email.end,
+        more,
         name.start,
         name.end,
+        more,
         name.start,
         name.end,
-        role,
-        status,
-        created_at,
-        id,
-        limit,
-    )
+        more,
+    );
+    let (count,): (i64,) = count.get_result(connection)?;
+    Ok(count < more)
 }
 
 /// Whether all that are looked for are in the index of those that are more, or less, than a learner's.

@@ -117,13 +117,14 @@ const QUESTIONS: &[(&str, &str)] = &[
         "COVERING INDEX progress_events_at",
     ),
     (
-        "SELECT * FROM accounts WHERE instr(' ' || roles || ' ', '') > 0 AND (created_at, id) < (9, x'00') \
+        "SELECT * FROM accounts WHERE (+email_key >= '' AND +email_key < 'z' OR +username_key >= '' \
+         AND +username_key < 'z') AND instr(' ' || roles || ' ', '') > 0 AND (created_at, id) < (9, x'00') \
          ORDER BY created_at DESC, id DESC LIMIT 9",
         "accounts_created_at",
     ),
     (
         "SELECT * FROM accounts WHERE (roles <> 'user' OR deactivated_at IS NOT NULL OR deleted_at IS NOT NULL) \
-         AND instr(' ' || roles || ' ', ' admin ') > 0 AND (created_at, id) < (9, x'00') \
+         AND (+email_key >= '' AND +email_key < 'z') AND instr(' ' || roles || ' ', ' admin ') > 0 AND (created_at, id) < (9, x'00') \
          ORDER BY created_at DESC, id DESC LIMIT 9",
         "accounts_notable",
     ),
