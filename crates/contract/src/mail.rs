@@ -139,6 +139,25 @@ pub async fn of_takers_at_once_each_takes_other_mails(stores: &Stores) {
     assert_eq!(count + rest.len(), 60);
 }
 
+/// Of a later release, or broken by hand: it is taken as what cannot be read. `tamper` runs SQL behind the store.
+pub async fn a_mail_that_cannot_be_read_keeps_no_other_from_being_taken(
+    stores: &Stores,
+    tamper: impl AsyncFn(&str),
+) {
+    let mails = put(stores, 1, 3).await;
+    for (what, which) in [
+        ("message = '{\"about\":\"ofTheFuture\"}'", "min"),
+        ("recipient = 'nobody'", "max"),
+    ] {
+        let of = format!("created_at = (SELECT {which}(created_at) FROM outbox)");
+        tamper(&format!("UPDATE outbox SET {what} WHERE {of}")).await;
+    }
+    let mut taken = take(stores, &lease(1, at(60), 10)).await;
+    taken.sort_by_key(|mail| mail.created_at);
+    let read: Vec<Option<OutgoingMail>> = taken.into_iter().map(|taken| taken.mail).collect();
+    assert_eq!(read, [None, Some(mails[1].clone()), None]);
+}
+
 /// A worker that died with a mail keeps nobody from sending it later.
 pub async fn a_mail_is_taken_again_when_its_lease_is_over(stores: &Stores) {
     put(stores, 1, 1).await;

@@ -22,6 +22,9 @@ use crate::idle::Idle;
 /// How long a connection that was kept may take to show that it is still there.
 const STILL_THERE: Duration = Duration::from_secs(2);
 
+/// How long each of its addresses may take to be reached.
+const EACH_ADDRESS: Duration = Duration::from_secs(8);
+
 /// Sends letters by SMTP.
 ///
 /// A connection is used for one letter after the other; one on which an answer is missing is never used again, for it
@@ -106,8 +109,8 @@ impl SmtpMailer {
         } = &self.config;
         let from_the_beginning = self.tls.clone().filter(|_| *encryption == Encryption::Whole);
         let server = (host.as_str(), *port);
-        let connected =
-            AsyncSmtpConnection::connect_tokio1(server, None, &self.hello, from_the_beginning, None);
+        let (hello, each) = (&self.hello, Some(EACH_ADDRESS));
+        let connected = AsyncSmtpConnection::connect_tokio1(server, each, hello, from_the_beginning, None);
         let mut connection = connected.await?;
         if let (Encryption::StartTls, Some(tls)) = (encryption, &self.tls) {
             connection.starttls(tls.clone(), &self.hello).await?;

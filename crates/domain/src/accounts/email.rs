@@ -60,7 +60,7 @@ impl FromStr for Email {
         if trimmed.len() > 4 * Self::MAX_BYTES {
             return Err(InvalidEmail);
         }
-        let address: String = trimmed.nfc().collect();
+        let address = nfc(trimmed);
         let (local, domain) = address.rsplit_once('@').ok_or(InvalidEmail)?;
         let local_fits = (1..=64).contains(&local.len())
             && !local.starts_with('.')
@@ -76,9 +76,17 @@ impl FromStr for Email {
         }
         let ascii_domain = idna::domain_to_ascii_strict(domain).map_err(|_| InvalidEmail)?;
         let lower: String = local.chars().flat_map(char::to_lowercase).collect();
-        let key = format!("{}@{ascii_domain}", lower.nfc());
+        let key = format!("{}@{ascii_domain}", nfc(&lower));
         Ok(Self { address, key })
     }
+}
+
+/// Form NFC; every text in ASCII has it.
+fn nfc(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    text.nfc().collect()
 }
 
 fn is_local_character(c: char) -> bool {

@@ -34,6 +34,13 @@ mod audit {
 
 mod mail {
     parlance_contract::outbox_contract!(crate::support::stores().await);
+
+    #[tokio::test]
+    async fn a_mail_that_cannot_be_read_keeps_no_other_from_being_taken() {
+        let (stores, tamper) = crate::support::unguarded().await;
+        parlance_contract::mail::a_mail_that_cannot_be_read_keeps_no_other_from_being_taken(&stores, tamper)
+            .await;
+    }
 }
 
 mod words {
