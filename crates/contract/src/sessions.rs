@@ -2,10 +2,9 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use parlance_domain::accounts::{Proof, Purpose, RevokedSession, Rotation, Session};
+use parlance_domain::accounts::{AccountChange, Proof, Purpose, RevokedSession, Rotation, Session, Standing};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{SessionId, UserId};
-use parlance_domain::port::PortErrorKind;
 use uuid::Uuid;
 
 use crate::secrets::{is_good, secret};
@@ -21,6 +20,7 @@ macro_rules! session_store_contract {
             [
                 a_new_session_notes_the_sign_in_on_its_account_alone,
                 a_session_of_nobody_is_refused,
+                a_session_of_an_account_out_of_use_is_refused,
                 a_rotation_is_kept,
                 threat_01_of_32_rotations_at_once_one_gives_the_successor,
                 threat_02_reuse_ends_the_session_and_is_kept,
@@ -77,10 +77,27 @@ pub async fn a_session_of_nobody_is_refused(stores: &Stores) {
     let ann = stores.learner(1).await;
     let before = stores.accounts.by_id(ann).await.unwrap();
     let orphan = session(10, crate::stores::user(404), 500);
-    let error = stores.begin(&orphan).await.unwrap_err();
-    assert_eq!(error.kind, PortErrorKind::OwnerGone);
+    assert_eq!(stores.begin(&orphan).await.unwrap(), None);
     assert_eq!(stores.accounts.by_id(ann).await.unwrap(), before);
     assert_eq!(rotate(stores, &orphan, 0, 501).await, None);
+}
+
+/// Nor a new one of an account that is out of use; of one that is in use, the account is given as it is with the session.
+pub async fn a_session_of_an_account_out_of_use_is_refused(stores: &Stores) {
+    let (ann, _another) = (stores.learner(1).await, stores.learner(2).await);
+    let begun = stores.begin(&session(10, ann, 500)).await.unwrap().unwrap();
+    assert_eq!(begun.last_login_at, Some(at(500)));
+    assert_eq!(stores.accounts.by_id(ann).await.unwrap().as_ref(), Some(&begun));
+    let after = begun.changed(at(501), |next| {
+        next.standing = Standing::Deactivated { since: at(501) }
+    });
+    let change = AccountChange::new(&begun, after, Consequences::default());
+    stores.accounts.save(&change).await.unwrap();
+    let before = stores.accounts.by_id(ann).await.unwrap();
+    let late = session(11, ann, 502);
+    assert_eq!(stores.begin(&late).await.unwrap(), None);
+    assert_eq!(stores.accounts.by_id(ann).await.unwrap(), before);
+    assert_eq!(rotate(stores, &late, 0, 503).await, None);
 }
 
 /// What the rule of the domain decides is what the next rotation starts from.
@@ -347,11 +364,14 @@ pub async fn what_changes_something_writes_its_consequences_and_what_does_not_no
             (changes, changes)
         );
     }
-    for (user_id, changes) in [(user, true), (crate::stores::user(404), false)] {
+    for (number, user_id, changes) in [(11, user, true), (12, crate::stores::user(404), false)] {
         let (told, consequences) = next();
-        let session = crate::stores::session(11, user_id, 4);
+        let session = crate::stores::session(number, user_id, 4);
         let begun = sessions.insert(&session, &consequences).await;
-        assert_eq!((begun.is_ok(), is_good(stores, &told).await), (changes, changes));
+        assert_eq!(
+            (begun.unwrap().is_some(), is_good(stores, &told).await),
+            (changes, changes)
+        );
     }
 }
 

@@ -161,8 +161,8 @@ impl Stores {
         self.accounts.insert(account, session, &nothing).await
     }
 
-    /// Keeps a session, and nothing besides.
-    pub async fn begin(&self, session: &Session) -> Result<(), PortError> {
+    /// Keeps a session, and nothing besides; gives its account, unless that is gone or out of use.
+    pub async fn begin(&self, session: &Session) -> Result<Option<Account>, PortError> {
         self.sessions.insert(session, &Consequences::default()).await
     }
 

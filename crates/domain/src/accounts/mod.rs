@@ -35,7 +35,8 @@ pub use email::{Email, InvalidEmail};
 pub use language::{InvalidLanguage, LanguageTag};
 pub use lockout::{
     Admission, Admitted, Attempt, Counts, LockoutKey, LockoutPolicy, LockoutPorts, LockoutStore, Lockouts,
-    NotAdmitted, Outcome, Tally, Terms, UNLOCK_LIFETIME, Unlock, UnlockError, Unlocked, Verdict,
+    NotAdmitted, Outcome, Settlement, Settling, Tally, Terms, UNLOCK_LIFETIME, Unlock, UnlockError, Unlocked,
+    Verdict,
 };
 pub use one_time_secrets::OneTimeSecrets;
 pub use password::{

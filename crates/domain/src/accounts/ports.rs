@@ -171,8 +171,15 @@ pub struct RevokedSession {
 /// Keeps sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Keeps a new session of an account with its consequences, and notes the time of the sign-in on the account.
-    async fn insert(&self, session: &Session, consequences: &Consequences) -> Result<(), PortError>;
+    /// Keeps a new session of an account with its consequences, and notes the time of the sign-in on the account; gives the
+    /// account as it then is. Whoever changes the account from then on finds the session.
+    ///
+    /// - `None`, and nothing is written, when the account is gone or out of use.
+    async fn insert(
+        &self,
+        session: &Session,
+        consequences: &Consequences,
+    ) -> Result<Option<Account>, PortError>;
 
     /// The session of this id, ended or not.
     async fn by_id(&self, id: SessionId) -> Result<Option<Session>, PortError>;

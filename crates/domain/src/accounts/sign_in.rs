@@ -1,9 +1,11 @@
 //! Signing in: every attempt is counted before it is looked at, every way in ends in one place.
 
+use futures_util::future::{join, try_join};
+
 use super::lockout::{Admitted, LockoutKey, NotAdmitted};
 use super::{
-    Account, AccountChange, Identity, PasswordHasherError, Proof, SaveAccountError, SeenDevice, Session,
-    Sessions, SignIn, SignInError, SignedIn, Standing, Verification,
+    Account, AccountChange, AccountWithPassword, Identity, PasswordHasherError, Proof, SaveAccountError,
+    SeenDevice, Sessions, SignIn, SignInError, SignedIn, Standing, Verification,
 };
 use crate::audit::{Action, Actor, Circumstances};
 use crate::consequences::Consequences;
@@ -40,26 +42,23 @@ impl Sessions {
         command: SignIn,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
-        let found = match &command.identity {
-            Identity::Email(email) => self.ports.accounts.by_email(email).await?,
-            Identity::Username(username) => self.ports.accounts.by_username(username).await?,
-        };
+        let (found, device, admitted) = self.admit(&command.identity, circumstances).await?;
         let account = found.as_ref().map(|found| &found.account);
-        let admitted = self.admit(&command.identity, account, circumstances).await?;
         let lockouts = &self.ports.lockouts;
         let hash = found.as_ref().map(|found| &found.password_hash);
         let verification = self.ports.hasher.verify(&command.password, hash).await;
         match (verification, &found) {
             (Ok(Verification::Match), Some(found)) => {
-                lockouts.succeeded(admitted).await?;
-                self.open(found.account.clone(), Proof::Password, circumstances)
-                    .await
+                let opened = self.open_on(device, found.account.clone(), Proof::Password, circumstances);
+                let (settled, opened) = join(lockouts.succeeded(admitted), opened).await;
+                settled?;
+                opened
             }
             (Ok(Verification::MatchOutdated(new)), Some(found)) => {
                 lockouts.succeeded(admitted).await?;
                 let (id, old) = (found.account.id, &found.password_hash);
                 self.ports.accounts.replace_password_hash(id, old, &new).await?;
-                self.open(found.account.clone(), Proof::Password, circumstances)
+                self.open_on(device, found.account.clone(), Proof::Password, circumstances)
                     .await
             }
             (Ok(_), _) => {
@@ -76,23 +75,44 @@ impl Sessions {
         }
     }
 
-    /// Counts an attempt to sign in, by whichever name. Where there is no such account, as if there were one.
+    /// Looks for the account of a name and counts an attempt to sign in to it. Where there is no such account, as if there
+    /// were one.
     async fn admit(
         &self,
         identity: &Identity,
-        account: Option<&Account>,
         circumstances: &Circumstances,
-    ) -> Result<Admitted, SignInError> {
-        let (key, device) = match (account, identity) {
-            (Some(account), _) => {
-                let device = self.known_device(account.id, circumstances).await?;
-                (LockoutKey::of_email(&account.email), device)
-            }
-            (None, Identity::Email(email)) => (LockoutKey::of_email(email), None),
-            (None, Identity::Username(username)) => (LockoutKey::of_username(username), None),
+    ) -> Result<(Option<AccountWithPassword>, Option<SeenDevice>, Admitted), SignInError> {
+        let lockouts = &self.ports.lockouts;
+        if let (Identity::Email(email), None) = (identity, circumstances.device) {
+            // Nothing about the account says by what it is counted.
+            let admitted = lockouts.admit(LockoutKey::of_email(email), None, circumstances);
+            let (found, admitted) = join(self.ports.accounts.by_email(email), admitted).await;
+            let admitted = admitted?;
+            return match found {
+                Ok(found) => Ok((found, None, admitted)),
+                Err(error) => {
+                    let _ = lockouts.abandoned(admitted).await;
+                    Err(error.into())
+                }
+            };
+        }
+        let (found, device) = try_join(self.find(identity), self.known(circumstances.device)).await?;
+        let account = found.as_ref().map(|found| &found.account);
+        let device = device.filter(|device| account.is_some_and(|account| account.id == device.user_id));
+        let key = match (account, identity) {
+            (Some(account), _) => LockoutKey::of_email(&account.email),
+            (None, Identity::Email(email)) => LockoutKey::of_email(email),
+            (None, Identity::Username(username)) => LockoutKey::of_username(username),
         };
-        let device = device.map(LockoutKey::of_device);
-        Ok(self.ports.lockouts.admit(key, device, circumstances).await?)
+        let admitted = lockouts.admit(key, device.map(LockoutKey::of_device), circumstances);
+        Ok((found, device, admitted.await?))
+    }
+
+    async fn find(&self, identity: &Identity) -> Result<Option<AccountWithPassword>, PortError> {
+        match identity {
+            Identity::Email(email) => self.ports.accounts.by_email(email).await,
+            Identity::Username(username) => self.ports.accounts.by_username(username).await,
+        }
     }
 
     /// Begins a session of somebody who showed who they are; every way of signing in ends here.
@@ -105,6 +125,18 @@ impl Sessions {
         proof: Proof,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
+        let device = self.known_device(account.id, circumstances).await?;
+        self.open_on(device, account, proof, circumstances).await
+    }
+
+    /// As [`Sessions::open`], on a device of which it is known whether the account knows it.
+    async fn open_on(
+        &self,
+        device: Option<SeenDevice>,
+        account: Account,
+        proof: Proof,
+        circumstances: &Circumstances,
+    ) -> Result<SignedIn, SignInError> {
         let account = match &account.standing {
             Standing::Active => account,
             Standing::Deleted(deletion) if deletion.by_owner => {
@@ -112,7 +144,6 @@ impl Sessions {
             }
             Standing::Deleted(_) | Standing::Deactivated { .. } => return Err(SignInError::Deactivated),
         };
-        let device = self.known_device(account.id, circumstances).await?;
         let session = self.begin(account.id, proof, device.map(|device| device.id), circumstances);
         let entry = self
             .recorder
@@ -132,32 +163,9 @@ impl Sessions {
             };
             consequences = consequences.and_mail(self.recorder.mail(&account, message));
         }
-        self.ports.sessions.insert(&session, &consequences).await?;
-        let account = self.still_in_use(&session, circumstances).await?;
-        Ok(self.signed_in(account, &session)?)
-    }
-
-    /// The account as it is once its session is kept: whoever changes it from now on ends this session too.
-    ///
-    /// Whoever changed it since it was looked at ended those that there were. Tokens bear the roles that it has now; if it
-    /// is out of use, the session ends before anybody has its tokens.
-    async fn still_in_use(
-        &self,
-        session: &Session,
-        circumstances: &Circumstances,
-    ) -> Result<Account, SignInError> {
-        let (user, id) = (session.user_id, session.id);
-        let found = self.ports.accounts.by_id(user).await?;
-        if let Some(account) = found.filter(Account::is_active) {
-            return Ok(account);
-        }
-        let entry = self
-            .recorder
-            .entry(Actor::System, Action::SessionEnded, Some(user), circumstances)
-            .with("session", id.to_string());
-        let now = self.ports.clock.now();
-        self.ports.sessions.revoke(user, id, now, &entry.into()).await?;
-        Err(SignInError::Deactivated)
+        // Somebody may have changed the account since it was looked at: tokens bear the roles that it has now.
+        let account = self.ports.sessions.insert(&session, &consequences).await?;
+        Ok(self.signed_in(account.ok_or(SignInError::Deactivated)?, &session)?)
     }
 
     /// The device that a request came from, if the account knows it.
@@ -166,7 +174,12 @@ impl Sessions {
         user: UserId,
         circumstances: &Circumstances,
     ) -> Result<Option<SeenDevice>, PortError> {
-        match circumstances.device.filter(|device| device.user_id == user) {
+        let device = circumstances.device.filter(|device| device.user_id == user);
+        self.known(device).await
+    }
+
+    async fn known(&self, device: Option<SeenDevice>) -> Result<Option<SeenDevice>, PortError> {
+        match device {
             Some(device) => Ok(self.ports.devices.is_known(device).await?.then_some(device)),
             None => Ok(None),
         }

@@ -21,8 +21,8 @@ use parlance_domain::health::Probe;
 use parlance_domain::ids::{ListId, SecretId, SessionId, UserId, WordId};
 use parlance_domain::port::PortError;
 use parlance_domain::progress::{
-    ActivityBucket, AppendError, Appended, ListSummary, LoggedReview, ProgressRow, ProgressStore, Submission,
-    Totals,
+    ActivityBucket, AppendError, Appended, ListSummary, LoggedReview, ProgressEntry, ProgressRow,
+    ProgressStore, Submission, Totals,
 };
 use parlance_domain::pubsub::PubSub;
 use parlance_domain::time::Timestamp;
@@ -107,7 +107,7 @@ impl SecretStore for Absent {
 
 #[async_trait]
 impl SessionStore for Absent {
-    async fn insert(&self, _: &Session, _: &Consequences) -> Result<(), PortError> {
+    async fn insert(&self, _: &Session, _: &Consequences) -> Result<Option<Account>, PortError> {
         Err(absent())
     }
 
@@ -353,7 +353,7 @@ impl ProgressStore for Absent {
         Err(absent())
     }
 
-    async fn list(&self, _: UserId, _: Option<u64>, _: Option<u32>) -> Result<Vec<ProgressRow>, PortError> {
+    async fn list(&self, _: UserId, _: Option<u64>, _: Option<u32>) -> Result<Vec<ProgressEntry>, PortError> {
         Err(absent())
     }
 
@@ -367,7 +367,7 @@ impl ProgressStore for Absent {
         _: Timestamp,
         _: Option<&ListId>,
         _: Option<u32>,
-    ) -> Result<Vec<ProgressRow>, PortError> {
+    ) -> Result<Vec<ProgressEntry>, PortError> {
         Err(absent())
     }
 

@@ -1,6 +1,11 @@
 //! The store of attempts to sign in.
 //!
 //! They live for less than an hour: `parlance copy` leaves them behind.
+//!
+//! Nobody holds a row while a copy decides, as long as nobody else counts for the same: what was counted is read, and
+//! written if it still is what was read. Whoever was overtaken a few times holds the rows in a transaction.
+
+mod at_once;
 
 use std::sync::Arc;
 
@@ -9,6 +14,7 @@ use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{Array, BigInt, Bytea, Nullable, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
+use futures_util::future::try_join_all;
 use parlance_domain::accounts::{
     Admission, Attempt, Counts, Ends, LockoutKey, LockoutPolicy, LockoutStore, Outcome, Tally, Unlock,
     Unlocked, Verdict,
@@ -24,6 +30,9 @@ use crate::database::{Fail, NoRefusal, PgDatabase, Repeat};
 use crate::statement::statement;
 
 const PORT: &str = "LockoutStore";
+
+/// How often an attempt is counted without holding the rows, before it waits for its turn.
+const AT_ONCE: u32 = 3;
 
 statement!(
     // Makes rows where there are none, so that whoever counts for the same waits. All take them in the order in which they
@@ -71,24 +80,19 @@ impl PgLockouts {
     pub fn new(database: PgDatabase) -> Self {
         Self { database }
     }
-}
 
-#[async_trait]
-impl LockoutStore for PgLockouts {
-    async fn count(
+    async fn count_in_turn(
         &self,
-        attempt: &Attempt,
-        policy: &LockoutPolicy,
+        attempt: Attempt,
+        policy: LockoutPolicy,
         now: Timestamp,
     ) -> Result<Verdict, PortError> {
-        let (attempt, policy) = (*attempt, *policy);
         let counted = self.database.transact(move |connection| {
             async move {
-                let before = hold(connection, &attempt).await?;
-                let mut after = before.clone();
-                match policy.judge(&mut after, now) {
+                let mut counts = hold(connection, &attempt).await?;
+                match policy.judge(&mut counts, now) {
                     Verdict::Admitted(admission) => {
-                        keep(connection, &attempt, &policy, &after).await?;
+                        keep(connection, &attempt, &policy, &counts).await?;
                         Ok(admission)
                     }
                     // The rows that were made are gone with the transaction.
@@ -103,6 +107,24 @@ impl LockoutStore for PgLockouts {
             Err(Fail::Store(error)) => Err(error.into_port(PORT)),
         }
     }
+}
+
+#[async_trait]
+impl LockoutStore for PgLockouts {
+    async fn count(
+        &self,
+        attempt: &Attempt,
+        policy: &LockoutPolicy,
+        now: Timestamp,
+    ) -> Result<Verdict, PortError> {
+        for _ in 0..AT_ONCE {
+            let counted = at_once::count(&self.database, attempt, policy, now).await;
+            if let Some(verdict) = counted.map_err(|error| error.into_port(PORT))? {
+                return Ok(verdict);
+            }
+        }
+        self.count_in_turn(*attempt, *policy, now).await
+    }
 
     async fn settle(
         &self,
@@ -111,16 +133,8 @@ impl LockoutStore for PgLockouts {
         admission: &Admission,
         outcome: Outcome,
     ) -> Result<(), PortError> {
-        let (attempt, policy, admission) = (*attempt, *policy, *admission);
-        let settled = self.database.transact(move |connection| {
-            async move {
-                let mut counts = hold(connection, &attempt).await?;
-                policy.settle(&mut counts, &admission, outcome);
-                Ok(keep(connection, &attempt, &policy, &counts).await?)
-            }
-            .boxed()
-        });
-        settled.await.map_err(|error: NoRefusal| error.into_port(PORT))
+        let settled = at_once::settle(&self.database, attempt, policy, admission, outcome);
+        settled.await.map_err(|error| error.into_port(PORT))
     }
 
     async fn announce(
@@ -205,9 +219,22 @@ async fn unlock(connection: &AsyncPgConnection, what: &Unlock) -> Result<Option<
 
 /// What was counted for those of an attempt, for whom nobody else counts until the end of the transaction.
 async fn hold(connection: &AsyncPgConnection, attempt: &Attempt) -> Result<Counts, DieselError> {
+    let rows: Vec<Row> = Hold::new(digests(&keys(attempt))).load(&mut &*connection).await?;
+    Ok(counts(rows, attempt))
+}
+
+/// What an attempt is counted by, in the order in which rows are made.
+fn keys(attempt: &Attempt) -> Vec<LockoutKey> {
     let keys = [attempt.address, Some(attempt.account), attempt.device];
-    let keys = keys.iter().flatten().map(|key| &key.as_bytes()[..]).collect();
-    let rows: Vec<Row> = Hold::new(keys).load(&mut &*connection).await?;
+    keys.into_iter().flatten().collect()
+}
+
+fn digests(keys: &[LockoutKey]) -> Vec<&[u8]> {
+    keys.iter().map(|key| &key.as_bytes()[..]).collect()
+}
+
+/// What these rows say was counted for those of an attempt.
+fn counts(rows: Vec<Row>, attempt: &Attempt) -> Counts {
     let mut tallies: Vec<_> = rows.into_iter().map(|row| (row.0.clone(), tally(row))).collect();
     let mut take = |key: LockoutKey| {
         let place = tallies.iter().position(|(found, _)| found == key.as_bytes());
@@ -215,11 +242,11 @@ async fn hold(connection: &AsyncPgConnection, attempt: &Attempt) -> Result<Count
             .map(|place| tallies.swap_remove(place).1)
             .unwrap_or_default()
     };
-    Ok(Counts {
+    Counts {
         account: take(attempt.account),
         device: attempt.device.map(&mut take),
         address: attempt.address.map(&mut take),
-    })
+    }
 }
 
 /// What was counted for an account, for which nobody else counts until the end of the transaction.
@@ -240,17 +267,23 @@ async fn keep(
         (Some(attempt.account), Some(&counts.account)),
         (attempt.device, counts.device.as_ref()),
     ];
-    for (key, tally) in tallies {
-        let (Some(key), Some(tally)) = (key, tally) else {
-            continue;
-        };
-        let Some(forget_at) = tally.matters_until(policy.window()) else {
-            forget(connection, key).await?;
-            continue;
-        };
-        let statement = Keep::new(&tally.attempts, tally.locked_until, forget_at, key.as_bytes());
-        statement.execute(&mut &*connection).await?;
-    }
+    let there = tallies.into_iter().filter_map(|(key, tally)| key.zip(tally));
+    // Sent one behind the other without waiting: each is another row, held already.
+    try_join_all(there.map(|(key, tally)| keep_tally(connection, key, policy, tally))).await?;
+    Ok(())
+}
+
+async fn keep_tally(
+    connection: &AsyncPgConnection,
+    key: LockoutKey,
+    policy: &LockoutPolicy,
+    tally: &Tally,
+) -> Result<(), DieselError> {
+    let Some(forget_at) = tally.matters_until(policy.window()) else {
+        return forget(connection, key).await;
+    };
+    let statement = Keep::new(&tally.attempts, tally.locked_until, forget_at, key.as_bytes());
+    statement.execute(&mut &*connection).await?;
     Ok(())
 }
 

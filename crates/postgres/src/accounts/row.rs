@@ -22,6 +22,14 @@ macro_rules! account_columns {
 }
 pub(crate) use account_columns;
 
+/// Whether an account may be used: [`Standing::Active`].
+macro_rules! is_active {
+    () => {
+        "(deactivated_at IS NULL AND deleted_at IS NULL)"
+    };
+}
+pub(crate) use is_active;
+
 /// What the index of accounts that are more, or less, than a learner's is about.
 macro_rules! is_notable {
     () => {

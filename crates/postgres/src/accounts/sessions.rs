@@ -8,7 +8,9 @@ use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::try_join4;
-use parlance_domain::accounts::{Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore};
+use parlance_domain::accounts::{
+    Account, AccountWithPassword, Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore,
+};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::port::PortError;
@@ -16,10 +18,12 @@ use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::devices;
-use super::row::{SessionColumns, SessionRow, session_columns};
+use super::row::{
+    AccountColumns, AccountRow, SessionColumns, SessionRow, account_columns, is_active, session_columns,
+};
 use crate::consequences;
 use crate::convert::{CorruptRow, to_i64};
-use crate::database::{NoRefusal, PgDatabase, Repeat, StoreError};
+use crate::database::{Fail, NoRefusal, PgDatabase, Repeat, StoreError};
 use crate::statement::statement;
 
 const PORT: &str = "SessionStore";
@@ -28,8 +32,8 @@ const PORT: &str = "SessionStore";
 const LOOKS: u32 = 16;
 
 statement!(
-    NoteLogin(at: Timestamp => Timestamptz, user_id: Uuid => SqlUuid)
-        = "UPDATE accounts SET last_login_at = ? WHERE id = ?"
+    NoteLogin(at: Timestamp => Timestamptz, user_id: Uuid => SqlUuid) -> (AccountColumns,)
+        = concat!("UPDATE accounts SET last_login_at = ? WHERE id = ? AND ", is_active!(), " RETURNING ", account_columns!())
 );
 statement!(
     #[expect(clippy::too_many_arguments, reason = "one for each column")]
@@ -161,25 +165,21 @@ impl PgSessions {
 
 #[async_trait]
 impl SessionStore for PgSessions {
-    async fn insert(&self, session: &Session, consequences: &Consequences) -> Result<(), PortError> {
+    async fn insert(
+        &self,
+        session: &Session,
+        consequences: &Consequences,
+    ) -> Result<Option<Account>, PortError> {
         let work = Arc::new((session.clone(), consequences.clone()));
         let inserted = self.database.transact(move |connection| {
             let work = Arc::clone(&work);
-            async move {
-                let (session, consequences) = &*work;
-                let noted = NoteLogin::new(session.created_at, session.user_id.0);
-                let (noted, inserted) = (noted.execute(&mut &*connection), insert(session));
-                let inserted = inserted.execute(&mut &*connection);
-                let kept = consequences::keep(connection, consequences);
-                let seen = devices::see(connection, session);
-                try_join4(noted, inserted, kept, seen)
-                    .await
-                    .map_err(|error| StoreError::from(error).for_owner())?;
-                Ok(())
-            }
-            .boxed()
+            async move { begin(connection, &work.0, &work.1).await }.boxed()
         });
-        inserted.await.map_err(|error: NoRefusal| error.into_port(PORT))
+        match inserted.await {
+            Ok(account) => Ok(Some(account)),
+            Err(Fail::Refused(OutOfUse) | Fail::Store(StoreError::OwnerGone)) => Ok(None),
+            Err(Fail::Store(error)) => Err(error.into_port(PORT)),
+        }
     }
 
     async fn by_id(&self, id: SessionId) -> Result<Option<Session>, PortError> {
@@ -292,6 +292,27 @@ impl SessionStore for PgSessions {
         let purged = purged.map_err(|error| error.into_port(PORT))?;
         Ok(u32::try_from(purged).unwrap_or(u32::MAX))
     }
+}
+
+/// The account of a session is gone or out of use.
+struct OutOfUse;
+
+async fn begin(
+    connection: &AsyncPgConnection,
+    session: &Session,
+    consequences: &Consequences,
+) -> Result<Account, Fail<OutOfUse>> {
+    let noted = NoteLogin::new(session.created_at, session.user_id.0);
+    let (noted, inserted) = (noted.load(&mut &*connection), insert(session));
+    let inserted = inserted.execute(&mut &*connection);
+    let kept = consequences::keep(connection, consequences);
+    let seen = devices::see(connection, session);
+    // Sent one behind the other, and waited for together.
+    let begun = try_join4(noted, inserted, kept, seen).await;
+    let (noted, ..) = begun.map_err(|error| StoreError::from(error).for_owner())?;
+    let row: Option<(AccountRow,)> = noted.into_iter().next();
+    let (row,) = row.ok_or(Fail::Refused(OutOfUse))?;
+    Ok(AccountWithPassword::try_from(row)?.account)
 }
 
 /// Ends the sessions of a user, but for one that is to go on, and forgets their devices; says which.

@@ -541,7 +541,15 @@ async fn hot_statements_are_parsed_once() {
         let mark = format!("time {round}");
         scene.mark(&mark).await;
         use_all(stores, round).await;
-        let again = scene.since(&mark).await;
+        let mut again = scene.since(&mark).await;
+        // What is seldom and takes long has a connection of its own.
+        let is_bulk = |sent: &&Logged| sent.sql.contains("idle_in_transaction_session_timeout");
+        let bulk: Vec<String> = again
+            .iter()
+            .filter(is_bulk)
+            .map(|sent| sent.process.clone())
+            .collect();
+        again.retain(|sent| !bulk.contains(&sent.process));
         let executed = again.iter().filter(|sent| sent.step == "execute").count();
         assert!(executed > 25, "{again:#?}");
         let others: Vec<&Logged> = again

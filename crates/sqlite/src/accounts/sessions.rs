@@ -5,7 +5,7 @@ use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::{Queryable, RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Device, Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore,
+    Account, Device, Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore,
 };
 use parlance_domain::audit::UserAgent;
 use parlance_domain::consequences::Consequences;
@@ -15,9 +15,10 @@ use parlance_domain::time::Timestamp;
 
 use super::devices;
 use super::row::Id;
+use super::store::account;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf, to_i64};
-use crate::database::{NoRefusal, SqliteDatabase, StoreError};
+use crate::database::{Fail, NoRefusal, SqliteDatabase};
 use crate::statement::statement;
 
 const PORT: &str = "SessionStore";
@@ -109,6 +110,24 @@ statement!(
            ORDER BY expires_at LIMIT ?)"
 );
 
+/// The account of a session is gone or out of use.
+struct OutOfUse;
+
+fn begin(
+    connection: &mut SqliteConnection,
+    session: &Session,
+    consequences: &Consequences,
+) -> Result<Account, Fail<OutOfUse>> {
+    let at = session.created_at.timestamp_millis();
+    NoteLogin::new(at, session.user_id.0.as_bytes()).execute(connection)?;
+    let found = account(connection, session.user_id).map_err(Fail::never)?;
+    let account = found.map(|found| found.account).filter(Account::is_active);
+    let account = account.ok_or(Fail::Refused(OutOfUse))?;
+    insert_session(connection, session)?;
+    consequences::keep(connection, consequences)?;
+    Ok(account)
+}
+
 /// The sessions in the database.
 #[derive(Clone)]
 pub struct SqliteSessions {
@@ -144,20 +163,21 @@ impl SqliteSessions {
 
 #[async_trait]
 impl SessionStore for SqliteSessions {
-    async fn insert(&self, session: &Session, consequences: &Consequences) -> Result<(), PortError> {
+    async fn insert(
+        &self,
+        session: &Session,
+        consequences: &Consequences,
+    ) -> Result<Option<Account>, PortError> {
         let (session, consequences) = (session.clone(), consequences.clone());
-        let inserted: Result<(), NoRefusal> = self
+        let inserted = self
             .database
-            .write(move |connection| {
-                let at = session.created_at.timestamp_millis();
-                if NoteLogin::new(at, session.user_id.0.as_bytes()).execute(connection)? == 0 {
-                    return Err(StoreError::OwnerGone.into());
-                }
-                insert_session(connection, &session)?;
-                Ok(consequences::keep(connection, &consequences)?)
-            })
-            .await;
-        inserted.map_err(|error| error.into_port(PORT))
+            .write(move |connection| begin(connection, &session, &consequences));
+        match inserted.await {
+            Ok(account) => Ok(Some(account)),
+            // The sign-in that was noted is gone with the transaction.
+            Err(Fail::Refused(OutOfUse)) => Ok(None),
+            Err(Fail::Store(error)) => Err(error.into_port(PORT)),
+        }
     }
 
     async fn by_id(&self, id: SessionId) -> Result<Option<Session>, PortError> {

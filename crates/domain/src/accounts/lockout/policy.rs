@@ -69,6 +69,33 @@ pub enum Outcome {
     Abandoned,
 }
 
+/// What becomes of a tally once it is known what came of an attempt that it counts, whatever else was counted meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// It stays.
+    Stays,
+    /// It begins anew.
+    BeginsAnew,
+    /// The attempt is taken back, and the lock that it began.
+    TakenBack {
+        /// When it was counted.
+        at: Timestamp,
+        /// Until when the lock would be that it began, if it began one.
+        lock: Option<Timestamp>,
+    },
+}
+
+/// What becomes of the tallies that an attempt was counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    /// The account's.
+    pub account: Settling,
+    /// The device's, where the account knows it.
+    pub device: Settling,
+    /// The address's, where it is known and counted.
+    pub address: Settling,
+}
+
 impl LockoutPolicy {
     /// Within which time attempts are counted together.
     pub const fn window(&self) -> TimeDelta {
@@ -100,26 +127,44 @@ impl LockoutPolicy {
         })
     }
 
-    /// Notes what came of an attempt.
+    /// What becomes of what was counted when it is known what came of an attempt.
     ///
     /// A success begins anew for account and device, but ends no lock that it went past: whoever guesses elsewhere gets no
     /// new attempts by it. For the address it only was no failure.
-    pub fn settle(&self, counts: &mut Counts, admission: &Admission, outcome: Outcome) {
-        if let Some(address) = &mut counts.address {
-            address.take_back(admission.at, self.of_address());
-        }
+    pub fn settlement(&self, admission: &Admission, outcome: Outcome) -> Settlement {
+        let taken_back = |terms: Terms| Settling::TakenBack {
+            at: admission.at,
+            lock: terms.lock.map(|lock| admission.at + lock),
+        };
+        let address = taken_back(self.of_address());
         match outcome {
-            Outcome::Succeeded => {
-                counts.device = counts.device.as_ref().map(|_| Tally::default());
-                if !admission.despite_lock {
-                    counts.account = Tally::default();
-                }
-            }
-            Outcome::Abandoned => {
-                counts.account.take_back(admission.at, self.of_account());
-                if let Some(device) = &mut counts.device {
-                    device.take_back(admission.at, self.of_device());
-                }
+            Outcome::Succeeded => Settlement {
+                account: if admission.despite_lock {
+                    Settling::Stays
+                } else {
+                    Settling::BeginsAnew
+                },
+                device: Settling::BeginsAnew,
+                address,
+            },
+            Outcome::Abandoned => Settlement {
+                account: taken_back(self.of_account()),
+                device: taken_back(self.of_device()),
+                address,
+            },
+        }
+    }
+
+    /// Notes what came of an attempt: applies [`LockoutPolicy::settlement`].
+    pub fn settle(&self, counts: &mut Counts, admission: &Admission, outcome: Outcome) {
+        let settlement = self.settlement(admission, outcome);
+        counts.account.settle(settlement.account);
+        for (tally, settling) in [
+            (&mut counts.device, settlement.device),
+            (&mut counts.address, settlement.address),
+        ] {
+            if let Some(tally) = tally {
+                tally.settle(settling);
             }
         }
     }

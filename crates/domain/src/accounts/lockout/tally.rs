@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::policy::Settling;
 use crate::time::Timestamp;
 
 /// How many attempts may fail, and what comes of more.
@@ -55,13 +56,20 @@ impl Tally {
         Ok(self.locked_until)
     }
 
+    /// Notes what came of an attempt that it counts.
+    pub fn settle(&mut self, settling: Settling) {
+        match settling {
+            Settling::Stays => {}
+            Settling::BeginsAnew => *self = Self::default(),
+            Settling::TakenBack { at, lock } => self.take_back(at, lock),
+        }
+    }
+
     /// Takes back an attempt that was counted at an instant, and the lock that it began.
-    pub fn take_back(&mut self, at: Timestamp, terms: Terms) {
+    fn take_back(&mut self, at: Timestamp, lock: Option<Timestamp>) {
         if let Some(place) = self.attempts.iter().position(|other| *other == at) {
             self.attempts.remove(place);
-            self.locked_until = self
-                .locked_until
-                .filter(|until| terms.lock.is_none_or(|lock| at + lock != *until));
+            self.locked_until = self.locked_until.filter(|until| Some(*until) != lock);
         }
     }
 
@@ -135,12 +143,12 @@ mod tests {
     #[test]
     fn what_is_taken_back_does_not_count_and_takes_its_lock_along() {
         let mut tally = counted(&[0, 1, 2], TERMS);
-        tally.take_back(at(2), TERMS);
+        tally.take_back(at(2), Some(at(32)));
         assert_eq!(tally, counted(&[0, 1], TERMS));
         let mut tally = counted(&[0, 1, 2], TERMS);
-        tally.take_back(at(0), TERMS);
+        tally.take_back(at(0), Some(at(30)));
         assert_eq!(tally.lock(at(3)), Some(at(32)), "another began it");
-        tally.take_back(at(7), TERMS);
+        tally.take_back(at(7), Some(at(37)));
         assert_eq!(tally.attempts.len(), 2);
     }
 
