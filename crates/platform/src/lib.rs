@@ -12,4 +12,7 @@ pub use ids::UuidV7Ids;
 pub use passwords::{BcryptConfig, BcryptPasswordHasher};
 pub use randomness::random_secret;
 pub use sealing::{AesGcmSealer, EncryptionKey, InvalidEncryptionKey};
-pub use tokens::{JwtAccessTokens, JwtConfig};
+pub use tokens::{
+    JwtAccessTokens, JwtConfig, KeyAlgorithm, KeyDuty, RetireError, SigningKey, SigningKeys,
+    SigningKeysError, UnknownAlgorithm,
+};

@@ -16,6 +16,7 @@ pub mod server;
 pub mod settings;
 mod shared;
 pub mod shutdown;
+mod signing_keys;
 pub mod vocabulary;
 pub mod wiring;
 pub mod workers;

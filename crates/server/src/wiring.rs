@@ -32,8 +32,7 @@ use parlance_http::state::{
 use parlance_memory::{Elapsed, MemoryRevokedSessions};
 use parlance_objects::{ObjectAudio, ObjectsConfig};
 use parlance_platform::{
-    AesGcmSealer, BcryptConfig, BcryptPasswordHasher, EncryptionKey, JwtAccessTokens, JwtConfig, SystemClock,
-    UuidV7Ids,
+    AesGcmSealer, BcryptConfig, BcryptPasswordHasher, EncryptionKey, SystemClock, UuidV7Ids,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -48,6 +47,7 @@ use crate::providers::{self, Providers, There};
 use crate::sealer::Sealer;
 use crate::settings::{Settings, SpeechProvider};
 use crate::shared::{AI_LIMIT, DEFAULT_LIMIT, Shared};
+use crate::signing_keys;
 use crate::workers::Work;
 
 /// How long a password hash of the usual cost takes on a usual core.
@@ -136,12 +136,17 @@ impl System {
         database: &Database,
         overrides: Overrides,
     ) -> anyhow::Result<Self> {
+        let clock = overrides.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let ids: Arc<dyn IdGenerator> = Arc::new(UuidV7Ids);
+        let (stores, mut gauges) = database.stores();
+        let (access_tokens, signing_keys) =
+            signing_keys::open(&settings.sessions, &secrets.access, &stores.audit, &clock, &ids)?;
         let base = Base {
-            clock: overrides.clock.unwrap_or_else(|| Arc::new(SystemClock)),
-            ids: Arc::new(UuidV7Ids),
+            clock,
+            ids,
+            access_tokens,
             shared: Shared::new(settings, overrides.elapsed)?,
         };
-        let (stores, mut gauges) = database.stores();
         let one_time = base.one_time_secrets(secrets, &stores);
         let lockouts = base.lockouts(settings, &stores, &one_time);
         let (accounts, credentials, sessions) =
@@ -153,7 +158,9 @@ impl System {
         gauges.extend(gauges::of_sealer(&sealer));
         let post = base.post(settings, secrets, &stores)?;
         gauges.extend(gauges::of_post(&post));
-        let Base { clock, ids, shared } = base;
+        let Base {
+            clock, ids, shared, ..
+        } = base;
         let progress = Progress::new(
             stores.progress,
             stores.accounts,
@@ -170,6 +177,7 @@ impl System {
             administration: Arc::clone(&administration),
             secrets: one_time,
             lockouts,
+            signing_keys,
             devices: stores.devices,
             pubsub: shared.pubsub,
             answers: Arc::clone(&voiced.cached.answers),
@@ -215,6 +223,7 @@ impl System {
 struct Base {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
+    access_tokens: Arc<dyn AccessTokens>,
     shared: Shared,
 }
 
@@ -251,7 +260,7 @@ impl Base {
             audit: Arc::clone(&stores.audit),
             lockouts: Arc::clone(lockouts),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
-            access_tokens: access_tokens(settings, secrets, Arc::clone(&self.ids)),
+            access_tokens: Arc::clone(&self.access_tokens),
             revoked: Arc::new(MemoryRevokedSessions::default()) as Arc<dyn RevokedSessions>,
             pubsub: Arc::clone(&self.shared.pubsub),
             clock: Arc::clone(&self.clock),
@@ -448,15 +457,6 @@ async fn audio_store(settings: &Settings) -> anyhow::Result<Audio> {
     let opened = tokio::task::spawn_blocking(move || ObjectAudio::open(&config)).await?;
     let store = Arc::new(opened.context("OBJECT_STORE")?);
     Ok((Arc::clone(&store) as Arc<dyn AudioStore>, Some(store)))
-}
-
-fn access_tokens(settings: &Settings, secrets: &Secrets, ids: Arc<dyn IdGenerator>) -> Arc<dyn AccessTokens> {
-    let config = JwtConfig {
-        secret: secrets.access.clone(),
-        issuer: settings.sessions.issuer.clone(),
-        audience: settings.sessions.audience.clone(),
-    };
-    Arc::new(JwtAccessTokens::new(&config, ids))
 }
 
 fn session_policy(settings: &Settings) -> SessionPolicy {

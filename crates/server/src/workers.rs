@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::ledger::Ledger;
 use crate::post::Post;
 use crate::sealer::Sealer;
+use crate::signing_keys::KeyFile;
 
 /// How often what has expired is looked for.
 const PURGE_EVERY: Duration = Duration::from_hours(1);
@@ -37,6 +38,8 @@ const SEAL_EVERY: Duration = Duration::from_secs(1);
 const READ_EVERY: Duration = Duration::from_secs(15);
 /// How often the store is asked what other copies ended: within a second, an ended session is ended everywhere.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the file of keys is read: it is small.
+const READ_KEYS_EVERY: Duration = Duration::from_secs(1);
 /// A task that lived for so long has recovered from what ended it before.
 const LONG_LIFE: Duration = Duration::from_secs(10);
 /// How long a task that failed rests before it is started again.
@@ -59,6 +62,8 @@ pub(crate) struct Work {
     pub(crate) secrets: OneTimeSecrets,
     /// The attempts to sign in.
     pub(crate) lockouts: Arc<Lockouts>,
+    /// The file of keys that sign access tokens, if there is one.
+    pub(crate) signing_keys: Option<Arc<KeyFile>>,
     /// The devices that accounts know.
     pub(crate) devices: Arc<dyn DeviceStore>,
     /// Where copies tell each other what ended.
@@ -98,6 +103,9 @@ impl Workers {
         workers.run("purge of idempotency keys", work, purge_idempotency);
         workers.run("sealer of the audit log", work, |work| seal_audit(work.sealer));
         workers.run("purge of the audit log", work, |work| purge_audit(work.sealer));
+        workers.run("reader of signing keys", work, |work| {
+            read_signing_keys(work.signing_keys)
+        });
         workers.run("delivery of mails", work, |work| async move {
             work.post.deliver().await
         });
@@ -260,6 +268,17 @@ async fn read_spending(ledger: Arc<Ledger>) -> Result<(), PortError> {
     loop {
         ledger.read().await?;
         tokio::time::sleep(READ_EVERY).await;
+    }
+}
+
+/// Takes up what others changed in the file of keys.
+async fn read_signing_keys(file: Option<Arc<KeyFile>>) -> Result<(), PortError> {
+    let Some(file) = file else {
+        return std::future::pending().await;
+    };
+    loop {
+        file.look().await?;
+        tokio::time::sleep(READ_KEYS_EVERY).await;
     }
 }
 

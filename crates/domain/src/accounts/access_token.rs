@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::Roles;
+use super::{PublicKey, Roles};
 use crate::ids::{SessionId, UserId};
 use crate::port::PortError;
 use crate::time::Timestamp;
@@ -44,4 +44,8 @@ pub trait AccessTokens: Send + Sync {
 
     /// Checks a token's signature, type, issuer, audience and time, and reads its claims.
     fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError>;
+
+    /// The public halves of the keys that tokens are checked with, the one made last first; none where the key is a
+    /// secret.
+    fn public_keys(&self) -> Vec<PublicKey>;
 }

@@ -11,6 +11,7 @@ mod lockout;
 mod one_time_secrets;
 mod password;
 mod ports;
+mod public_key;
 mod refresh_token;
 mod secret_token;
 mod service;
@@ -46,6 +47,7 @@ pub use ports::{
     AccountChange, AccountStore, Ends, InsertAccountError, RevokedSession, RevokedSessions, SaveAccountError,
     SecretStore, SessionStore,
 };
+pub use public_key::{PublicKey, PublicPoint};
 pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use secret_token::{OneTimeSecret, Purpose, SecretTokens, UnknownPurpose};
 pub use service::{Accounts, ProfileError, Register, RegisterError};

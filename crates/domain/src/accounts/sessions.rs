@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::{
     AccessClaims, AccessToken, AccessTokens, Account, AccountStore, Beginning, Device, DeviceStore,
-    DeviceTokens, Email, Lockouts, Password, PasswordHasher, Proof, RefreshToken, RefreshTokens,
+    DeviceTokens, Email, Lockouts, Password, PasswordHasher, Proof, PublicKey, RefreshToken, RefreshTokens,
     RevokedSessions, Roles, Rotation, RotationTerms, SESSION_REVOKED, SeenDevice, Session, SessionStore,
     TokenError, Username,
 };
@@ -275,6 +275,11 @@ impl Sessions {
             session_id: claims.session_id,
             roles: claims.roles,
         })
+    }
+
+    /// By what others check access tokens: the public halves of the keys that sign them.
+    pub fn public_keys(&self) -> Vec<PublicKey> {
+        self.ports.access_tokens.public_keys()
     }
 
     /// Reads from the store which sessions were ended while their access tokens are still good.

@@ -3,6 +3,7 @@
 mod config;
 mod docs;
 mod health;
+mod jwks;
 mod livez;
 mod metrics;
 mod readyz;
@@ -19,6 +20,7 @@ pub(crate) fn root_routes(routes: &mut ServiceConfig<'_>) {
         .service(resource("/health").route(get().to(health::handler)))
         .service(resource("/livez").route(get().to(livez::handler)))
         .service(resource("/readyz").route(get().to(readyz::handler)))
+        .service(resource("/.well-known/jwks.json").route(get().to(jwks::handler)))
         .service(resource("/api-docs").route(get().to(docs::page)))
         .service(resource("/api-docs/").route(get().to(docs::page)))
         .service(resource("/api-docs/openapi.json").route(get().to(docs::document)))

@@ -7,7 +7,7 @@ use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
     AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
     Admission, Attempt, DeviceStore, Email, InsertAccountError, LockoutKey, LockoutPolicy, LockoutStore,
-    OneTimeSecret, Outcome, PasswordHash, Proof, RevokedSession, RevokedSessions, Role, Rotation,
+    OneTimeSecret, Outcome, PasswordHash, Proof, PublicKey, RevokedSession, RevokedSessions, Role, Rotation,
     RotationTerms, SaveAccountError, SecretStore, SeenDevice, Session, SessionStore, TokenError, Unlock,
     Unlocked, Username, Verdict,
 };
@@ -426,5 +426,9 @@ impl AccessTokens for Names {
             issued_at: now,
             expires_at: DateTime::<chrono::Utc>::MAX_UTC,
         })
+    }
+
+    fn public_keys(&self) -> Vec<PublicKey> {
+        Vec::new()
     }
 }

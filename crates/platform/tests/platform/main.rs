@@ -6,6 +6,7 @@ mod contracts;
 mod password_hashing;
 mod password_queue;
 mod sealing;
+mod signing_keys;
 mod support;
 mod token_forgery;
 mod tokens;

@@ -6,6 +6,7 @@ mod backup;
 mod config;
 mod copy;
 mod health;
+mod keys;
 mod migrate;
 mod openapi;
 mod reference;
@@ -66,6 +67,11 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Look after the keys that sign access tokens
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
     /// Work on settings
     Config {
         #[command(subcommand)]
@@ -106,6 +112,7 @@ impl Cli {
             Command::Words { command } => block_on(words::run(settings()?, command)),
             Command::Speech { command } => block_on(speech::run(settings()?, command)),
             Command::Audit { command } => block_on(audit::run(settings()?, command)),
+            Command::Keys { command } => keys::run(&settings()?, &command),
             Command::Config { command } => config::run(command, settings()),
             Command::Backup { file } => block_on(backup::run(settings()?, file)),
             Command::Restore { file } => restore::run(&settings()?, &file),

@@ -107,6 +107,8 @@ pub struct Settings {
 pub struct SessionSettings {
     /// Signs access tokens; without one, development makes its own.
     pub secret: Option<SecretString>,
+    /// The file of keys that sign access tokens in the place of `secret`, if there is one.
+    pub signing_keys_file: Option<PathBuf>,
     /// Derives refresh tokens; without one, `secret` does.
     pub refresh_secret: Option<SecretString>,
     /// The `iss` of access tokens.
@@ -269,6 +271,7 @@ fn sessions(reader: &mut Reader<'_>) -> SessionSettings {
     }
     SessionSettings {
         secret: reader.read("JWT_SECRET", secret::parse),
+        signing_keys_file: reader.text("JWT_SIGNING_KEYS_FILE").map(PathBuf::from),
         refresh_secret: reader.read("JWT_REFRESH_SECRET", secret::parse),
         issuer: reader.text("JWT_ISSUER").unwrap_or_default(),
         audience: reader.text("JWT_AUDIENCE").unwrap_or_default(),

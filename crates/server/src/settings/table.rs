@@ -469,6 +469,14 @@ pub const KEYS: &[Key] = &[
     .in_production(InProduction::Required)
     .secret(),
     key(
+        "JWT_SIGNING_KEYS_FILE",
+        Group::Accounts,
+        "",
+        "A file of keys that access tokens are signed with in the place of `JWT_SECRET`, so that others can check them by \
+         `/.well-known/jwks.json`: made and changed by `parlance keys`. Several copies of the program must have the same; \
+         they take up a change within seconds.",
+    ),
+    key(
         "JWT_REFRESH_SECRET",
         Group::Accounts,
         "",

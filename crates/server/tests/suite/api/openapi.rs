@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, assert_problem};
 
 /// What anybody may ask; every other operation wants a token.
-const PUBLIC: [&str; 21] = [
+const PUBLIC: [&str; 22] = [
+    "GET /.well-known/jwks.json",
     "GET /api/v1/audio/{id}",
     "GET /api/v1/config",
     "GET /api/v1/health",

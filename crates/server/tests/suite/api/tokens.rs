@@ -2,8 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::DateTime;
 use hmac::{Hmac, Mac};
+use parlance_platform::{KeyAlgorithm, SigningKeys};
 use reqwest::Method;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -278,4 +281,43 @@ async fn threat_31_a_token_of_an_account_that_is_gone_is_refused() {
             .json(&json!({ "displayName": "x" }));
         assert_problem(&setting.app.send(request).await, 401, "UNAUTHORIZED");
     }
+}
+
+#[tokio::test]
+async fn whoever_checks_tokens_elsewhere_learns_the_public_keys() {
+    const KEYS: &str = "/.well-known/jwks.json";
+    let without = TestApp::start().await;
+    assert_eq!(without.get(KEYS).await.expect(200).json(), json!({ "keys": [] }));
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keys.json");
+    let mut keys = SigningKeys::first(KeyAlgorithm::EdDsa, DateTime::UNIX_EPOCH).unwrap();
+    keys.add(KeyAlgorithm::Es256, DateTime::UNIX_EPOCH).unwrap();
+    std::fs::write(&file, keys.write().unwrap().expose_secret()).unwrap();
+    let app = TestApp::builder()
+        .with(|settings| settings.sessions.signing_keys_file = Some(file))
+        .start()
+        .await;
+    let answer = app.get(KEYS).await.expect(200);
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let body = answer.json();
+    let members = |key: &Value| key.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        members(&body["keys"][0]),
+        ["alg", "crv", "kid", "kty", "use", "x", "y"]
+    );
+    assert_eq!(
+        members(&body["keys"][1]),
+        ["alg", "crv", "kid", "kty", "use", "x"]
+    );
+    let user = app.register().await;
+    assert_eq!(
+        part(&user.token, 0),
+        json!({ "typ": "at+jwt", "alg": "ES256", "kid": body["keys"][0]["kid"] })
+    );
+    user.get(ME).await.expect(200);
+    let tag = answer.header("etag").unwrap();
+    let again = app.request(Method::GET, KEYS).header("if-none-match", tag);
+    app.send(again).await.expect(304);
 }

@@ -8,6 +8,7 @@ mod commands;
 mod copy;
 mod crash;
 mod hostile;
+mod keys;
 mod mail;
 mod readme;
 mod shutdown;

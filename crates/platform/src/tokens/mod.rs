@@ -1,10 +1,15 @@
-//! Access tokens as JSON Web Tokens (RFC 9068), signed with HMAC-SHA-256.
+//! Access tokens as JSON Web Tokens (RFC 9068), signed with a secret (HMAC-SHA-256) or with keys whose public halves
+//! anybody may have.
+
+mod key;
+mod keys;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use parlance_domain::accounts::{AccessClaims, AccessToken, AccessTokens, Roles, TokenError};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use parking_lot::RwLock;
+use parlance_domain::accounts::{AccessClaims, AccessToken, AccessTokens, PublicKey, Roles, TokenError};
 use parlance_domain::ids::{IdGenerator, SessionId, UserId};
 use parlance_domain::port::{PortError, PortErrorKind};
 use parlance_domain::time::Timestamp;
@@ -12,6 +17,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
+
+pub use key::{KeyAlgorithm, SigningKey, UnknownAlgorithm};
+pub use keys::{KeyDuty, RetireError, SigningKeys, SigningKeysError};
 
 /// The media type of an access token (RFC 9068), so that no other token passes for one.
 const TOKEN_TYPE: &str = "at+jwt";
@@ -31,10 +39,11 @@ pub struct JwtConfig {
     pub audience: String,
 }
 
-/// Signs and checks access tokens with one secret.
+/// Signs and checks access tokens with one secret, or with keys where there are any.
 pub struct JwtAccessTokens {
     signing_key: EncodingKey,
     checking_key: DecodingKey,
+    keys: RwLock<Option<Arc<SigningKeys>>>,
     validation: Validation,
     issuer: String,
     audience: String,
@@ -86,6 +95,7 @@ impl JwtAccessTokens {
         Self {
             signing_key: EncodingKey::from_secret(secret),
             checking_key: DecodingKey::from_secret(secret),
+            keys: RwLock::new(None),
             validation,
             issuer: config.issuer.clone(),
             audience: config.audience.clone(),
@@ -93,21 +103,69 @@ impl JwtAccessTokens {
         }
     }
 
-    /// The claims of a token that this key signed and whose header is like ours.
+    /// Takes these keys from now on; the secret signs until the first of them does.
+    pub fn take_keys(&self, keys: SigningKeys) {
+        *self.keys.write() = Some(Arc::new(keys));
+    }
+
+    fn keys(&self) -> Option<Arc<SigningKeys>> {
+        self.keys.read().clone()
+    }
+
+    /// The claims of a token that a key of ours signed and whose header is like ours.
+    ///
+    /// A token says which key it claims to be of, never how it is to be checked: that is the key's own.
     fn read(&self, token: &str) -> Option<Claims> {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
         }
-        let data = decode::<Claims>(token, &self.checking_key, &self.validation).ok()?;
-        is_header_of_ours(&data.header).then_some(data.claims)
+        let header = decode_header(token).ok().filter(is_header_of_ours)?;
+        match (self.keys(), header.kid) {
+            (None, _) => self.read_of_secret(token),
+            (Some(keys), None) => {
+                let claims = self.read_of_secret(token)?;
+                let until = keys.secret_until()? + CLOCK_SKEW;
+                (claims.iat < until.timestamp()).then_some(claims)
+            }
+            (Some(keys), Some(id)) => {
+                let key = keys.by_id(&id)?;
+                let mut validation = self.validation.clone();
+                validation.algorithms = vec![key.algorithm().of_tokens()];
+                claims_of(token, key.checking(), &validation)
+            }
+        }
+    }
+
+    fn read_of_secret(&self, token: &str) -> Option<Claims> {
+        claims_of(token, &self.checking_key, &self.validation)
+    }
+}
+
+fn claims_of(token: &str, key: &DecodingKey, validation: &Validation) -> Option<Claims> {
+    decode::<Claims>(token, key, validation)
+        .ok()
+        .map(|data| data.claims)
+}
+
+/// A header of ours, for an algorithm.
+fn header_of(algorithm: Algorithm, key_id: Option<String>) -> Header {
+    Header {
+        typ: Some(TOKEN_TYPE.to_owned()),
+        kid: key_id,
+        ..Header::new(algorithm)
     }
 }
 
 impl AccessTokens for JwtAccessTokens {
     fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, PortError> {
-        let header = Header {
-            typ: Some(TOKEN_TYPE.to_owned()),
-            ..Header::new(Algorithm::HS256)
+        let keys = self.keys();
+        let signer = keys.as_deref().and_then(|keys| keys.signer(claims.issued_at));
+        let (header, key) = match signer {
+            Some(key) => {
+                let header = header_of(key.algorithm().of_tokens(), Some(key.id().to_owned()));
+                (header, key.signing())
+            }
+            None => (header_of(Algorithm::HS256, None), &self.signing_key),
         };
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -121,7 +179,7 @@ impl AccessTokens for JwtAccessTokens {
             roles: claims.roles.iter().map(|role| role.as_str().to_owned()).collect(),
             user_id: claims.user_id.0,
         };
-        let token = encode(&header, &claims, &self.signing_key)
+        let token = encode(&header, &claims, key)
             .map_err(|error| PortError::new("AccessTokens", PortErrorKind::Unexpected, error))?;
         Ok(AccessToken(token.into()))
     }
@@ -139,12 +197,16 @@ impl AccessTokens for JwtAccessTokens {
         }
         Ok(claims)
     }
+
+    fn public_keys(&self) -> Vec<PublicKey> {
+        self.keys().map_or_else(Vec::new, |keys| keys.public())
+    }
 }
 
 /// Whether a header asks for nothing that ours do not ask for.
 ///
-/// A key that a token names or brings along is never looked at: `kid` is ignored, what points to or holds a
-/// key or demands an extension is refused.
+/// A key that a token brings along is never looked at: what points to or holds a key or demands an extension is
+/// refused. `kid` names one of our keys or none; where only the secret signs, it is ignored.
 fn is_header_of_ours(header: &Header) -> bool {
     let is_access_token = header.typ.as_deref().is_some_and(|typ| {
         // A media type may be written without its `application/` (RFC 7515, 4.1.9), in upper or lower case.
