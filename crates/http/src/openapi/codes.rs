@@ -145,6 +145,7 @@ const OWN: &[(&str, &[ErrorCode])] = {
             &[Forbidden, UserNotFound, DeletedByOwner, ReadOnly],
         ),
         ("revokeUserSessions", &[Forbidden, UserNotFound, ReadOnly]),
+        ("getPublicKeys", &[]),
         ("getConfig", &[]),
         ("health", &[]),
         ("healthV1", &[]),
