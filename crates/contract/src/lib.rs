@@ -9,6 +9,7 @@
 pub mod access_tokens;
 pub mod accounts;
 pub mod admin;
+pub mod api_keys;
 pub mod audio;
 pub mod audit;
 pub mod cache;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use parlance_domain::accounts::{
-    Account, AccountChange, AccountStore, AccountWithPassword, Beginning, CefrLevel, Device, DeviceStore,
-    InsertAccountError, LockoutStore, PasswordHash, Proof, Role, RotationTerms, SaveAccountError,
-    SecretStore, Session, SessionStore, Standing,
+    Account, AccountChange, AccountStore, AccountWithPassword, ApiKeyStore, Beginning, CefrLevel, Device,
+    DeviceStore, InsertAccountError, LockoutStore, PasswordHash, Proof, Role, RotationTerms,
+    SaveAccountError, SecretStore, Session, SessionStore, Standing,
 };
 use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::{AuditStore, UserAgent};
@@ -30,6 +30,8 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionStore>,
     /// The devices that accounts know.
     pub devices: Arc<dyn DeviceStore>,
+    /// The keys for programs.
+    pub api_keys: Arc<dyn ApiKeyStore>,
     /// The attempts to sign in.
     pub lockouts: Arc<dyn LockoutStore>,
     /// The one-time secrets.

@@ -20,6 +20,7 @@ pub mod port;
 pub mod progress;
 pub mod providers;
 pub mod pubsub;
+pub mod randomness;
 pub mod sealing;
 pub mod speech;
 pub mod spending;

@@ -26,6 +26,7 @@ pub fn app(
         .app_data(PayloadConfig::new(state.config.body_limit))
         .app_data(state);
     openapi::routed(base)
+        .wrap(from_fn(middleware::key))
         .wrap(from_fn(middleware::deadline))
         .wrap(from_fn(middleware::arrival))
         .wrap(from_fn(middleware::limits))

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::web::Data;
 use chrono::TimeDelta;
 use ipnet::IpNet;
-use parlance_domain::accounts::{Accounts, Credentials, Sessions};
+use parlance_domain::accounts::{Accounts, ApiKeys, Credentials, Sessions};
 use parlance_domain::admin::Administration;
 use parlance_domain::audit::AuditLog;
 use parlance_domain::caching::Answers;
@@ -247,6 +247,8 @@ pub struct HttpServices {
     pub administration: Arc<Administration>,
     /// The use-cases of addresses and passwords.
     pub credentials: Arc<Credentials>,
+    /// Keys for programs.
+    pub api_keys: Arc<ApiKeys>,
     /// The use-cases of sessions.
     pub sessions: Arc<Sessions>,
     /// The use-cases of the audit log.

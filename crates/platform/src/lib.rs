@@ -10,7 +10,7 @@ mod tokens;
 pub use clock::SystemClock;
 pub use ids::UuidV7Ids;
 pub use passwords::{BcryptConfig, BcryptPasswordHasher};
-pub use randomness::random_secret;
+pub use randomness::{SystemSecrets, random_secret};
 pub use sealing::{AesGcmSealer, EncryptionKey, InvalidEncryptionKey};
 pub use tokens::{
     JwtAccessTokens, JwtConfig, KeyAlgorithm, KeyDuty, RetireError, SigningKey, SigningKeys,

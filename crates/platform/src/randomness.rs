@@ -2,6 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use parlance_domain::port::{PortError, PortErrorKind};
+use parlance_domain::randomness::SecretGenerator;
 use rand::rngs::OsRng;
 use rand::{RngCore, TryRngCore};
 use secrecy::{ExposeSecretMut, SecretSlice, SecretString};
@@ -16,6 +18,18 @@ pub fn random_secret(bytes: usize) -> SecretString {
     let secret = secret.expose_secret_mut();
     OsRng.unwrap_err().fill_bytes(secret);
     URL_SAFE_NO_PAD.encode(secret).into()
+}
+
+/// Makes secrets of the randomness of the operating system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemSecrets;
+
+impl SecretGenerator for SystemSecrets {
+    fn fill(&self, secret: &mut [u8]) -> Result<(), PortError> {
+        OsRng
+            .try_fill_bytes(secret)
+            .map_err(|error| PortError::new("SecretGenerator", PortErrorKind::Unexpected, error))
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use parlance_domain::accounts::{AccountStore, DeviceStore, LockoutStore, SecretStore, SessionStore};
+use parlance_domain::accounts::{
+    AccountStore, ApiKeyStore, DeviceStore, LockoutStore, SecretStore, SessionStore,
+};
 use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::AuditStore;
 use parlance_domain::health::Probe;
@@ -16,11 +18,11 @@ use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
-    PgAccounts, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgLockouts, PgOutbox,
-    PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
+    PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgLockouts,
+    PgOutbox, PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
 };
 use parlance_sqlite::{
-    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
+    SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
     SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteSecrets, SqliteSessions,
     SqliteSpending, SqliteTransfer, SqliteWords,
 };
@@ -45,6 +47,8 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionStore>,
     /// The devices that accounts know.
     pub devices: Arc<dyn DeviceStore>,
+    /// The keys for programs.
+    pub api_keys: Arc<dyn ApiKeyStore>,
     /// The attempts to sign in.
     pub lockouts: Arc<dyn LockoutStore>,
     /// The one-time secrets.
@@ -192,6 +196,7 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
         accounts: Arc::new(SqliteAccounts::new(database.clone())),
         sessions: Arc::new(SqliteSessions::new(database.clone())),
         devices: Arc::new(SqliteDevices::new(database.clone())),
+        api_keys: Arc::new(SqliteApiKeys::new(database.clone())),
         lockouts: Arc::new(SqliteLockouts::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),
@@ -210,6 +215,7 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
         accounts: Arc::new(PgAccounts::new(database.clone())),
         sessions: Arc::new(PgSessions::new(database.clone())),
         devices: Arc::new(PgDevices::new(database.clone())),
+        api_keys: Arc::new(PgApiKeys::new(database.clone())),
         lockouts: Arc::new(PgLockouts::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),

@@ -30,6 +30,8 @@ pub(crate) struct KeyFile {
     seen: Mutex<Option<[u8; 32]>>,
 }
 
+type Opened = (Arc<dyn AccessTokens>, Option<Arc<KeyFile>>);
+
 /// What signs access tokens, and the file of its keys, if there is one.
 pub(crate) fn open(
     settings: &SessionSettings,
@@ -37,7 +39,7 @@ pub(crate) fn open(
     audit: &Arc<dyn AuditStore>,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdGenerator>,
-) -> anyhow::Result<(Arc<dyn AccessTokens>, Option<Arc<KeyFile>>)> {
+) -> anyhow::Result<Opened> {
     let config = JwtConfig {
         secret: secret.clone(),
         issuer: settings.issuer.clone(),

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
-    AccessTokens, Accounts, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts,
-    Lockouts, OneTimeSecrets, PasswordHasher, RefreshTokens, RevokedSessions, SecretTokens, SessionPolicy,
-    SessionPorts, Sessions,
+    AccessTokens, Accounts, ApiKeyPorts, ApiKeys, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy,
+    LockoutPorts, Lockouts, OneTimeSecrets, PasswordHasher, RefreshTokens, RevokedSessions, SecretTokens,
+    SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog, AuditStore};
@@ -32,7 +32,7 @@ use parlance_http::state::{
 use parlance_memory::{Elapsed, MemoryRevokedSessions};
 use parlance_objects::{ObjectAudio, ObjectsConfig};
 use parlance_platform::{
-    AesGcmSealer, BcryptConfig, BcryptPasswordHasher, EncryptionKey, SystemClock, UuidV7Ids,
+    AesGcmSealer, BcryptConfig, BcryptPasswordHasher, EncryptionKey, SystemClock, SystemSecrets, UuidV7Ids,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -151,6 +151,7 @@ impl System {
         let lockouts = base.lockouts(settings, &stores, &one_time);
         let (accounts, credentials, sessions) =
             base.accounts(settings, secrets, &stores, &one_time, &lockouts, &mut gauges);
+        let api_keys = base.api_keys(&stores);
         let administration = base.administration(&stores, &sessions, &lockouts);
         let voiced = base.voiced(settings, &stores, &mut gauges).await?;
         let audit = Arc::new(base.audit(settings, secrets, &stores));
@@ -191,6 +192,7 @@ impl System {
         let http = HttpServices {
             accounts: Arc::new(accounts),
             credentials: Arc::new(credentials),
+            api_keys,
             administration,
             sessions,
             audit,
@@ -307,6 +309,16 @@ impl Base {
             address_attempts: settings.lockout.address_attempts,
         };
         Arc::new(Lockouts::new(ports, policy))
+    }
+
+    fn api_keys(&self, stores: &Stores) -> Arc<ApiKeys> {
+        Arc::new(ApiKeys::new(ApiKeyPorts {
+            keys: Arc::clone(&stores.api_keys),
+            accounts: Arc::clone(&stores.accounts),
+            secrets: Arc::new(SystemSecrets),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+        }))
     }
 
     fn administration(

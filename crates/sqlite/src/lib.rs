@@ -18,7 +18,9 @@ mod statement;
 mod transfer;
 mod words;
 
-pub use accounts::{SqliteAccounts, SqliteDevices, SqliteLockouts, SqliteSecrets, SqliteSessions};
+pub use accounts::{
+    SqliteAccounts, SqliteApiKeys, SqliteDevices, SqliteLockouts, SqliteSecrets, SqliteSessions,
+};
 pub use admin::SqliteDirectory;
 pub use audit::SqliteAudit;
 pub use database::{

@@ -2,6 +2,7 @@
 
 mod access_token;
 mod account;
+mod api_key;
 mod credentials;
 mod device;
 mod email;
@@ -26,6 +27,11 @@ pub use access_token::{AccessClaims, AccessToken, AccessTokens, TokenError};
 pub use account::{
     Account, AccountWithPassword, CefrLevel, Deletion, DisplayName, InvalidDisplayName, InvalidLevel, Patch,
     ProfilePatch, Role, Roles, Standing, UnknownRole,
+};
+pub use api_key::{
+    API_KEY_PREFIX, ApiKey, ApiKeyName, ApiKeyPorts, ApiKeyStore, ApiKeyText, ApiKeys, InvalidApiKeyName,
+    KeyBearer, MOST_API_KEYS, MadeApiKey, MakeApiKey, MakeApiKeyError, RevokeApiKeyError, Scope, Scopes,
+    UnknownScope,
 };
 pub use credentials::{
     ChangePasswordError, ConfirmEmailChangeError, CredentialPorts, Credentials, EmailChange,

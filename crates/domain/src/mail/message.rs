@@ -64,7 +64,7 @@ pub enum Message {
         /// When.
         at: Timestamp,
     },
-    /// A second factor, a passkey or an identity was added or taken away, or a recovery code used.
+    /// A second factor, a passkey or an identity was added or taken away, a recovery code used, or a key for programs made.
     SecurityChanged {
         /// The action's name, as the audit log has it.
         action: String,

@@ -166,6 +166,7 @@ fn security_change(action: &str) -> &'static str {
         Ok(Action::PasskeyRemoved) => "A passkey was taken away from",
         Ok(Action::IdentityLinked) => "Another way to sign in was added to",
         Ok(Action::IdentityUnlinked) => "A way to sign in was taken away from",
+        Ok(Action::ApiKeyMade) => "A key for programs was made for",
         _ => "Something was changed in the security settings of",
     }
 }

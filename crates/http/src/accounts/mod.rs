@@ -1,6 +1,7 @@
 //! Accounts and sessions: the route table.
 
 mod answer;
+mod api_keys;
 pub(crate) mod cookie;
 mod credentials;
 mod login;
@@ -34,5 +35,6 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .route(patch().to(profile_patch::handler)),
         )
         .configure(credentials::routes)
-        .configure(sessions::routes);
+        .configure(sessions::routes)
+        .configure(api_keys::routes);
 }

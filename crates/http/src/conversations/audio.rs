@@ -8,7 +8,7 @@ use parlance_domain::ids::UserId;
 use super::body::AudioBody;
 use super::view::SpokenTurnView;
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::{ApiJson, Caller};
+use crate::extract::{ApiJson, Scoped, scopes};
 use crate::idempotency::once;
 use crate::reply::Reply;
 use crate::speech;
@@ -21,7 +21,7 @@ use crate::upstream::Outcome;
 #[api_operation(tag = "conversations", operation_id = "speakTurn")]
 pub(super) async fn handler(
     request: HttpRequest,
-    caller: Caller,
+    caller: Scoped<scopes::Conversations>,
     body: ApiJson<AudioBody>,
     state: State,
 ) -> Result<Reply<SpokenTurnView>, ApiError> {
@@ -31,7 +31,7 @@ pub(super) async fn handler(
 
 pub(super) async fn answer(
     request: &HttpRequest,
-    caller: &Caller,
+    caller: &Scoped<scopes::Conversations>,
     body: &AudioBody,
     state: &State,
 ) -> Result<HttpResponse, ApiError> {

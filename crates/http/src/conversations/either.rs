@@ -9,7 +9,7 @@ use super::body::{Either, EitherBody};
 use super::view::{ConversationView, SpokenTurnView};
 use super::{audio, text};
 use crate::error::ApiError;
-use crate::extract::{ApiJson, Caller};
+use crate::extract::{ApiJson, Scoped, scopes};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -29,7 +29,7 @@ pub(super) enum EitherView {
 #[api_operation(tag = "conversations", operation_id = "generateEither")]
 pub(super) async fn handler(
     request: HttpRequest,
-    caller: Caller,
+    caller: Scoped<scopes::Conversations>,
     body: ApiJson<EitherBody>,
     state: State,
 ) -> Result<Reply<EitherView>, ApiError> {

@@ -9,7 +9,7 @@ use parlance_domain::ids::UserId;
 use super::body::TextBody;
 use super::view::ConversationView;
 use crate::error::ApiError;
-use crate::extract::{ApiJson, Caller};
+use crate::extract::{ApiJson, Scoped, scopes};
 use crate::idempotency::once;
 use crate::reply::Reply;
 use crate::state::State;
@@ -21,7 +21,7 @@ use crate::upstream::{Outcome, WRITING};
 #[api_operation(tag = "conversations", operation_id = "generateConversation")]
 pub(super) async fn handler(
     request: HttpRequest,
-    caller: Caller,
+    caller: Scoped<scopes::Conversations>,
     body: ApiJson<TextBody>,
     state: State,
 ) -> Result<Reply<ConversationView>, ApiError> {
@@ -31,7 +31,7 @@ pub(super) async fn handler(
 
 pub(super) async fn answer(
     request: &HttpRequest,
-    caller: &Caller,
+    caller: &Scoped<scopes::Conversations>,
     body: &TextBody,
     state: &State,
 ) -> Result<HttpResponse, ApiError> {

@@ -72,6 +72,8 @@ catalogue! {
         "This is for administrators.", "Sign in as somebody who may do it.";
     StepUpRequired "STEP_UP_REQUIRED" 403 "Step-up required",
         "Please show again who you are.", "Ask for the password, send it to `/auth/step-up`, and repeat the request.";
+    InsufficientScope "INSUFFICIENT_SCOPE" 403 "Insufficient scope",
+        "This key may not do that.", "Make a key with the scope, if there is one for it; else sign in.";
     WrongPassword "WRONG_PASSWORD" 403 "Wrong password",
         "The password is incorrect.", "Let the user try again.";
     AccountDeactivated "ACCOUNT_DEACTIVATED" 403 "Account deactivated",
@@ -90,6 +92,8 @@ catalogue! {
         "There is no such review.", "Check the review id; send the review first.";
     SessionNotFound "SESSION_NOT_FOUND" 404 "Session not found",
         "There is no such session.", "Read the list of sessions again.";
+    ApiKeyNotFound "API_KEY_NOT_FOUND" 404 "Key not found",
+        "There is no such key.", "Read the list of keys again.";
     AudioNotFound "AUDIO_NOT_FOUND" 404 "Audio not found",
         "There is no such audio.", "Ask for it to be spoken again.";
     ConversationNotFound "CONVERSATION_NOT_FOUND" 404 "Conversation not found",
@@ -113,6 +117,8 @@ catalogue! {
         "The account is deleted.", "Restore it first.";
     DeletedByOwner "DELETED_BY_OWNER" 409 "Deleted by its owner",
         "The owner deleted the account, and alone can bring it back.", "Ask the owner to sign in.";
+    ApiKeyLimit "API_KEY_LIMIT" 409 "Too many keys",
+        "There are as many keys as there can be.", "Revoke one that is not needed.";
     IdempotencyInProgress "IDEMPOTENCY_IN_PROGRESS" 409 "Request in progress",
         "The same request is being answered.", "Repeat it after the seconds in `Retry-After`.";
     PreconditionFailed "PRECONDITION_FAILED" 412 "Precondition failed",

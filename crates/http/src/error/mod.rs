@@ -85,6 +85,14 @@ impl ApiError {
         }
     }
 
+    /// The refusal of a key for programs that may not do this.
+    pub fn scope() -> Self {
+        Self {
+            challenge: Some("Bearer error=\"insufficient_scope\""),
+            ..Self::new(ErrorCode::InsufficientScope)
+        }
+    }
+
     /// The same error with another sentence for people.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {

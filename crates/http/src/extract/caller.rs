@@ -1,15 +1,15 @@
-//! Who calls: extractors that carry authority.
+//! Who calls: extractors that carry the authority of somebody who signed in.
 
 use std::collections::BTreeMap;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use apistos::ApiComponent;
 use apistos::reference_or::ReferenceOr;
 use apistos::security::SecurityScheme;
-use parlance_domain::accounts::{Principal, Role, TokenError};
+use parlance_domain::accounts::{API_KEY_PREFIX, KeyBearer, Principal, Role, TokenError};
 use parlance_domain::ids::UserId;
 use schemars::schema::Schema;
 use sha2::{Digest, Sha256};
@@ -29,13 +29,12 @@ pub struct Caller(pub Principal);
 #[derive(Debug, Clone)]
 pub struct Writer(pub Principal);
 
-/// Somebody with a good access token whose progress may be written.
-#[derive(Debug, Clone)]
-pub struct ProgressWriter(pub Principal);
-
 /// An administrator with a good access token, while anything may be changed at all.
 #[derive(Debug, Clone)]
 pub struct Admin(pub Principal);
+
+/// What the store said of the key that a request bears.
+pub(crate) struct FoundKey(pub(crate) Result<KeyBearer, ApiError>);
 
 impl Caller {
     /// Whose token it is.
@@ -58,17 +57,26 @@ impl Admin {
     }
 }
 
-impl ProgressWriter {
-    /// Whose token it is.
-    pub fn user_id(&self) -> UserId {
-        self.0.user_id
-    }
+/// The text of a key for programs that a request bears, whether it is one or only looks like one.
+pub(crate) fn api_key_of(req: &HttpRequest) -> Option<&str> {
+    let text = bearer(req).ok()?;
+    (text.starts_with(API_KEY_PREFIX) && text.len() <= MAX_TOKEN_BYTES).then_some(text)
 }
 
-fn authenticate(req: &HttpRequest) -> Result<Principal, ApiError> {
+/// Who bears the key of a request, if it bears one and that was looked up.
+pub(super) fn found_key(req: &HttpRequest) -> Option<Result<KeyBearer, ApiError>> {
+    let extensions = req.extensions();
+    extensions.get::<FoundKey>().map(|FoundKey(found)| found.clone())
+}
+
+/// Somebody with an access token; a key for programs opens nothing here.
+pub(super) fn authenticate(req: &HttpRequest) -> Result<Principal, ApiError> {
     let token = bearer(req)?;
     if token.len() > MAX_TOKEN_BYTES {
         return Err(ApiError::token(ErrorCode::Unauthorized));
+    }
+    if let Some(found) = found_key(req) {
+        return found.and(Err(ApiError::scope()));
     }
     let sessions = &state(req)?.services.sessions;
     sessions.authenticate(token).map_err(|error| match error {
@@ -107,9 +115,9 @@ fn check_admin(features: Features, principal: &Principal) -> Result<(), ApiError
     }
 }
 
-fn check_sync(features: Features, principal: &Principal) -> Result<(), ApiError> {
+/// Whether the progress of a user may be written.
+pub(super) fn check_sync(features: Features, user: UserId) -> Result<(), ApiError> {
     check_writable(features)?;
-    let user = principal.user_id;
     if features.sync_enabled && rollout_place(user) < features.sync_rollout_percent {
         Ok(())
     } else {
@@ -163,7 +171,6 @@ macro_rules! authority {
 
 authority!(Caller, |_, _| Ok(()));
 authority!(Writer, |features, _| check_writable(features));
-authority!(ProgressWriter, check_sync);
 authority!(Admin, check_admin);
 
 #[cfg(test)]
@@ -209,8 +216,8 @@ mod tests {
 
     #[test]
     fn flags_decide_who_may_write() {
-        let user = principal(&[Role::User]);
-        let code = |features: Features| check_sync(features, &user).err().map(|error| error.code());
+        let user = UserId(Uuid::from_u128(1));
+        let code = |features: Features| check_sync(features, user).err().map(|error| error.code());
         let on = Features::default();
         assert_eq!(code(on), None);
         assert_eq!(

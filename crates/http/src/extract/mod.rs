@@ -8,6 +8,8 @@ mod merge;
 mod path;
 mod query;
 mod recent;
+mod scoped;
+pub mod scopes;
 mod strict;
 mod text;
 mod validation;
@@ -19,14 +21,15 @@ use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
 
 pub(crate) use arrival::Arrival;
-pub(crate) use caller::check_writable;
-pub use caller::{Admin, Caller, ProgressWriter, Writer};
+pub use caller::{Admin, Caller, Writer};
+pub(crate) use caller::{FoundKey, api_key_of, check_writable};
 pub(crate) use form::{check_form, complaint, parsed};
 pub use json::ApiJson;
 pub use merge::Merge;
 pub use path::ApiPath;
 pub use query::ApiQuery;
 pub use recent::Recent;
+pub use scoped::{ProgressWriter, Scoped};
 
 /// The state; absent only in an app that was put together wrongly.
 pub(crate) fn state(req: &HttpRequest) -> Result<&AppState, ApiError> {

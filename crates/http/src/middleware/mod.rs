@@ -1,5 +1,5 @@
 //! What happens to every request on its way in and out, from the outside to the inside:
-//! [`edge`], compression, [`shape`], [`preflight`], [`limits`], [`arrival`], [`deadline`].
+//! [`edge`], compression, [`shape`], [`preflight`], [`limits`], [`arrival`], [`deadline`], [`key`].
 
 mod arrival;
 mod client;
@@ -7,6 +7,7 @@ mod context;
 mod deadline;
 mod edge;
 mod headers;
+mod key;
 pub(crate) mod limits;
 mod preflight;
 mod shape;
@@ -19,6 +20,7 @@ pub(crate) use arrival::arrival;
 pub(crate) use deadline::deadline;
 pub(crate) use edge::edge;
 pub(crate) use headers::content_security_policy;
+pub(crate) use key::key;
 pub(crate) use limits::limits;
 pub(crate) use preflight::preflight;
 pub(crate) use shape::shape;

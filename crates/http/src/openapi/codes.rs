@@ -9,13 +9,13 @@ use crate::error::ErrorCode;
 /// not described until somebody has thought about its errors.
 const OWN: &[(&str, &[ErrorCode])] = {
     use ErrorCode::{
-        AccountDeactivated, AccountDeleted, AccountLocked, AudioNotFound, AuthDisabled, BudgetExceeded,
-        ConversationNotFound, ConversationUnavailable, DeletedByOwner, EmailExists, Forbidden,
-        InvalidCredentials, InvalidRefreshToken, LastAdministrator, LinkNotValid, ListNotFound,
-        MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound, RangeNotSatisfiable,
-        ReadOnly, RefreshTokenReused, ReviewNotFound, SessionNotFound, SpeechUnavailable, StepUpRequired,
-        SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword,
-        WordNotFound, WrongPassword,
+        AccountDeactivated, AccountDeleted, AccountLocked, ApiKeyLimit, ApiKeyNotFound, AudioNotFound,
+        AuthDisabled, BudgetExceeded, ConversationNotFound, ConversationUnavailable, DeletedByOwner,
+        EmailExists, Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LinkNotValid,
+        ListNotFound, MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound,
+        RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound, SessionNotFound,
+        SpeechUnavailable, StepUpRequired, SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound,
+        UsernameExists, WeakPassword, WordNotFound, WrongPassword,
     };
     &[
         (
@@ -35,6 +35,9 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ("listSessions", &[]),
         ("endSession", &[SessionNotFound]),
         ("endOtherSessions", &[]),
+        ("listApiKeys", &[]),
+        ("makeApiKey", &[ApiKeyLimit, StepUpRequired, ReadOnly]),
+        ("revokeApiKey", &[ApiKeyNotFound]),
         (
             "refresh",
             &[
@@ -177,7 +180,11 @@ pub(super) fn of(operation: &Operation<'_>, fields: &Map<String, Value>) -> Opti
         codes.push(ErrorCode::ValidationFailed);
     }
     if operation::wants_bearer(fields) {
-        codes.extend([ErrorCode::Unauthorized, ErrorCode::TokenExpired]);
+        codes.extend([
+            ErrorCode::Unauthorized,
+            ErrorCode::TokenExpired,
+            ErrorCode::InsufficientScope,
+        ]);
     }
     if operation.is_limited() {
         codes.push(ErrorCode::RateLimitExceeded);

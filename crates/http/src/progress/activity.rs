@@ -9,7 +9,7 @@ use validator::Validate;
 
 use super::view::DayActivityView;
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller};
+use crate::extract::{ApiQuery, Scoped, scopes};
 use crate::fields::{Fault, Faults};
 use crate::reply::Reply;
 use crate::state::State;
@@ -42,7 +42,7 @@ impl Query {
     error_code = 401
 )]
 pub(super) async fn handler(
-    caller: Caller,
+    caller: Scoped<scopes::ProgressRead>,
     ApiQuery(query): ApiQuery<Query>,
     state: State,
 ) -> Result<Reply<Vec<DayActivityView>>, ApiError> {

@@ -5,7 +5,7 @@ use apistos::api_operation;
 use super::params::FeedQuery;
 use super::view::{ChangePageView, ChangeView};
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller};
+use crate::extract::{ApiQuery, Scoped, scopes};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -19,7 +19,7 @@ use crate::state::State;
     error_code = 401
 )]
 pub(super) async fn handler(
-    caller: Caller,
+    caller: Scoped<scopes::ProgressRead>,
     ApiQuery(query): ApiQuery<FeedQuery>,
     state: State,
 ) -> Result<Reply<ChangePageView<'static>>, ApiError> {

@@ -10,7 +10,7 @@ use validator::Validate;
 use super::params::LIMIT;
 use super::view::{ProgressView, json};
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::{ApiQuery, Caller};
+use crate::extract::{ApiQuery, Scoped, scopes};
 use crate::fields::{Faults, list_id, whole};
 use crate::reply::Reply;
 use crate::state::State;
@@ -45,7 +45,7 @@ impl Query {
     error_code = 404
 )]
 pub(super) async fn handler(
-    caller: Caller,
+    caller: Scoped<scopes::ProgressRead>,
     ApiQuery(query): ApiQuery<Query>,
     state: State,
 ) -> Result<Reply<Vec<ProgressView<'static>>>, ApiError> {

@@ -9,7 +9,7 @@ use super::precondition::etag;
 use super::view::ProgressView;
 use crate::error::{ApiError, ErrorCode};
 use crate::etag::is_known;
-use crate::extract::{ApiPath, Caller};
+use crate::extract::{ApiPath, Scoped, scopes};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -23,7 +23,7 @@ use crate::state::State;
 )]
 pub(super) async fn handler(
     request: HttpRequest,
-    caller: Caller,
+    caller: Scoped<scopes::ProgressRead>,
     ApiPath(path): ApiPath<WordPath>,
     state: State,
 ) -> Result<Reply<ProgressView<'static>>, ApiError> {

@@ -9,7 +9,7 @@ use validator::Validate;
 use super::params::LIMIT;
 use super::view::{ProgressView, json};
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller};
+use crate::extract::{ApiQuery, Scoped, scopes};
 use crate::fields::{Fault, Faults, place, whole};
 use crate::paging::{decode_cursor, encode_cursor};
 use crate::reply::Reply;
@@ -44,7 +44,7 @@ impl Query {
 )]
 pub(super) async fn handler(
     request: HttpRequest,
-    caller: Caller,
+    caller: Scoped<scopes::ProgressRead>,
     ApiQuery(query): ApiQuery<Query>,
     state: State,
 ) -> Result<Reply<Vec<ProgressView<'static>>>, ApiError> {

@@ -9,7 +9,7 @@ use validator::Validate;
 use super::params::read_page;
 use super::view::{ReviewPageView, ReviewView};
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller};
+use crate::extract::{ApiQuery, Scoped, scopes};
 use crate::fields::{Faults, word_id};
 use crate::reply::Reply;
 use crate::state::State;
@@ -46,7 +46,7 @@ impl Query {
     error_code = 401
 )]
 pub(super) async fn handler(
-    caller: Caller,
+    caller: Scoped<scopes::ProgressRead>,
     ApiQuery(query): ApiQuery<Query>,
     state: State,
 ) -> Result<Reply<ReviewPageView<'static>>, ApiError> {

@@ -9,7 +9,7 @@ use validator::Validate;
 use super::due::refuse;
 use super::view::StudyItemView;
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller};
+use crate::extract::{ApiQuery, Scoped, scopes};
 use crate::fields::{Fault, Faults, list_id, whole};
 use crate::reply::Reply;
 use crate::state::State;
@@ -60,7 +60,7 @@ impl Query {
     error_code = 404
 )]
 pub(super) async fn handler(
-    caller: Caller,
+    caller: Scoped<scopes::ProgressRead>,
     ApiQuery(query): ApiQuery<Query>,
     state: State,
 ) -> Result<Reply<Vec<StudyItemView<'static>>>, ApiError> {

@@ -11,7 +11,7 @@ use validator::{Validate, ValidationError};
 
 use super::view::SpokenView;
 use crate::error::ApiError;
-use crate::extract::{ApiJson, Caller, check_form, complaint, parsed};
+use crate::extract::{ApiJson, Scoped, check_form, complaint, parsed, scopes};
 use crate::idempotency::{Fingerprinter, once};
 use crate::reply::Reply;
 use crate::state::{AppState, State};
@@ -55,7 +55,7 @@ fn check_rate(rate: f64) -> Result<(), ValidationError> {
 #[api_operation(tag = "speech", operation_id = "speak")]
 pub(super) async fn handler(
     request: HttpRequest,
-    caller: Caller,
+    caller: Scoped<scopes::Speech>,
     body: ApiJson<Body>,
     state: State,
 ) -> Result<Reply<SpokenView>, ApiError> {

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::recording::{Received, receive};
 use super::view::TranscriptView;
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::Caller;
+use crate::extract::{Scoped, scopes};
 use crate::idempotency::{Fingerprinter, once};
 use crate::reply::Reply;
 use crate::state::State;
@@ -88,7 +88,7 @@ impl ApiComponent for Upload {
 #[api_operation(tag = "speech", operation_id = "transcribe")]
 pub(super) async fn handler(
     request: HttpRequest,
-    caller: Caller,
+    caller: Scoped<scopes::Speech>,
     Upload(form): Upload,
     state: State,
 ) -> Result<Reply<TranscriptView>, ApiError> {

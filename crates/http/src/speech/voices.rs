@@ -8,7 +8,7 @@ use validator::Validate;
 
 use super::view::VoiceView;
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller, check_form, parsed};
+use crate::extract::{ApiQuery, Scoped, check_form, parsed, scopes};
 use crate::reply::Reply;
 use crate::state::State;
 use crate::upstream::{FETCHING, refusal};
@@ -29,7 +29,7 @@ fn example_language() -> &'static str {
 /// The voices that there are.
 #[api_operation(tag = "speech", operation_id = "listVoices")]
 pub(super) async fn handler(
-    _caller: Caller,
+    _caller: Scoped<scopes::Speech>,
     ApiQuery(query): ApiQuery<Query>,
     state: State,
 ) -> Result<Reply<Vec<VoiceView>>, ApiError> {

@@ -6,10 +6,10 @@ use chrono::DateTime;
 use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
     AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
-    Admission, Attempt, DeviceStore, Email, InsertAccountError, LockoutKey, LockoutPolicy, LockoutStore,
-    OneTimeSecret, Outcome, PasswordHash, Proof, PublicKey, RevokedSession, RevokedSessions, Role, Rotation,
-    RotationTerms, SaveAccountError, SecretStore, SeenDevice, Session, SessionStore, TokenError, Unlock,
-    Unlocked, Username, Verdict,
+    Admission, ApiKey, ApiKeyStore, Attempt, DeviceStore, Email, InsertAccountError, LockoutKey,
+    LockoutPolicy, LockoutStore, OneTimeSecret, Outcome, PasswordHash, Proof, PublicKey, RevokedSession,
+    RevokedSessions, Role, Rotation, RotationTerms, SaveAccountError, SecretStore, SeenDevice, Session,
+    SessionStore, TokenError, Unlock, Unlocked, Username, Verdict,
 };
 use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery};
 use parlance_domain::audit::{
@@ -18,13 +18,14 @@ use parlance_domain::audit::{
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::health::Probe;
-use parlance_domain::ids::{ListId, SecretId, SessionId, UserId, WordId};
+use parlance_domain::ids::{ApiKeyId, ListId, SecretId, SessionId, UserId, WordId};
 use parlance_domain::port::PortError;
 use parlance_domain::progress::{
     ActivityBucket, AppendError, Appended, ListSummary, LoggedReview, ProgressEntry, ProgressRow,
     ProgressStore, Submission, Totals,
 };
 use parlance_domain::pubsub::PubSub;
+use parlance_domain::randomness::SecretGenerator;
 use parlance_domain::time::Timestamp;
 use parlance_domain::words::{
     ImportSummary, Vocabulary, Word, WordCursor, WordHit, WordList, WordQuery, WordStore,
@@ -174,6 +175,35 @@ impl DeviceStore for Absent {
     }
 
     async fn purge(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl ApiKeyStore for Absent {
+    async fn insert(&self, _: &ApiKey, _: u32, _: &Consequences) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn list(&self, _: UserId) -> Result<Vec<ApiKey>, PortError> {
+        Err(absent())
+    }
+
+    async fn revoke(&self, _: UserId, _: ApiKeyId, _: &Consequences) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn of_bearer(&self, _: ApiKeyId) -> Result<Option<ApiKey>, PortError> {
+        Err(absent())
+    }
+
+    async fn used(&self, _: UserId, _: ApiKeyId, _: Timestamp) -> Result<(), PortError> {
+        Err(absent())
+    }
+}
+
+impl SecretGenerator for Absent {
+    fn fill(&self, _: &mut [u8]) -> Result<(), PortError> {
         Err(absent())
     }
 }

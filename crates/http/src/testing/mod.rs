@@ -17,8 +17,8 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
 use parlance_domain::accounts::{
-    Accounts, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts, Lockouts,
-    OneTimeSecrets, RefreshTokens, SecretTokens, SessionPolicy, SessionPorts, Sessions,
+    Accounts, ApiKeyPorts, ApiKeys, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts,
+    Lockouts, OneTimeSecrets, RefreshTokens, SecretTokens, SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog};
@@ -204,6 +204,13 @@ fn services(
             lockouts: lockouts(clock),
             hasher: Arc::new(PlainHasher::default()),
             limiter: limiter.clone(),
+            clock: clock.clone(),
+            ids: Arc::new(SequentialIds::default()),
+        })),
+        api_keys: Arc::new(ApiKeys::new(ApiKeyPorts {
+            keys: Arc::new(Absent),
+            accounts: Arc::new(Absent),
+            secrets: Arc::new(Absent),
             clock: clock.clone(),
             ids: Arc::new(SequentialIds::default()),
         })),

@@ -6,7 +6,7 @@ use parlance_domain::progress::ListError;
 use super::params::ListPath;
 use super::view::ListProgressView;
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::{ApiPath, Caller};
+use crate::extract::{ApiPath, Scoped, scopes};
 use crate::fields::{Faults, list_id};
 use crate::reply::Reply;
 use crate::state::State;
@@ -20,7 +20,7 @@ use crate::state::State;
     error_code = 404
 )]
 pub(super) async fn handler(
-    caller: Caller,
+    caller: Scoped<scopes::ProgressRead>,
     ApiPath(path): ApiPath<ListPath>,
     state: State,
 ) -> Result<Reply<ListProgressView<'static>>, ApiError> {

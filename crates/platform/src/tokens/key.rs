@@ -142,10 +142,10 @@ impl SigningKey {
     }
 
     /// The same as a file holds it.
-    pub(super) fn written(&self) -> Option<JsonKey> {
+    pub(super) fn written(&self) -> JsonKey {
         let (kty, crv) = self.algorithm().curve();
         let (x, y) = coordinates(self.point);
-        Some(JsonKey {
+        JsonKey {
             kty: kty.to_owned(),
             crv: crv.to_owned(),
             alg: Some(self.algorithm().as_str().to_owned()),
@@ -155,7 +155,7 @@ impl SigningKey {
             x: URL_SAFE_NO_PAD.encode(x),
             y: y.map(|y| URL_SAFE_NO_PAD.encode(y)),
             d: URL_SAFE_NO_PAD.encode(self.private.expose_secret()),
-        })
+        }
     }
 
     fn of(id: String, signs_from: Timestamp, point: PublicPoint, private: Vec<u8>) -> Option<Self> {

@@ -105,7 +105,7 @@ impl SigningKeys {
     pub fn write(&self) -> Option<SecretString> {
         let file = JsonKeys {
             hs256_until: self.secret_until.map(|until| until.timestamp()),
-            keys: self.keys.iter().map(SigningKey::written).collect::<Option<_>>()?,
+            keys: self.keys.iter().map(SigningKey::written).collect(),
         };
         let text = serde_json::to_string_pretty(&file).ok()?;
         Some((text + "\n").into())

@@ -11,6 +11,7 @@ use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::api_keys::revoke_keys;
 use super::lockouts;
 use super::row::{AccountColumns, AccountRow, StandingColumns, account_columns, is_notable, roles_to};
 use super::secrets::{redeem, spend_all};
@@ -115,6 +116,10 @@ pub(super) async fn save(
         Ends::AllSessions => revoke_all(connection, id, None, now).await?,
         Ends::OtherSessions(this) => revoke_all(connection, id, Some(this), now).await?,
     };
+    if change.password_hash.is_some() && change.ends == Ends::AllSessions {
+        // Whoever takes an account back takes it from the keys that others may have made.
+        revoke_keys(connection, id).await?;
+    }
     consequences::keep(connection, &change.consequences).await?;
     Ok(ended)
 }

@@ -1,5 +1,6 @@
 //! Accounts, their sessions and one-time secrets.
 
+mod api_keys;
 mod change;
 mod devices;
 pub(crate) mod insert;
@@ -9,6 +10,7 @@ mod secrets;
 mod sessions;
 mod store;
 
+pub use api_keys::PgApiKeys;
 pub use devices::PgDevices;
 pub use lockouts::PgLockouts;
 pub use secrets::PgSecrets;

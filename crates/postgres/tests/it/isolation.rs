@@ -10,6 +10,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 /// The tables of a learner's data, by the columns that name the learner.
 const TABLES: &[(&str, &[&str])] = &[
     ("accounts", &["id", "email_key", "username_key"]),
+    ("api_keys", &["user_id"]),
     ("idempotency_keys", &["user_id"]),
     ("known_devices", &["user_id"]),
     ("one_time_secrets", &["user_id"]),
@@ -26,6 +27,8 @@ const EXCEPTIONS: &[&str] = &[
     // A refresh token names its session, not its user; the token of a one-time secret names the secret.
     "device_id FROM sessions WHERE id = $1",
     "used_at FROM one_time_secrets WHERE id = $1",
+    // What the bearer of a key shows names the key, not its owner.
+    "FROM api_keys k JOIN accounts a ON a.id = k.user_id WHERE k.id = $1",
     // Every copy of the program refuses the sessions of all users that were ended.
     "SELECT id, revoked_at FROM sessions WHERE revoked_at >= $1",
     "DELETE FROM sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM sessions WHERE expires_at < $1",

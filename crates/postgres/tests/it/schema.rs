@@ -34,6 +34,7 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
     assert_eq!(
         of_users,
         [
+            "api_keys",
             "idempotency_keys",
             "known_devices",
             "one_time_secrets",
@@ -58,6 +59,7 @@ async fn indexes_of_a_learners_data_begin_with_the_user_but_those_that_need_not(
     assert_eq!(
         others,
         [
+            "api_keys_id",
             "idempotency_keys_begun_at",
             "known_devices_last_seen_at",
             "one_time_secrets_expires_at",
@@ -80,7 +82,7 @@ async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
          FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
     )
     .await;
-    assert_eq!(references.len(), 11);
+    assert_eq!(references.len(), 12);
     for reference in references {
         let name: String = reference.get("conname");
         assert!(reference.get::<_, bool>("is_told"), "{name}");

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use parlance_contract::stores::{Stores, account, at, list_id, session as new_session, terms, user, word_id};
 use parlance_contract::transfer::Installation;
 use parlance_domain::accounts::{
-    Account, AccountWithPassword, Attempt, Ends, LockoutKey, LockoutPolicy, Outcome, Patch, ProfilePatch,
-    Proof, Role, SeenDevice, Unlock, Verdict,
+    Account, AccountWithPassword, ApiKey, Attempt, Ends, LockoutKey, LockoutPolicy, Outcome, Patch,
+    ProfilePatch, Proof, Role, Scope, SeenDevice, Unlock, Verdict,
 };
 use parlance_domain::admin::{AccountPlace, AccountQuery};
 use parlance_domain::audit::{
@@ -16,7 +16,7 @@ use parlance_domain::audit::{
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::{Beginning, GivenAnswer};
-use parlance_domain::ids::{AuditId, DeviceId, EventId, MailId, ProgressId};
+use parlance_domain::ids::{ApiKeyId, AuditId, DeviceId, EventId, MailId, ProgressId};
 use parlance_domain::mail::{AttemptId, Fate, Lease, Message, OutgoingMail};
 use parlance_domain::progress::{
     Change, Changes, MergeItem, NewReview, NewSet, Precondition, Rating, Submission,
@@ -135,6 +135,7 @@ async fn use_all(stores: &Stores, round: u128) {
     use_accounts(stores, round).await;
     use_directory(stores).await;
     use_sessions(stores, round).await;
+    use_api_keys(stores, round).await;
     use_lockouts(stores).await;
     use_words(stores).await;
     append_to_log(stores, 1_000 * round).await;
@@ -224,6 +225,25 @@ async fn use_sessions(stores: &Stores, round: u128) {
     ended.await.unwrap();
     stores.devices.forget(device).await.unwrap();
     stores.devices.purge(at(0), 10).await.unwrap();
+}
+
+async fn use_api_keys(stores: &Stores, round: u128) {
+    let (keys, nothing) = (&stores.api_keys, Consequences::default());
+    let key = ApiKey {
+        id: ApiKeyId(Uuid::from_u128(round)),
+        user_id: user(ANN),
+        name: "a key".parse().unwrap(),
+        scopes: [Scope::Speech].into(),
+        digest: [1; 32],
+        created_at: at(0),
+        expires_at: None,
+        last_used_at: None,
+    };
+    assert!(keys.insert(&key, 10, &nothing).await.unwrap());
+    keys.used(user(ANN), key.id, at(1)).await.unwrap();
+    assert!(keys.of_bearer(key.id).await.unwrap().is_some());
+    assert_eq!(keys.list(user(ANN)).await.unwrap().len(), 1);
+    assert!(keys.revoke(user(ANN), key.id, &nothing).await.unwrap());
 }
 
 async fn use_lockouts(stores: &Stores) {

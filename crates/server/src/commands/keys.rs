@@ -18,9 +18,9 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// What to do with the keys of `JWT_SIGNING_KEYS_FILE`.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
-    /// Make the file with its first key, which takes the place of JWT_SECRET
+    /// Make the file with its first key, which takes the place of `JWT_SECRET`
     Generate {
-        /// What it signs with: EdDSA or ES256
+        /// What it signs with: `EdDSA` or `ES256`
         #[arg(long, default_value = "EdDSA")]
         algorithm: KeyAlgorithm,
         /// In how many minutes it begins to sign: long enough for every copy of the program to have the file
@@ -29,7 +29,7 @@ pub(super) enum KeysCommand {
     },
     /// Make a new key that signs in the place of the present one, which goes on checking what it signed
     Rotate {
-        /// What the new key signs with, if not what the latest does: EdDSA or ES256
+        /// What the new key signs with, if not what the latest does: `EdDSA` or `ES256`
         #[arg(long)]
         algorithm: Option<KeyAlgorithm>,
         /// In how many minutes it begins to sign: long enough for every copy of the program to know it

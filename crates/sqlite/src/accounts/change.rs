@@ -9,6 +9,7 @@ use parlance_domain::accounts::{
 };
 use parlance_domain::ids::{SessionId, UserId};
 
+use super::api_keys::revoke_keys;
 use super::lockouts;
 use super::row::{StandingColumns, is_notable, roles_to};
 use super::secrets::{redeem, spend_all};
@@ -106,6 +107,10 @@ pub(super) fn save(
         Ends::AllSessions => revoke_all(connection, id, None, now).map_err(Fail::never)?,
         Ends::OtherSessions(this) => revoke_all(connection, id, Some(this), now).map_err(Fail::never)?,
     };
+    if change.password_hash.is_some() && change.ends == Ends::AllSessions {
+        // Whoever takes an account back takes it from the keys that others may have made.
+        revoke_keys(connection, id)?;
+    }
     consequences::keep(connection, &change.consequences)?;
     Ok(ended)
 }

@@ -1,5 +1,6 @@
 //! Accounts, their sessions and one-time secrets.
 
+mod api_keys;
 mod change;
 mod devices;
 mod lockouts;
@@ -8,6 +9,7 @@ mod secrets;
 mod sessions;
 mod store;
 
+pub use api_keys::SqliteApiKeys;
 pub use devices::SqliteDevices;
 pub use lockouts::SqliteLockouts;
 pub use secrets::SqliteSecrets;

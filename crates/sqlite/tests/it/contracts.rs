@@ -20,6 +20,10 @@ mod sessions {
     parlance_contract::session_store_contract!(crate::support::stores());
 }
 
+mod api_keys {
+    parlance_contract::api_key_store_contract!(crate::support::stores());
+}
+
 mod devices {
     parlance_contract::device_store_contract!(crate::support::stores());
 }

@@ -8,7 +8,7 @@ use diesel::{Connection, SqliteConnection};
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
-    SqliteAccounts, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
+    SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
     SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteSecrets, SqliteSessions,
     SqliteSpending, SqliteTransfer, SqliteWords,
 };
@@ -74,6 +74,7 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
         accounts: Arc::new(SqliteAccounts::new(database.clone())),
         sessions: Arc::new(SqliteSessions::new(database.clone())),
         devices: Arc::new(SqliteDevices::new(database.clone())),
+        api_keys: Arc::new(SqliteApiKeys::new(database.clone())),
         lockouts: Arc::new(SqliteLockouts::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),

@@ -205,11 +205,13 @@ const SHARED: [&str; 7] = [
 ];
 
 /// Routes of the account itself; the tests of accounts, sessions, devices and credentials walk them.
-const OF_ACCOUNT: [&str; 9] = [
+const OF_ACCOUNT: [&str; 11] = [
     "/api/v1/auth/email-verification",
     "/api/v1/auth/me",
     "/api/v1/auth/step-up",
     "/api/v1/users/me",
+    "/api/v1/users/me/api-keys",
+    "/api/v1/users/me/api-keys/{id}",
     "/api/v1/users/me/email",
     "/api/v1/users/me/password",
     "/api/v1/users/me/sessions",

@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod allowance;
+mod api_keys;
 mod audit;
 mod circuits;
 mod conversations;

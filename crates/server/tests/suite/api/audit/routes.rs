@@ -104,6 +104,17 @@ pub(super) const TOLD: &[Told] = told! {
         let path = format!("/api/v1/users/me/sessions/{}", other["id"].as_str().unwrap());
         user.delete(&path).await.expect(204)
     }
+    "POST /api/v1/users/me/api-keys", ApiKeyMade, |app| {
+        let body = json!({ "name": "Told", "scopes": ["speech"] });
+        app.register().await.post("/api/v1/users/me/api-keys", &body).await.expect(201)
+    }
+    "DELETE /api/v1/users/me/api-keys/{id}", ApiKeyRevoked, |app| {
+        let user = app.register().await;
+        let body = json!({ "name": "Told", "scopes": ["speech"] });
+        let made = user.post("/api/v1/users/me/api-keys", &body).await.expect(201).json();
+        let path = format!("/api/v1/users/me/api-keys/{}", made["id"].as_str().unwrap());
+        user.delete(&path).await.expect(204)
+    }
     "PATCH /api/v1/admin/users/{id}", RolesChanged, |app| {
         let (admin, user) = (app.register_admin().await, app.register().await);
         let path = format!("/api/v1/admin/users/{}", user.id);
