@@ -181,7 +181,7 @@ const QUESTIONS: &[(&str, &str)] = &[
     ),
     (
         "SELECT * FROM audit_entries WHERE position IS NULL ORDER BY id LIMIT 9",
-        "audit_entries_unsealed",
+        "audit_entries_position",
     ),
     (
         "SELECT * FROM audit_entries WHERE position > 9 ORDER BY position LIMIT 9",
