@@ -17,6 +17,8 @@ use parlance_domain::ids::{DeviceId, ListId, SessionId, UserId, WordId};
 use parlance_domain::mail::Outbox;
 use parlance_domain::port::PortError;
 use parlance_domain::progress::ProgressStore;
+use parlance_domain::sealing::SealedSecrets;
+use parlance_domain::settings::{ProviderKeyStore, SettingsStore};
 use parlance_domain::spending::SpendingStore;
 use parlance_domain::time::Timestamp;
 use parlance_domain::words::{Difficulty, Vocabulary, Word, WordList, WordStore};
@@ -46,6 +48,12 @@ pub struct Stores {
     pub words: Arc<dyn WordStore>,
     /// The progress.
     pub progress: Arc<dyn ProgressStore>,
+    /// What learners want.
+    pub settings: Arc<dyn SettingsStore>,
+    /// Learners' own keys of providers.
+    pub provider_keys: Arc<dyn ProviderKeyStore>,
+    /// The same, as whoever seals them anew sees them.
+    pub sealed: Arc<dyn SealedSecrets>,
     /// What was spent.
     pub spending: Arc<dyn SpendingStore>,
     /// The requests with keys.

@@ -22,6 +22,7 @@ pub mod providers;
 pub mod pubsub;
 pub mod randomness;
 pub mod sealing;
+pub mod settings;
 pub mod speech;
 pub mod spending;
 pub mod time;

@@ -7,6 +7,7 @@ use crate::accounts::{AccountWithPassword, Session};
 use crate::ids::{UserId, WordId};
 use crate::port::PortError;
 use crate::progress::{Event, ProgressRow};
+use crate::settings::{KeptPreferences, ProviderKey};
 use crate::time::Timestamp;
 use crate::words::Word;
 
@@ -31,6 +32,10 @@ pub struct LearnerRecord {
     pub account: AccountWithPassword,
     /// The sessions, by id.
     pub sessions: Vec<Session>,
+    /// What the learner wants, if they ever said.
+    pub preferences: Option<KeptPreferences>,
+    /// Their own keys of providers, by the names of the providers.
+    pub provider_keys: Vec<ProviderKey>,
     /// The last revision given to a row.
     pub revision: u64,
     /// The log, in the order of arrival.
@@ -48,6 +53,10 @@ pub struct LearnerMark {
     pub account: AccountWithPassword,
     /// The sessions, by id.
     pub sessions: Vec<Session>,
+    /// What the learner wants, if they ever said.
+    pub preferences: Option<KeptPreferences>,
+    /// Their own keys of providers, by the names of the providers.
+    pub provider_keys: Vec<ProviderKey>,
     /// The last revision given to a row.
     pub revision: u64,
     /// The last place given to an event, which is how many there are.
@@ -61,6 +70,8 @@ impl LearnerRecord {
         LearnerMark {
             account: self.account.clone(),
             sessions: self.sessions.clone(),
+            preferences: self.preferences.clone(),
+            provider_keys: self.provider_keys.clone(),
             revision: self.revision,
             position: positions.max().unwrap_or_default(),
         }
@@ -223,6 +234,8 @@ mod tests {
         LearnerRecord {
             account,
             sessions: Vec::new(),
+            preferences: None,
+            provider_keys: Vec::new(),
             revision: 3,
             events: Vec::new(),
             rows,

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, TimeDelta};
 use parlance_domain::ids::{EventId, ProgressId, WordId};
 use parlance_domain::progress::{
-    Change, Changes, Decision, Event, EventKind, Facts, Fold, MergeItem, MergeOutcome, NewReview, NewSet,
-    Precondition, ProgressRow, Rating, Refusal, Revisions, Submission, WordState, decide, fold,
-    words_to_refold,
+    Change, Changes, DEFAULT_RETENTION, Decision, Event, EventKind, Facts, Fold, MergeItem, MergeOutcome,
+    NewReview, NewSet, Precondition, ProgressRow, Rating, Refusal, Revisions, Submission, WordState, decide,
+    fold, words_to_refold,
 };
 use parlance_domain::time::Timestamp;
 use proptest::prelude::*;
@@ -139,6 +139,7 @@ fn review(id: u128, word: &str, rating: Rating, minutes: i64) -> Change<NewRevie
             clamped: false,
             duration_ms: None,
             device_id: None,
+            retention: DEFAULT_RETENTION,
         },
     }
 }

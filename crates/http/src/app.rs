@@ -8,7 +8,9 @@ use actix_web::{App, Error};
 use apistos::web::{ServiceConfig, scope};
 
 use crate::state::State;
-use crate::{accounts, admin, audit, conversations, middleware, openapi, progress, speech, system, words};
+use crate::{
+    accounts, admin, audit, conversations, middleware, openapi, progress, settings, speech, system, words,
+};
 
 /// The app over a state, for one worker.
 pub fn app(
@@ -45,6 +47,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         admin::routes(config);
         words::routes(config);
         progress::routes(config);
+        settings::routes(config);
         speech::routes(config);
         conversations::routes(config);
         audit::routes(config);

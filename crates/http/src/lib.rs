@@ -22,8 +22,10 @@ mod fields;
 mod idempotency;
 mod middleware;
 mod paging;
+mod precondition;
 mod progress;
 mod reply;
+mod settings;
 mod speech;
 mod system;
 #[cfg(test)]

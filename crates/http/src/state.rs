@@ -18,6 +18,7 @@ use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::{Limit, RateLimiter};
 use parlance_domain::progress::Progress;
+use parlance_domain::settings::{ProviderKeys, UserSettings};
 use parlance_domain::speech::Speech;
 use parlance_domain::time::Clock;
 use parlance_domain::words::Words;
@@ -257,6 +258,10 @@ pub struct HttpServices {
     pub words: Arc<Words>,
     /// The use-cases of progress.
     pub progress: Arc<Progress>,
+    /// The use-cases of settings.
+    pub settings: Arc<UserSettings>,
+    /// The use-cases of learners' own keys of providers.
+    pub provider_keys: Arc<ProviderKeys>,
     /// The use-cases of speech.
     pub speech: Speech,
     /// The use-cases of conversations.

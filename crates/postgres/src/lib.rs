@@ -10,6 +10,7 @@ mod database;
 mod idempotency;
 mod mail;
 mod progress;
+mod settings;
 mod spending;
 mod statement;
 mod transfer;
@@ -23,6 +24,7 @@ pub use database::{MigrateError, OpenError, PgDatabase, Stats, TlsError, Unreach
 pub use idempotency::PgIdempotency;
 pub use mail::PgOutbox;
 pub use progress::{PgProgress, WriteStats};
+pub use settings::{PgProviderKeys, PgSettings};
 pub use spending::PgSpending;
 pub use transfer::{Hold, PgTransfer};
 pub use words::PgWords;

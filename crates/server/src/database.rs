@@ -13,18 +13,20 @@ use parlance_domain::health::Probe;
 use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::mail::Outbox;
 use parlance_domain::progress::ProgressStore;
+use parlance_domain::sealing::SealedSecrets;
+use parlance_domain::settings::{ProviderKeyStore, SettingsStore};
 use parlance_domain::spending::SpendingStore;
 use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
     PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgLockouts,
-    PgOutbox, PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
+    PgOutbox, PgProgress, PgProviderKeys, PgSecrets, PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
 };
 use parlance_sqlite::{
     SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
-    SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteSecrets, SqliteSessions,
-    SqliteSpending, SqliteTransfer, SqliteWords,
+    SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteProviderKeys, SqliteSecrets,
+    SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer, SqliteWords,
 };
 
 use crate::gauges;
@@ -63,6 +65,12 @@ pub struct Stores {
     pub words: Arc<dyn WordStore>,
     /// The progress.
     pub progress: Arc<dyn ProgressStore>,
+    /// What learners want.
+    pub settings: Arc<dyn SettingsStore>,
+    /// Learners' own keys of providers.
+    pub provider_keys: Arc<dyn ProviderKeyStore>,
+    /// Everything that is sealed.
+    pub sealed: Vec<Arc<dyn SealedSecrets>>,
     /// What was spent on providers.
     pub spending: Arc<dyn SpendingStore>,
     /// What was answered to requests with a key.
@@ -204,6 +212,9 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
+        settings: Arc::new(SqliteSettings::new(database.clone())),
+        provider_keys: Arc::new(SqliteProviderKeys::new(database.clone())),
+        sealed: vec![Arc::new(SqliteProviderKeys::new(database.clone()))],
         spending: Arc::new(SqliteSpending::new(database.clone())),
         idempotency: Arc::new(SqliteIdempotency::new(database.clone())),
         transfer: Arc::new(SqliteTransfer::new(database.clone())),
@@ -223,6 +234,9 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
         outbox: Arc::new(PgOutbox::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(progress),
+        settings: Arc::new(PgSettings::new(database.clone())),
+        provider_keys: Arc::new(PgProviderKeys::new(database.clone())),
+        sealed: vec![Arc::new(PgProviderKeys::new(database.clone()))],
         spending: Arc::new(PgSpending::new(database.clone())),
         idempotency: Arc::new(PgIdempotency::new(database.clone())),
         transfer: Arc::new(PgTransfer::new(database.clone())),

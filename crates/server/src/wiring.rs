@@ -21,6 +21,7 @@ use parlance_domain::health::{Circuit, Probe};
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::Limit;
 use parlance_domain::progress::Progress;
+use parlance_domain::settings::{ProviderKeys, UserSettings};
 use parlance_domain::speech::{AudioStore, Speech, SpeechPorts};
 use parlance_domain::spending::{Allowance, AllowancePolicy, SpendingStore};
 use parlance_domain::time::Clock;
@@ -166,6 +167,7 @@ impl System {
             stores.progress,
             stores.accounts,
             Arc::clone(&stores.words),
+            Arc::clone(&stores.settings),
             Arc::clone(&clock),
             Arc::clone(&ids),
         );
@@ -198,6 +200,17 @@ impl System {
             audit,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
+            provider_keys: Arc::new(ProviderKeys::new(
+                stores.provider_keys,
+                secrets.sealer(),
+                Arc::clone(&clock),
+                Arc::clone(&ids),
+            )),
+            settings: Arc::new(UserSettings::new(
+                stores.settings,
+                Arc::clone(&clock),
+                Arc::clone(&ids),
+            )),
             speech: voiced.speech,
             conversations: voiced.conversations,
             idempotency: stores.idempotency,

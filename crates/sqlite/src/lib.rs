@@ -13,6 +13,7 @@ mod database;
 mod idempotency;
 mod mail;
 mod progress;
+mod settings;
 mod spending;
 mod statement;
 mod transfer;
@@ -29,6 +30,7 @@ pub use database::{
 pub use idempotency::SqliteIdempotency;
 pub use mail::SqliteOutbox;
 pub use progress::SqliteProgress;
+pub use settings::{SqliteProviderKeys, SqliteSettings};
 pub use spending::SqliteSpending;
 pub use transfer::SqliteTransfer;
 pub use words::SqliteWords;

@@ -14,6 +14,7 @@ use crate::accounts::{self, NewAccount};
 use crate::convert::{CorruptRow, RowOf};
 use crate::database::{NoRefusal, SqliteDatabase};
 use crate::progress::StoredProgress;
+use crate::settings;
 use crate::statement::statement;
 use crate::words::{self, NewWord};
 
@@ -82,10 +83,14 @@ impl TransferStore for SqliteTransfer {
                     return Ok(None);
                 };
                 let sessions = accounts::sessions_of(connection, id)?;
+                let preferences = settings::preferences(connection, id)?;
+                let provider_keys = settings::keys(connection, id)?;
                 let (revision, position) = StoredProgress::head(connection, id)?;
                 Ok(Some(LearnerMark {
                     account,
                     sessions,
+                    preferences,
+                    provider_keys,
                     revision,
                     position,
                 }))
@@ -101,10 +106,14 @@ impl TransferStore for SqliteTransfer {
                     return Ok(None);
                 };
                 let sessions = accounts::sessions_of(connection, id)?;
+                let preferences = settings::preferences(connection, id)?;
+                let provider_keys = settings::keys(connection, id)?;
                 let (revision, events, rows) = StoredProgress::read(connection, id)?;
                 Ok(Some(LearnerRecord {
                     account,
                     sessions,
+                    preferences,
+                    provider_keys,
                     revision,
                     events,
                     rows,
@@ -118,6 +127,8 @@ impl TransferStore for SqliteTransfer {
         let LearnerRecord {
             account,
             sessions,
+            preferences,
+            provider_keys,
             revision,
             events,
             rows,
@@ -125,6 +136,7 @@ impl TransferStore for SqliteTransfer {
         let id = account.account.id;
         let progress = StoredProgress::new(id, *revision, events, rows);
         let (account, sessions) = (NewAccount::from(account), sessions.clone());
+        let (preferences, provider_keys) = (preferences.clone(), provider_keys.clone());
         self.database
             .write_within(DEADLINE, move |connection| {
                 if accounts::account(connection, id)?.is_some() {
@@ -132,6 +144,12 @@ impl TransferStore for SqliteTransfer {
                 }
                 accounts::keep(connection, &account, &sessions)?;
                 progress.write(connection)?;
+                if let Some(preferences) = &preferences {
+                    settings::keep(connection, id, preferences)?;
+                }
+                for key in &provider_keys {
+                    settings::keep_key(connection, id, key)?;
+                }
                 Ok(true)
             })
             .await

@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 use parlance_domain::ids::{EventId, ProgressId, UserId, WordId};
 use parlance_domain::progress::{
-    AppendError, Appended, Change, Changes, LoggedReview, MergeItem, NewReview, NewSet, Precondition,
-    ProgressEntry, ProgressRow, ProgressStore, Rating, Refusal, Revisions, Submission, Totals, WordState,
+    AppendError, Appended, Change, Changes, DEFAULT_RETENTION, LoggedReview, MergeItem, NewReview, NewSet,
+    Precondition, ProgressEntry, ProgressRow, ProgressStore, Rating, Refusal, Revisions, Submission, Totals,
+    WordState,
 };
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
@@ -52,6 +53,7 @@ pub(crate) fn review(number: u128, word: &str, rating: Rating, seconds: i64) -> 
         clamped: false,
         duration_ms: Some(1_200),
         device_id: Some("phone".to_owned()),
+        retention: DEFAULT_RETENTION,
     };
     Change {
         event_id: review_id(number),

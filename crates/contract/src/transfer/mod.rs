@@ -8,13 +8,17 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use parlance_domain::accounts::Rotation;
+use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::Rating::{Again, Easy, Good};
 use parlance_domain::progress::{Changes, EventKind, MergeItem};
+use parlance_domain::settings::KeyProvider;
 use parlance_domain::transfer::{LearnerRecord, TransferStore};
 use uuid::Uuid;
 
 use crate::progress::learner::{Learner, confidence, counts, far, merge, review, review_id};
+use crate::provider_keys::key;
+use crate::settings::{everything, kept};
 use crate::stores::{Stores, account, session, terms, user};
 
 pub use words::*;
@@ -103,6 +107,12 @@ async fn busy(at: &Installation, number: u128) -> Learner<'_> {
     ann.set(vec![confidence(15, "w3", 0.75)], 65).await;
     ann.review(vec![review(3, "w1", Easy, 3 * DAY)], 3 * DAY).await;
     ann.undo(16, 2, 3 * DAY + 1).await;
+    let nothing = Consequences::default();
+    let (settings, keys) = (&stores.settings, &stores.provider_keys);
+    settings.save(id, &kept(everything(), 1), &nothing).await.unwrap();
+    keys.keep(id, &key(KeyProvider::OpenAi, "a", 1), &nothing)
+        .await
+        .unwrap();
     ann
 }
 
@@ -127,6 +137,12 @@ pub async fn a_record_is_all_that_the_stores_tell_of_a_learner((from, _): &Move)
     let sessions: Vec<_> = record.sessions.iter().map(|session| session.id.0).collect();
     assert_eq!(sessions, [1, 2, 9].map(|place| Uuid::from_u128(1 << 64 | place)));
     assert_eq!(record.sessions[0].counter, 2);
+    assert_eq!(
+        record.preferences,
+        from.stores.settings.by_user(ann.user).await.unwrap()
+    );
+    assert!(record.preferences.is_some());
+    assert_eq!(record.provider_keys, [key(KeyProvider::OpenAi, "a", 1)]);
     assert_eq!(record.sessions[2].revoked_at, Some(terms(800).now));
     assert_eq!(record.rows, ann.changes().await);
     assert_eq!(record.rows.last().unwrap().revision, record.revision);
@@ -234,6 +250,16 @@ pub async fn whatever_a_learner_does_changes_the_mark((from, _): &Move) {
     sessions.rotate(begun.id, 0, terms(5 * DAY + 1)).await.unwrap();
     marks.push(mark(&ann).await);
     from.stores.end(&begun, terms(5 * DAY + 2).now).await.unwrap();
+    marks.push(mark(&ann).await);
+    let preferences = kept(everything(), 2);
+    let nothing = Consequences::default();
+    let saved = from.stores.settings.save(ann.user, &preferences, &nothing);
+    saved.await.unwrap();
+    marks.push(mark(&ann).await);
+    let keys = &from.stores.provider_keys;
+    keys.remove(ann.user, KeyProvider::OpenAi, &nothing)
+        .await
+        .unwrap();
     marks.push(mark(&ann).await);
     for (place, one) in marks.iter().enumerate() {
         assert!(one.is_some() && !marks[..place].contains(one), "{place}: {one:?}");

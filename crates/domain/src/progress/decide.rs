@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
-    Change, Changes, DEFAULT_RETENTION, Event, EventKey, EventKind, FOLD_VERSION, Fold, MergeItem,
-    MergeOutcome, NewReview, NewSet, Precondition, ProgressRow, Refusal, Submission, WordState, fold,
+    Change, Changes, Event, EventKey, EventKind, FOLD_VERSION, Fold, MergeItem, MergeOutcome, NewReview,
+    NewSet, Precondition, ProgressRow, Refusal, Submission, WordState, fold,
 };
 use crate::ids::{EventId, ProgressId, WordId};
 use crate::time::{MILLISECOND, Timestamp};
@@ -134,7 +134,7 @@ impl<'a> Draft<'a> {
                 kind: EventKind::Review {
                     rating: review.what.rating,
                     duration_ms: review.what.duration_ms,
-                    retention: DEFAULT_RETENTION,
+                    retention: review.what.retention,
                     clamped: review.what.clamped,
                 },
             });

@@ -14,6 +14,7 @@ use super::{
 use crate::accounts::AccountStore;
 use crate::ids::{EventId, IdGenerator, ListId, ProgressId, UserId, WordId};
 use crate::port::PortError;
+use crate::settings::SettingsStore;
 use crate::time::{Clock, TimeZone, Timestamp, to_millis};
 use crate::words::{Word, WordStore};
 
@@ -28,6 +29,7 @@ pub struct Progress {
     store: Arc<dyn ProgressStore>,
     accounts: Arc<dyn AccountStore>,
     words: Arc<dyn WordStore>,
+    settings: Arc<dyn SettingsStore>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
 }
@@ -38,6 +40,7 @@ impl Progress {
         store: Arc<dyn ProgressStore>,
         accounts: Arc<dyn AccountStore>,
         words: Arc<dyn WordStore>,
+        settings: Arc<dyn SettingsStore>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
@@ -45,6 +48,7 @@ impl Progress {
             store,
             accounts,
             words,
+            settings,
             clock,
             ids,
         }
@@ -73,12 +77,15 @@ impl Progress {
         Ok(entries(appended.rows))
     }
 
-    /// Records reviews, each once, whatever the order in which they arrive.
+    /// Records reviews, each once, whatever the order in which they arrive; each with the retention that the learner wants
+    /// now, by which it is folded ever after.
     pub async fn review(&self, user: UserId, reviews: Vec<Reviewed>) -> Result<ReviewReport, PortError> {
         let now = self.clock.now();
+        let wanted = self.settings.desired_retention(user).await?;
+        let retention = wanted.unwrap_or_default().get();
         let reviews = reviews
             .into_iter()
-            .map(|review| self.new_review(review, now))
+            .map(|review| self.new_review(review, retention, now))
             .collect();
         let appended = self
             .append(user, Changes::Reviews(reviews))
@@ -358,7 +365,7 @@ impl Progress {
         }
     }
 
-    fn new_review(&self, review: Reviewed, now: Timestamp) -> Change<NewReview> {
+    fn new_review(&self, review: Reviewed, retention: f64, now: Timestamp) -> Change<NewReview> {
         let clamped = review.reviewed_at > now + CLOCK_TOLERANCE;
         let at = if clamped {
             now
@@ -375,6 +382,7 @@ impl Progress {
                 clamped,
                 duration_ms: review.duration_ms,
                 device_id: review.device_id,
+                retention,
             },
         }
     }

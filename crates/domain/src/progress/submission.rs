@@ -63,6 +63,8 @@ pub struct NewReview {
     pub duration_ms: Option<u32>,
     /// The device it happened on.
     pub device_id: Option<String>,
+    /// The retention that the learner wants now, 0 to 1.
+    pub retention: f64,
 }
 
 /// Members of a state that are fixed; those that are `None` stay.
@@ -96,14 +98,20 @@ pub enum Revisions {
     OneOf(Vec<u64>),
 }
 
+impl Revisions {
+    /// Whether they name the one of this number.
+    pub fn name(&self, revision: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(revisions) => revisions.contains(&revision),
+        }
+    }
+}
+
 impl Precondition {
     /// Whether it holds of the living row of this revision; `None` is no living row.
     pub fn holds(&self, revision: Option<u64>) -> bool {
-        let names = |revisions: &Revisions| match (revisions, revision) {
-            (_, None) => false,
-            (Revisions::Any, Some(_)) => true,
-            (Revisions::OneOf(revisions), Some(revision)) => revisions.contains(&revision),
-        };
+        let names = |revisions: &Revisions| revision.is_some_and(|revision| revisions.name(revision));
         self.if_match.as_ref().is_none_or(names) && !self.if_none_match.as_ref().is_some_and(names)
     }
 }

@@ -94,6 +94,8 @@ catalogue! {
         "There is no such session.", "Read the list of sessions again.";
     ApiKeyNotFound "API_KEY_NOT_FOUND" 404 "Key not found",
         "There is no such key.", "Read the list of keys again.";
+    ProviderKeyNotFound "PROVIDER_KEY_NOT_FOUND" 404 "Provider key not found",
+        "There is no key of this provider.", "Read the list of keys again.";
     AudioNotFound "AUDIO_NOT_FOUND" 404 "Audio not found",
         "There is no such audio.", "Ask for it to be spoken again.";
     ConversationNotFound "CONVERSATION_NOT_FOUND" 404 "Conversation not found",

@@ -11,11 +11,12 @@ const OWN: &[(&str, &[ErrorCode])] = {
     use ErrorCode::{
         AccountDeactivated, AccountDeleted, AccountLocked, ApiKeyLimit, ApiKeyNotFound, AudioNotFound,
         AuthDisabled, BudgetExceeded, ConversationNotFound, ConversationUnavailable, DeletedByOwner,
-        EmailExists, Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LinkNotValid,
-        ListNotFound, MissingRefreshToken, OriginNotAllowed, PreconditionFailed, ProgressNotFound,
-        RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound, SessionNotFound,
-        SpeechUnavailable, StepUpRequired, SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound,
-        UsernameExists, WeakPassword, WordNotFound, WrongPassword,
+        EmailExists, EncryptionUnavailable, Forbidden, InvalidCredentials, InvalidRefreshToken,
+        LastAdministrator, LinkNotValid, ListNotFound, MissingRefreshToken, NotFound, OriginNotAllowed,
+        PreconditionFailed, ProgressNotFound, ProviderKeyNotFound, RangeNotSatisfiable, ReadOnly,
+        RefreshTokenReused, ReviewNotFound, SessionNotFound, SpeechUnavailable, StepUpRequired, SyncDisabled,
+        TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword, WordNotFound,
+        WrongPassword,
     };
     &[
         (
@@ -70,6 +71,15 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ("searchWordLists", &[]),
         ("searchWords", &[]),
         ("getWord", &[WordNotFound]),
+        ("getSettings", &[]),
+        ("replaceSettings", &[PreconditionFailed, ReadOnly]),
+        ("updateSettings", &[PreconditionFailed, ReadOnly]),
+        ("listProviderKeys", &[]),
+        (
+            "setProviderKey",
+            &[StepUpRequired, NotFound, ReadOnly, EncryptionUnavailable],
+        ),
+        ("removeProviderKey", &[NotFound, ProviderKeyNotFound, ReadOnly]),
         ("listProgress", &[]),
         ("getProgress", &[ProgressNotFound]),
         ("setProgress", &[PreconditionFailed, ReadOnly, SyncDisabled]),

@@ -15,10 +15,14 @@ under `details.fields`. Each carries the id of its request, also in `X-Request-I
 **Limits** are told in `RateLimit` and `RateLimit-Policy`.";
 
 /// The groups of routes, in the order in which they are shown.
-pub(super) const TAGS: [(&str, &str); 8] = [
+pub(super) const TAGS: [(&str, &str); 9] = [
     (
         "accounts",
         "Who a learner is, and on which devices they are signed in.",
+    ),
+    (
+        "settings",
+        "What a learner wants: language, retention, reminders, and what apps keep for them.",
     ),
     ("words", "The vocabulary and the lists that teach it; public."),
     (

@@ -5,9 +5,9 @@ use apistos::api_operation;
 use parlance_domain::progress::DeleteError;
 
 use super::params::WordPath;
-use super::precondition::precondition;
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiPath, ProgressWriter};
+use crate::precondition::precondition;
 use crate::reply::NoContent;
 use crate::state::State;
 

@@ -5,11 +5,11 @@ use actix_web::http::header;
 use apistos::api_operation;
 
 use super::params::WordPath;
-use super::precondition::etag;
 use super::view::ProgressView;
 use crate::error::{ApiError, ErrorCode};
 use crate::etag::is_known;
 use crate::extract::{ApiPath, Scoped, scopes};
+use crate::precondition::etag;
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -30,7 +30,7 @@ pub(super) async fn handler(
     let user = caller.user_id();
     let entry = state.services.progress.by_word(user, &path.read()?).await?;
     let entry = entry.ok_or_else(|| ApiError::new(ErrorCode::ProgressNotFound))?;
-    let tag = etag(&entry);
+    let tag = etag(entry.revision);
     let reply = if is_known(&request, &tag) {
         Reply::not_modified()
     } else {

@@ -12,7 +12,6 @@ mod instant;
 mod list;
 mod loose;
 mod params;
-mod precondition;
 mod record_reviews;
 mod reviews;
 mod set;

@@ -7,10 +7,10 @@ use parlance_domain::progress::{NewSet, SetError, SetProgress};
 
 use super::body::SetBody;
 use super::params::WordPath;
-use super::precondition::{etag, precondition};
 use super::view::ProgressView;
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiJson, ApiPath, ProgressWriter};
+use crate::precondition::{etag, precondition};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -50,7 +50,7 @@ pub(super) async fn handler(
     let entry = entries
         .first()
         .ok_or_else(|| ApiError::new(ErrorCode::InternalError))?;
-    Ok(Reply::private(&ProgressView::new(user, entry))?.with_header(header::ETAG, &etag(entry)))
+    Ok(Reply::private(&ProgressView::new(user, entry))?.with_header(header::ETAG, &etag(entry.revision)))
 }
 
 /// What a client is told when nothing was fixed.

@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
 
-use super::precondition::etag;
 use super::view::ProgressView;
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiPath, ProgressWriter};
 use crate::fields::{Faults, review_id};
+use crate::precondition::etag;
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -45,7 +45,7 @@ pub(super) async fn handler(
         UndoError::ProgressNotFound => ApiError::new(ErrorCode::ProgressNotFound),
         UndoError::Port(error) => error.into(),
     })?;
-    Ok(Reply::private(&ProgressView::new(user, &entry))?.with_header(header::ETAG, &etag(&entry)))
+    Ok(Reply::private(&ProgressView::new(user, &entry))?.with_header(header::ETAG, &etag(entry.revision)))
 }
 
 fn example_review_id() -> &'static str {

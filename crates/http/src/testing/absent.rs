@@ -26,10 +26,16 @@ use parlance_domain::progress::{
 };
 use parlance_domain::pubsub::PubSub;
 use parlance_domain::randomness::SecretGenerator;
+use parlance_domain::sealing::{KeyId, Label, OpenError, SealError, Sealed, Sealer};
+use parlance_domain::settings::{
+    KeptPreferences, KeyProvider, ProviderKey, ProviderKeyStore, Retention, SavePreferencesError,
+    SettingsStore,
+};
 use parlance_domain::time::Timestamp;
 use parlance_domain::words::{
     ImportSummary, Vocabulary, Word, WordCursor, WordHit, WordList, WordQuery, WordStore,
 };
+use secrecy::SecretSlice;
 use uuid::Uuid;
 
 /// Stores of which nobody is to ask anything; as a store of words it is empty, as an audit log it is told all and tells
@@ -161,6 +167,55 @@ impl SessionStore for Absent {
 
     async fn purge_expired(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
         Err(absent())
+    }
+}
+
+#[async_trait]
+impl SettingsStore for Absent {
+    async fn by_user(&self, _: UserId) -> Result<Option<KeptPreferences>, PortError> {
+        Err(absent())
+    }
+
+    async fn desired_retention(&self, _: UserId) -> Result<Option<Retention>, PortError> {
+        Err(absent())
+    }
+
+    async fn save(
+        &self,
+        _: UserId,
+        _: &KeptPreferences,
+        _: &Consequences,
+    ) -> Result<(), SavePreferencesError> {
+        Err(absent().into())
+    }
+}
+
+#[async_trait]
+impl ProviderKeyStore for Absent {
+    async fn list(&self, _: UserId) -> Result<Vec<ProviderKey>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn keep(&self, _: UserId, _: &ProviderKey, _: &Consequences) -> Result<(), PortError> {
+        Err(absent())
+    }
+
+    async fn remove(&self, _: UserId, _: KeyProvider, _: &Consequences) -> Result<bool, PortError> {
+        Err(absent())
+    }
+}
+
+impl Sealer for Absent {
+    fn seal(&self, _: &Label, _: &[u8]) -> Result<Sealed, SealError> {
+        Err(SealError::NoKey)
+    }
+
+    fn open(&self, _: &Label, sealed: &Sealed) -> Result<SecretSlice<u8>, OpenError> {
+        Err(OpenError::UnknownKey(sealed.key_id.clone()))
+    }
+
+    fn newest(&self) -> Option<&KeyId> {
+        None
     }
 }
 

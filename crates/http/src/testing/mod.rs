@@ -25,6 +25,7 @@ use parlance_domain::audit::{AuditChain, AuditLog};
 use parlance_domain::consequences::Recorder;
 use parlance_domain::conversations::{ConversationPorts, Conversations};
 use parlance_domain::progress::Progress;
+use parlance_domain::settings::{ProviderKeys, UserSettings};
 use parlance_domain::speech::{Speech, SpeechPorts};
 use parlance_domain::spending::{Allowance, AllowancePolicy, Caps};
 use parlance_domain::words::Words;
@@ -224,6 +225,18 @@ fn services(
         words: Arc::new(Words::new(Arc::new(Absent))),
         progress: Arc::new(Progress::new(
             Arc::new(Absent),
+            Arc::new(Absent),
+            Arc::new(Absent),
+            Arc::new(Absent),
+            clock.clone(),
+            Arc::new(SequentialIds::default()),
+        )),
+        settings: Arc::new(UserSettings::new(
+            Arc::new(Absent),
+            clock.clone(),
+            Arc::new(SequentialIds::default()),
+        )),
+        provider_keys: Arc::new(ProviderKeys::new(
             Arc::new(Absent),
             Arc::new(Absent),
             clock.clone(),

@@ -3,7 +3,7 @@
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Bool, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::try_join3;
+use futures_util::future::try_join5;
 use parlance_domain::accounts::Session;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::ProgressRow;
@@ -18,6 +18,7 @@ use crate::convert::{CorruptRow, RowOf};
 use crate::database::StoreError;
 use crate::progress::event::{self, EventRow, event_columns};
 use crate::progress::row::{self, Row, progress_columns};
+use crate::settings;
 use crate::statement::statement;
 
 statement!(
@@ -58,35 +59,56 @@ pub(super) async fn export(
     Ok(Some(LearnerRecord {
         account: account.try_into()?,
         sessions: to_sessions(Sessions::new(id.0).load(&mut connection).await?)?,
+        preferences: settings::preferences(connection, id).await?,
+        provider_keys: settings::keys(connection, id).await?,
         revision: to_head(id, Head::new(id.0).get_result(&mut connection).await.optional()?)?.0,
         events: events(connection, id).await?,
         rows: rows(connection, id).await?,
     }))
 }
 
-/// What a mark is made of, as three statements read it.
-pub(super) type MarkRows = (Option<(AccountRow,)>, Vec<(SessionRow,)>, Option<(i64, i64)>);
+/// What a mark is made of, as it was read.
+pub(super) struct MarkRows {
+    account: Option<(AccountRow,)>,
+    sessions: Vec<(SessionRow,)>,
+    settings: Option<settings::SettingsRow>,
+    keys: Vec<settings::KeyRow>,
+    head: Option<(i64, i64)>,
+}
 
 /// Reads what a mark is made of, all at once.
 pub(super) async fn mark_rows(connection: &AsyncPgConnection, id: UserId) -> Result<MarkRows, DieselError> {
     let (mut first, mut second, mut third) = (connection, connection, connection);
     let account = async { Account::new(id.0).get_result(&mut first).await.optional() };
     let head = async { Head::new(id.0).get_result(&mut third).await.optional() };
-    try_join3(account, Sessions::new(id.0).load(&mut second), head).await
+    let (account, sessions, settings, keys, head) = try_join5(
+        account,
+        Sessions::new(id.0).load(&mut second),
+        settings::row(connection, id),
+        settings::key_rows(connection, id),
+        head,
+    )
+    .await?;
+    Ok(MarkRows {
+        account,
+        sessions,
+        settings,
+        keys,
+        head,
+    })
 }
 
 /// The mark of a learner who is there.
-pub(super) fn to_mark(
-    id: UserId,
-    (account, sessions, head): MarkRows,
-) -> Result<Option<LearnerMark>, StoreError> {
-    let Some((account,)) = account else {
+pub(super) fn to_mark(id: UserId, rows: MarkRows) -> Result<Option<LearnerMark>, StoreError> {
+    let Some((account,)) = rows.account else {
         return Ok(None);
     };
-    let (revision, position) = to_head(id, head)?;
+    let (revision, position) = to_head(id, rows.head)?;
     Ok(Some(LearnerMark {
         account: account.try_into()?,
-        sessions: to_sessions(sessions)?,
+        sessions: to_sessions(rows.sessions)?,
+        preferences: rows.settings.map(|row| row.read(id)).transpose()?,
+        provider_keys: settings::read_keys(id, rows.keys)?,
         revision,
         position,
     }))

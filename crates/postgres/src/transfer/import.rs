@@ -15,6 +15,7 @@ use crate::convert::to_i64;
 use crate::database::StoreError;
 use crate::progress::event::NewEvents;
 use crate::progress::row::NewRows;
+use crate::settings;
 use crate::statement::statement;
 
 /// How many events or rows one statement writes.
@@ -33,12 +34,20 @@ pub(super) async fn import(
     let LearnerRecord {
         account,
         sessions,
+        preferences,
+        provider_keys,
         revision,
         events,
         rows,
     } = record;
     let id = account.account.id;
     insert(account, sessions).execute(&mut connection).await?;
+    if let Some(preferences) = preferences {
+        settings::keep(connection, id, preferences).await?;
+    }
+    for key in provider_keys {
+        settings::keep_key(connection, id, key).await?;
+    }
     let position = events
         .iter()
         .map(|event| event.position)

@@ -59,6 +59,14 @@ mod transfer {
     parlance_contract::transfer_contract!(crate::support::installation().await);
 }
 
+mod provider_keys {
+    parlance_contract::provider_key_store_contract!(crate::support::stores().await);
+}
+
+mod settings {
+    parlance_contract::settings_store_contract!(crate::support::stores().await);
+}
+
 mod spending {
     parlance_contract::spending_contract!(crate::support::stores().await);
 }

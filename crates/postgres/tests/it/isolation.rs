@@ -18,8 +18,10 @@ const TABLES: &[(&str, &[&str])] = &[
     ("progress", &["user_id"]),
     ("progress_events", &["user_id"]),
     ("progress_heads", &["user_id"]),
+    ("provider_keys", &["user_id"]),
     ("sessions", &["user_id"]),
     ("spending", &["user_id"]),
+    ("user_settings", &["user_id"]),
 ];
 
 /// The statements that name no learner, by how they begin or what they say of themselves.
@@ -49,6 +51,8 @@ const EXCEPTIONS: &[&str] = &[
     "FROM accounts WHERE id = ANY ($1) AND roles @> $2",
     "SELECT id FROM accounts WHERE purge_at <= $1",
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys WHERE begun_at < $1",
+    // What is sealed with an old key is sealed anew, whoever's it is.
+    "SELECT user_id, provider, sealed FROM provider_keys WHERE key_id <> $1",
     // Whoever moves an installation moves all learners.
     "SELECT id FROM accounts ORDER BY id LIMIT $1",
     "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",

@@ -42,8 +42,10 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
             "progress",
             "progress_events",
             "progress_heads",
+            "provider_keys",
             "sessions",
-            "spending"
+            "spending",
+            "user_settings"
         ]
     );
 }
@@ -82,7 +84,7 @@ async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
          FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
     )
     .await;
-    assert_eq!(references.len(), 12);
+    assert_eq!(references.len(), 14);
     for reference in references {
         let name: String = reference.get("conname");
         assert!(reference.get::<_, bool>("is_told"), "{name}");

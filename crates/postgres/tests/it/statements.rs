@@ -19,7 +19,7 @@ use parlance_domain::idempotency::{Beginning, GivenAnswer};
 use parlance_domain::ids::{ApiKeyId, AuditId, DeviceId, EventId, MailId, ProgressId};
 use parlance_domain::mail::{AttemptId, Fate, Lease, Message, OutgoingMail};
 use parlance_domain::progress::{
-    Change, Changes, MergeItem, NewReview, NewSet, Precondition, Rating, Submission,
+    Change, Changes, DEFAULT_RETENTION, MergeItem, NewReview, NewSet, Precondition, Rating, Submission,
 };
 use parlance_domain::spending::{Caps, Meter, Spending};
 use parlance_domain::words::WordQuery;
@@ -320,6 +320,7 @@ fn review(number: u128, word: &str, seconds: i64) -> Change<NewReview> {
         clamped: false,
         duration_ms: None,
         device_id: None,
+        retention: DEFAULT_RETENTION,
     };
     change(number, word, what)
 }

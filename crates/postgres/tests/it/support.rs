@@ -10,7 +10,7 @@ use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_postgres::{
     PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgLockouts,
-    PgOutbox, PgProgress, PgSecrets, PgSessions, PgSpending, PgTransfer, PgWords,
+    PgOutbox, PgProgress, PgProviderKeys, PgSecrets, PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
 };
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
@@ -72,6 +72,9 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         outbox: Arc::new(PgOutbox::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(PgProgress::new(database.clone())),
+        settings: Arc::new(PgSettings::new(database.clone())),
+        provider_keys: Arc::new(PgProviderKeys::new(database.clone())),
+        sealed: Arc::new(PgProviderKeys::new(database.clone())),
         spending: Arc::new(PgSpending::new(database.clone())),
         idempotency: Arc::new(PgIdempotency::new(database.clone())),
         guard: Box::new(()),

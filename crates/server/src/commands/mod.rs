@@ -11,6 +11,7 @@ mod migrate;
 mod openapi;
 mod reference;
 mod restore;
+mod secrets;
 mod serve;
 mod speech;
 mod words;
@@ -72,6 +73,11 @@ enum Command {
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
+    /// Look after what is kept encrypted
+    Secrets {
+        #[command(subcommand)]
+        command: secrets::SecretsCommand,
+    },
     /// Work on settings
     Config {
         #[command(subcommand)]
@@ -113,6 +119,7 @@ impl Cli {
             Command::Speech { command } => block_on(speech::run(settings()?, command)),
             Command::Audit { command } => block_on(audit::run(settings()?, command)),
             Command::Keys { command } => keys::run(&settings()?, &command),
+            Command::Secrets { command } => block_on(secrets::run(settings()?, command)),
             Command::Config { command } => config::run(command, settings()),
             Command::Backup { file } => block_on(backup::run(settings()?, file)),
             Command::Restore { file } => restore::run(&settings()?, &file),

@@ -10,7 +10,9 @@ use parlance_contract::stores::{account, at, session, user, word_id};
 use parlance_domain::accounts::AccountStore;
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{EventId, ProgressId};
-use parlance_domain::progress::{Change, Changes, NewReview, NewSet, ProgressStore, Rating, Submission};
+use parlance_domain::progress::{
+    Change, Changes, DEFAULT_RETENTION, NewReview, NewSet, ProgressStore, Rating, Submission,
+};
 use uuid::Uuid;
 
 use super::SqliteProgress;
@@ -68,6 +70,7 @@ fn reviews(number: u128) -> Changes {
             clamped: false,
             duration_ms: None,
             device_id: None,
+            retention: DEFAULT_RETENTION,
         },
     };
     Changes::Reviews((0..100).map(review).collect())

@@ -8,7 +8,9 @@ use diesel::{Connection, SqliteConnection};
 use futures_util::future::join_all;
 use parlance_contract::stores::{Stores, at, word_id};
 use parlance_domain::ids::{EventId, ProgressId, UserId};
-use parlance_domain::progress::{Appended, Change, Changes, NewReview, ProgressRow, Rating, Submission};
+use parlance_domain::progress::{
+    Appended, Change, Changes, DEFAULT_RETENTION, NewReview, ProgressRow, Rating, Submission,
+};
 use parlance_sqlite::SqliteDatabase;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -31,6 +33,7 @@ fn review(number: u128, word: usize, sender: u128) -> Change<NewReview> {
             clamped: false,
             duration_ms: None,
             device_id: Some(format!("device {sender}")),
+            retention: DEFAULT_RETENTION,
         },
     }
 }

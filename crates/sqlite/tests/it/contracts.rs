@@ -59,6 +59,14 @@ mod progress {
     parlance_contract::progress_store_contract!(crate::support::stores());
 }
 
+mod provider_keys {
+    parlance_contract::provider_key_store_contract!(crate::support::stores());
+}
+
+mod settings {
+    parlance_contract::settings_store_contract!(crate::support::stores());
+}
+
 mod spending {
     parlance_contract::spending_contract!(crate::support::stores());
 }

@@ -3,7 +3,9 @@
 use parlance_contract::stores::{Stores, at, user, word_id};
 use parlance_domain::ids::{EventId, ProgressId};
 use parlance_domain::port::PortErrorKind;
-use parlance_domain::progress::{AppendError, Change, Changes, FOLD_VERSION, NewReview, Rating, Submission};
+use parlance_domain::progress::{
+    AppendError, Change, Changes, DEFAULT_RETENTION, FOLD_VERSION, NewReview, Rating, Submission,
+};
 use uuid::Uuid;
 
 use crate::support::{Fresh, fresh, stores_of, tamper};
@@ -19,6 +21,7 @@ fn review(number: u128, seconds: i64) -> Submission {
             clamped: false,
             duration_ms: None,
             device_id: None,
+            retention: DEFAULT_RETENTION,
         },
     };
     Submission {

@@ -9,8 +9,8 @@ use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
     SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
-    SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteSecrets, SqliteSessions,
-    SqliteSpending, SqliteTransfer, SqliteWords,
+    SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteProviderKeys, SqliteSecrets,
+    SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer, SqliteWords,
 };
 use tempfile::TempDir;
 
@@ -82,6 +82,9 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
+        settings: Arc::new(SqliteSettings::new(database.clone())),
+        provider_keys: Arc::new(SqliteProviderKeys::new(database.clone())),
+        sealed: Arc::new(SqliteProviderKeys::new(database.clone())),
         spending: Arc::new(SqliteSpending::new(database.clone())),
         idempotency: Arc::new(SqliteIdempotency::new(database.clone())),
         guard: Box::new(()),

@@ -15,7 +15,8 @@ use parlance_contract::stores::{at, word_id};
 use parlance_domain::ids::{EventId, ProgressId, UserId};
 use parlance_domain::port::PortErrorKind;
 use parlance_domain::progress::{
-    AppendError, Appended, Change, Changes, NewReview, NewSet, ProgressRow, ProgressStore, Rating, Submission,
+    AppendError, Appended, Change, Changes, DEFAULT_RETENTION, NewReview, NewSet, ProgressRow, ProgressStore,
+    Rating, Submission,
 };
 use parlance_postgres::{PgConfig, PgDatabase, PgProgress};
 use parlance_testbed::TestDatabase;
@@ -87,6 +88,7 @@ pub(super) fn review(number: u128, word: usize) -> Change<NewReview> {
             clamped: false,
             duration_ms: None,
             device_id: Some("phone".to_owned()),
+            retention: DEFAULT_RETENTION,
         },
     }
 }

@@ -56,6 +56,7 @@ async fn every_route_that_is_not_public_refuses_a_caller_without_a_token() {
         let concrete = path
             .replace("{wordId}", "a")
             .replace("{listId}", "a")
+            .replace("{provider}", "openai")
             .replace("{id}", "01936f2a-6c1e-7d3a-9b5e-0c8f5a3e7b42");
         assert!(!concrete.contains('{'), "say here what to put into {path}");
         let name = format!("{method} {path}");

@@ -11,6 +11,7 @@ mod hostile;
 mod keys;
 mod mail;
 mod readme;
+mod secrets;
 mod shutdown;
 mod speech;
 mod start;

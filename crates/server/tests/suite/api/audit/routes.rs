@@ -90,6 +90,23 @@ pub(super) const TOLD: &[Told] = told! {
         let user = app.register().await;
         user.patch("/api/v1/users/me", &json!({ "displayName": "Told" })).await.expect(200)
     }
+    "PUT /api/v1/users/me/settings", SettingsChanged, |app| {
+        let user = app.register().await;
+        user.put("/api/v1/users/me/settings", &json!({ "summaryQuality": "high" })).await.expect(200)
+    }
+    "PATCH /api/v1/users/me/settings", SettingsChanged, |app| {
+        let user = app.register().await;
+        user.patch("/api/v1/users/me/settings", &json!({ "data": { "theme": "dark" } })).await.expect(200)
+    }
+    "PUT /api/v1/users/me/keys/{provider}", ProviderKeySet, |app| {
+        let user = app.register().await;
+        user.put("/api/v1/users/me/keys/openai", &json!({ "key": "sk-0123456789abcdef" })).await.expect(200)
+    }
+    "DELETE /api/v1/users/me/keys/{provider}", ProviderKeyRemoved, |app| {
+        let user = app.register().await;
+        user.put("/api/v1/users/me/keys/openai", &json!({ "key": "sk-0123456789abcdef" })).await.expect(200);
+        user.delete("/api/v1/users/me/keys/openai").await.expect(204)
+    }
     "DELETE /api/v1/users/me/sessions", SessionsRevoked, |app| {
         let user = app.register().await;
         app.login(&user.email).await;

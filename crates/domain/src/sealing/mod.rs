@@ -1,11 +1,15 @@
 //! Secrets that must be read again, such as somebody's key of a provider: kept encrypted, each for one place alone.
 
+mod anew;
+
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretSlice;
+
+pub use self::anew::{KeptSecret, Resealed, Resealing, SealedSecrets, Shut};
 
 use crate::port::PortError;
 

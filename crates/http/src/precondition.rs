@@ -1,21 +1,21 @@
 //! The revision of a row as an entity tag, and the preconditions on it.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
-use parlance_domain::progress::{Precondition, ProgressEntry, Revisions};
+use parlance_domain::progress::{Precondition, Revisions};
 
 use crate::error::ApiError;
 use crate::etag::{Tag, Tags};
 use crate::fields::{Fault, Faults};
 
-/// The strong entity tag of an entry.
-pub(super) fn etag(entry: &ProgressEntry) -> String {
-    format!("\"{}\"", entry.revision)
+/// The strong entity tag of a revision.
+pub(crate) fn etag(revision: u64) -> String {
+    format!("\"{revision}\"")
 }
 
 /// What `If-Match` and `If-None-Match` insist on before a change.
 ///
 /// Tags that no row ever has name nothing, so they are left out; for `If-Match`, weak ones too.
-pub(super) fn precondition(headers: &HeaderMap) -> Result<Precondition, ApiError> {
+pub(crate) fn precondition(headers: &HeaderMap) -> Result<Precondition, ApiError> {
     let mut faults = Faults::default();
     let if_match = revisions(headers, &header::IF_MATCH, |tag| !tag.weak);
     let if_match = faults.take("If-Match", if_match);

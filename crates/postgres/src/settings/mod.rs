@@ -1,0 +1,9 @@
+//! What learners want, and their own keys of providers.
+
+mod keys;
+mod store;
+
+pub use keys::PgProviderKeys;
+pub(crate) use keys::{KeyRow, keep_key, key_rows, keys, read_keys};
+pub use store::PgSettings;
+pub(crate) use store::{SettingsRow, keep, preferences, row};

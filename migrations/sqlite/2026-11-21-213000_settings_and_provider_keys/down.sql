@@ -1,0 +1,2 @@
+DROP TABLE provider_keys;
+DROP TABLE user_settings;
