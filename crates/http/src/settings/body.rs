@@ -1,5 +1,7 @@
 //! What is stated or changed of settings.
 
+use std::fmt;
+
 use actix_web::http::header::HeaderMap;
 use apistos::ApiComponent;
 use parlance_domain::accounts::{LanguageTag, Patch};
@@ -9,7 +11,9 @@ use parlance_domain::settings::{
     SummaryQuality, TimeOfDay,
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use validator::{Validate, ValidationErrors};
 
@@ -32,6 +36,7 @@ pub(super) struct Body {
     #[schemars(range(min = 0.7, max = 0.97))]
     desired_retention: Merge<f64>,
     /// When the learner is reminded.
+    #[serde(deserialize_with = "object_or_null")]
     reminders: Merge<RemindersBody>,
     /// What apps keep: any object of at most 16 KiB, nested at most 16 deep.
     data: Merge<Map<String, Value>>,
@@ -50,6 +55,29 @@ pub(super) struct RemindersBody {
     /// On which days: `monday` to `sunday`.
     #[schemars(length(max = 7))]
     days: Merge<Vec<String>>,
+}
+
+/// Of arrays too, serde would make a struct.
+fn object_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Merge<RemindersBody>, D::Error> {
+    struct Read;
+
+    impl<'de> Visitor<'de> for Read {
+        type Value = Merge<RemindersBody>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Merge::Null)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+            RemindersBody::deserialize(MapAccessDeserializer::new(members)).map(Merge::Value)
+        }
+    }
+
+    deserializer.deserialize_any(Read)
 }
 
 fn example() -> Value {

@@ -21,6 +21,7 @@ use parlance_domain::mail::{AttemptId, Fate, Lease, Message, OutgoingMail};
 use parlance_domain::progress::{
     Change, Changes, DEFAULT_RETENTION, MergeItem, NewReview, NewSet, Precondition, Rating, Submission,
 };
+use parlance_domain::settings::{KeptPreferences, KeyProvider, Preferences, ProviderKey};
 use parlance_domain::spending::{Caps, Meter, Spending};
 use parlance_domain::words::WordQuery;
 use parlance_postgres::{PgConfig, PgDatabase, PgTransfer};
@@ -137,6 +138,7 @@ async fn use_all(stores: &Stores, round: u128) {
     use_sessions(stores, round).await;
     use_api_keys(stores, round).await;
     use_lockouts(stores).await;
+    use_settings(stores, round).await;
     use_words(stores).await;
     append_to_log(stores, 1_000 * round).await;
     read_progress(stores).await;
@@ -287,6 +289,32 @@ async fn use_lockouts(stores: &Stores) {
     };
     lockouts.unlock(&unlock).await.unwrap().unwrap();
     lockouts.purge(at(0), 10).await.unwrap();
+}
+
+async fn use_settings(stores: &Stores, round: u128) {
+    let nothing = Consequences::default();
+    let before = stores.settings.by_user(user(ANN)).await.unwrap();
+    stores.settings.desired_retention(user(ANN)).await.unwrap();
+    let kept = KeptPreferences {
+        preferences: Preferences::default(),
+        revision: before.map_or(0, |before| before.revision) + 1,
+        updated_at: at(0),
+    };
+    stores.settings.save(user(ANN), &kept, &nothing).await.unwrap();
+    let (keys, provider) = (&stores.provider_keys, KeyProvider::OpenAi);
+    let key = ProviderKey {
+        provider,
+        sealed: format!("v1.{round}.{}", "A".repeat(64)).parse().unwrap(),
+        last_four: "abcd".parse().unwrap(),
+        set_at: at(0),
+    };
+    keys.keep(user(ANN), &key, &nothing).await.unwrap();
+    assert_eq!(keys.list(user(ANN)).await.unwrap(), [key]);
+    let newest = "newest".parse().unwrap();
+    let otherwise = stores.sealed.sealed_otherwise(&newest, None, 10).await.unwrap();
+    let anew = &otherwise[0].sealed;
+    assert!(stores.sealed.replace(&otherwise[0], anew).await.unwrap());
+    assert!(keys.remove(user(ANN), provider, &nothing).await.unwrap());
 }
 
 async fn use_words(stores: &Stores) {

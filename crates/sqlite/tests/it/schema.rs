@@ -82,7 +82,7 @@ fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
     )
     .load(&mut connection(&fresh))
     .unwrap();
-    assert_eq!(references.len(), 12);
+    assert_eq!(references.len(), 14);
     for reference in references {
         assert_ne!(reference.on_delete, "NO ACTION", "{}", reference.name);
         assert!(reference.indexed > 0, "{}", reference.name);

@@ -204,8 +204,8 @@ const SHARED: [&str; 7] = [
     "POST /api/v1/tts",
 ];
 
-/// Routes of the account itself; the tests of accounts, sessions, devices and credentials walk them.
-const OF_ACCOUNT: [&str; 11] = [
+/// Routes of the account itself; the tests of accounts, sessions, devices, credentials, settings and keys walk them.
+const OF_ACCOUNT: [&str; 14] = [
     "/api/v1/auth/email-verification",
     "/api/v1/auth/me",
     "/api/v1/auth/step-up",
@@ -213,9 +213,12 @@ const OF_ACCOUNT: [&str; 11] = [
     "/api/v1/users/me/api-keys",
     "/api/v1/users/me/api-keys/{id}",
     "/api/v1/users/me/email",
+    "/api/v1/users/me/keys",
+    "/api/v1/users/me/keys/{provider}",
     "/api/v1/users/me/password",
     "/api/v1/users/me/sessions",
     "/api/v1/users/me/sessions/{id}",
+    "/api/v1/users/me/settings",
     "/api/v1/users/{id}",
 ];
 

@@ -275,7 +275,7 @@ async fn reviews_are_scheduled_by_the_retention_wanted_when_they_arrive() {
     let shorter = days_of(3, "higher").await;
     assert!(shorter < 8, "{shorter}");
     // What was reviewed before is as it was, also when it is folded anew.
-    clock.advance(TimeDelta::days(1));
+    clock.advance(TimeDelta::minutes(1));
     let earlier = json!({
         "id": "00000000-0000-7000-8000-000000000009", "wordId": "lower", "rating": "good",
         "reviewedAt": "2027-01-15T07:59:00.000Z",
