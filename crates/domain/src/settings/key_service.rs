@@ -111,9 +111,7 @@ impl ProviderKeys {
             .recorder
             .by_owner(user, Action::ProviderKeyRemoved, circumstances);
         let consequences = entry.with("provider", provider.as_str()).into();
-        match self.store.remove(user, provider, &consequences).await? {
-            true => Ok(()),
-            false => Err(RemoveKeyError::NotFound),
-        }
+        let was_there = self.store.remove(user, provider, &consequences).await?;
+        was_there.then_some(()).ok_or(RemoveKeyError::NotFound)
     }
 }
