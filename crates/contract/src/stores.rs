@@ -15,6 +15,7 @@ use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::ids::{DeviceId, ListId, SessionId, UserId, WordId};
 use parlance_domain::mail::Outbox;
+use parlance_domain::personal::{ExportStore, HeldData};
 use parlance_domain::port::PortError;
 use parlance_domain::progress::ProgressStore;
 use parlance_domain::sealing::SealedSecrets;
@@ -44,6 +45,10 @@ pub struct Stores {
     pub directory: Arc<dyn AccountDirectory>,
     /// The outbox.
     pub outbox: Arc<dyn Outbox>,
+    /// The archives that were asked for.
+    pub exports: Arc<dyn ExportStore>,
+    /// Whatever is held of a learner.
+    pub held: Arc<dyn HeldData>,
     /// The words.
     pub words: Arc<dyn WordStore>,
     /// The progress.

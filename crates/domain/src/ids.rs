@@ -72,6 +72,10 @@ uuid_id! {
     /// Names a key for programs.
     ApiKeyId
 }
+uuid_id! {
+    /// Names an archive of everything that is held of a learner.
+    ExportId
+}
 
 /// A text that is not a slug of 1 to 64 characters out of `A-Za-z0-9._:-`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod limits;
 pub mod mail;
+pub mod personal;
 pub mod port;
 pub mod progress;
 pub mod providers;

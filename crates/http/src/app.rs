@@ -9,7 +9,8 @@ use apistos::web::{ServiceConfig, scope};
 
 use crate::state::State;
 use crate::{
-    accounts, admin, audit, conversations, middleware, openapi, progress, settings, speech, system, words,
+    accounts, admin, audit, conversations, middleware, openapi, personal, progress, settings, speech, system,
+    words,
 };
 
 /// The app over a state, for one worker.
@@ -44,6 +45,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config.service(scope("/api/v1").configure(|config| {
         system::routes(config);
         accounts::routes(config);
+        personal::routes(config);
         admin::routes(config);
         words::routes(config);
         progress::routes(config);

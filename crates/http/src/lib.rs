@@ -22,6 +22,7 @@ mod fields;
 mod idempotency;
 mod middleware;
 mod paging;
+mod personal;
 mod precondition;
 mod progress;
 mod reply;

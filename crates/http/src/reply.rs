@@ -206,6 +206,31 @@ impl<T: Serialize + ApiComponent> ApiComponent for Created<T> {
     }
 }
 
+/// A 202 with what was begun.
+pub(crate) struct Accepted<T>(pub(crate) Reply<T>);
+
+impl<T> Responder for Accepted<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        self.0.with_status(StatusCode::ACCEPTED).respond_to(request)
+    }
+}
+
+impl<T: Serialize + ApiComponent> ApiComponent for Accepted<T> {
+    fn child_schemas() -> Vec<(String, ReferenceOr<Schema>)> {
+        T::child_schemas()
+    }
+
+    fn schema() -> Option<(String, ReferenceOr<Schema>)> {
+        T::schema()
+    }
+
+    fn responses(content_type: Option<String>) -> Option<Responses> {
+        <apistos::actix::AcceptedJson<T> as ApiComponent>::responses(content_type)
+    }
+}
+
 /// A 204 without a body.
 #[derive(Debug)]
 pub(crate) struct NoContent;

@@ -17,6 +17,7 @@ use parlance_domain::health::{Circuit, Probe};
 use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::{Limit, RateLimiter};
+use parlance_domain::personal::PersonalData;
 use parlance_domain::progress::Progress;
 use parlance_domain::settings::{ProviderKeys, UserSettings};
 use parlance_domain::speech::Speech;
@@ -252,6 +253,8 @@ pub struct HttpServices {
     pub api_keys: Arc<ApiKeys>,
     /// The use-cases of sessions.
     pub sessions: Arc<Sessions>,
+    /// The use-cases of personal data.
+    pub personal_data: Arc<PersonalData>,
     /// The use-cases of the audit log.
     pub audit: Arc<AuditLog>,
     /// The use-cases of words.

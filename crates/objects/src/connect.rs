@@ -28,6 +28,14 @@ pub(crate) struct Connected {
     pub(crate) directory: Option<Directory>,
 }
 
+/// Whether a client can be made of the settings; nothing is made or asked.
+pub(crate) fn check(config: &ObjectsConfig) -> Result<(), ObjectsConfigError> {
+    match config.url.parse()? {
+        Place::Directory(_) => Ok(()),
+        Place::Amazon(_) | Place::Google(_) => connect(config).map(drop),
+    }
+}
+
 /// Makes the client. Of what is elsewhere nothing is asked yet; a directory is made.
 pub(crate) fn connect(config: &ObjectsConfig) -> Result<Connected, ObjectsConfigError> {
     if config.deadline.is_zero() || config.connect_timeout.is_zero() {

@@ -11,6 +11,8 @@ use crate::config::ObjectsConfigError;
 pub(crate) const AUDIO: &str = "audio";
 /// See [`AUDIO`].
 pub(crate) const RECIPES: &str = "recipes";
+/// See [`AUDIO`].
+pub(crate) const EXPORTS: &str = "exports";
 /// How old what a write left behind is when nobody writes it any more.
 const DEAD_AFTER: Duration = Duration::from_hours(1);
 
@@ -25,7 +27,7 @@ impl Directory {
     pub(crate) fn prepare(path: PathBuf) -> Result<Self, ObjectsConfigError> {
         let prepared = (|| {
             make_private(&path)?;
-            for part in [AUDIO, RECIPES] {
+            for part in [AUDIO, RECIPES, EXPORTS] {
                 make_private(&path.join(part))?;
                 sweep(&path.join(part))?;
             }

@@ -1,10 +1,12 @@
 //! Objects that are written once and read whole, each call within one deadline.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{Attribute, Attributes, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tokio::task::spawn_blocking;
@@ -12,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::connect::{Connected, RETRIES};
 use crate::directory::Directory;
+use crate::draft::Draft;
 use crate::failure::{Failure, is_absence, is_broken_off, is_unconditional};
 
 /// The largest object that is kept, and read into memory.
@@ -20,13 +23,14 @@ const MOST_BYTES: u64 = 64 << 20;
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// A store of objects, or a part of one.
+#[derive(Clone)]
 pub(crate) struct Objects {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     directory: Option<Directory>,
     deadline: Duration,
     /// Whether it writes on the condition that nothing is there, as far as is known.
-    conditional: AtomicBool,
+    conditional: Arc<AtomicBool>,
 }
 
 impl Objects {
@@ -36,7 +40,7 @@ impl Objects {
             prefix: connected.prefix,
             directory: connected.directory,
             deadline,
-            conditional: AtomicBool::new(true),
+            conditional: Arc::new(AtomicBool::new(true)),
         }
     }
 
@@ -67,6 +71,41 @@ impl Objects {
         Ok(Some(found.bytes().await?))
     }
 
+    /// How long an object is.
+    pub(crate) async fn length(&self, name: &str) -> Result<Option<u64>, Failure> {
+        match self.store.head(&self.path(name)).await {
+            Err(error) if is_absence(&error) => Ok(None),
+            found => Ok(Some(found?.size)),
+        }
+    }
+
+    /// Reads a part of an object.
+    pub(crate) async fn read_part(&self, name: &str, part: Range<u64>) -> Result<Bytes, Failure> {
+        Ok(self.store.get_range(&self.path(name), part).await?)
+    }
+
+    /// The names of all objects in a folder.
+    pub(crate) fn list(&self, folder: &str) -> BoxStream<'static, Result<String, Failure>> {
+        let prefix = self.path(folder);
+        let above = self.prefix.clone();
+        let found = self.store.list(Some(&prefix)).map(move |found| {
+            let found = found?;
+            let parts = found.location.prefix_match(&above);
+            let name: Option<Path> = parts.map(Iterator::collect);
+            Ok(name.unwrap_or(found.location).to_string())
+        });
+        found.boxed()
+    }
+
+    /// Begins to write an object part by part.
+    pub(crate) fn draft(&self, name: String) -> Draft {
+        Draft::new(self.clone(), name)
+    }
+
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        &*self.store
+    }
+
     /// Writes an object, if none of this name is there.
     pub(crate) async fn create(
         &self,
@@ -78,13 +117,13 @@ impl Objects {
             return Err(Failure::TooLarge);
         }
         if self.conditional.load(Ordering::Relaxed) {
-            let mut created = self.put(name, content, media_type, PutMode::Create).await;
+            let mut created = self.put(name, content, Some(media_type), PutMode::Create).await;
             for _ in 0..RETRIES {
                 // The client repeats nothing that might have been done; this may be done twice.
                 if !matches!(&created, Err(error) if is_broken_off(error)) {
                     break;
                 }
-                created = self.put(name, content, media_type, PutMode::Create).await;
+                created = self.put(name, content, Some(media_type), PutMode::Create).await;
             }
             match created {
                 Err(error) if is_unconditional(&error) => {}
@@ -105,7 +144,9 @@ impl Objects {
             Err(error) if is_absence(&error) => {}
             Err(error) => return Err(error.into()),
         }
-        let created = self.put(name, content, media_type, PutMode::Overwrite).await;
+        let created = self
+            .put(name, content, Some(media_type), PutMode::Overwrite)
+            .await;
         if created.is_ok() && self.conditional.swap(false, Ordering::Relaxed) {
             tracing::info!("the object store cannot write on a condition; looking first instead");
         }
@@ -124,8 +165,7 @@ impl Objects {
 
     /// Writes an object in the place of whatever is there.
     pub(crate) async fn overwrite(&self, name: &str, content: &Bytes) -> Result<(), Failure> {
-        let media_type = "application/octet-stream";
-        let written = self.put(name, content, media_type, PutMode::Overwrite).await;
+        let written = self.put(name, content, None, PutMode::Overwrite).await;
         self.created(name, written).await
     }
 
@@ -141,7 +181,7 @@ impl Objects {
         &self,
         name: &str,
         content: &Bytes,
-        media_type: &'static str,
+        media_type: Option<&'static str>,
         mode: PutMode,
     ) -> Result<(), Error> {
         // What hinders this hinders the writing, which says it.
@@ -156,11 +196,11 @@ impl Objects {
         put.await.map(drop)
     }
 
-    /// What a bucket tells those who fetch from it themselves; a directory has no place for it.
-    fn attributes(&self, media_type: &'static str) -> Attributes {
-        match self.directory {
-            Some(_) => Attributes::new(),
-            None => Attributes::from_iter([
+    /// What a bucket tells those who fetch from it themselves, where anybody does; a directory has no place for it.
+    fn attributes(&self, media_type: Option<&'static str>) -> Attributes {
+        match (media_type, &self.directory) {
+            (None, _) | (_, Some(_)) => Attributes::new(),
+            (Some(media_type), None) => Attributes::from_iter([
                 (Attribute::ContentType, media_type),
                 (Attribute::CacheControl, FOR_EVER),
             ]),
@@ -168,7 +208,7 @@ impl Objects {
     }
 
     /// Does something with the directory, if it is one, where it may block.
-    async fn on_disk(
+    pub(crate) async fn on_disk(
         &self,
         name: &str,
         work: fn(&Directory, &str) -> std::io::Result<()>,
@@ -181,7 +221,7 @@ impl Objects {
         done.map_err(|_| Failure::Unexpected)?.map_err(Failure::Files)
     }
 
-    fn path(&self, name: &str) -> Path {
+    pub(crate) fn path(&self, name: &str) -> Path {
         self.prefix.parts().chain(Path::from(name).parts()).collect()
     }
 }

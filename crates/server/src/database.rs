@@ -12,6 +12,7 @@ use parlance_domain::audit::AuditStore;
 use parlance_domain::health::Probe;
 use parlance_domain::idempotency::IdempotencyStore;
 use parlance_domain::mail::Outbox;
+use parlance_domain::personal::{ExportStore, HeldData};
 use parlance_domain::progress::ProgressStore;
 use parlance_domain::sealing::SealedSecrets;
 use parlance_domain::settings::{ProviderKeyStore, SettingsStore};
@@ -20,13 +21,15 @@ use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
-    PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgLockouts,
-    PgOutbox, PgProgress, PgProviderKeys, PgSecrets, PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
+    PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgExports, PgHeldData,
+    PgIdempotency, PgLockouts, PgOutbox, PgProgress, PgProviderKeys, PgSecrets, PgSessions, PgSettings,
+    PgSpending, PgTransfer, PgWords,
 };
 use parlance_sqlite::{
     SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
-    SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteProviderKeys, SqliteSecrets,
-    SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer, SqliteWords,
+    SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress,
+    SqliteProviderKeys, SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer,
+    SqliteWords,
 };
 
 use crate::gauges;
@@ -61,6 +64,10 @@ pub struct Stores {
     pub directory: Arc<dyn AccountDirectory>,
     /// The outbox.
     pub outbox: Arc<dyn Outbox>,
+    /// The archives that were asked for.
+    pub exports: Arc<dyn ExportStore>,
+    /// Whatever is held of a learner.
+    pub held: Arc<dyn HeldData>,
     /// The words.
     pub words: Arc<dyn WordStore>,
     /// The progress.
@@ -210,6 +217,8 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
         audit: Arc::new(SqliteAudit::new(database.clone())),
         directory: Arc::new(SqliteDirectory::new(database.clone())),
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
+        exports: Arc::new(SqliteExports::new(database.clone())),
+        held: Arc::new(SqliteHeldData::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
         settings: Arc::new(SqliteSettings::new(database.clone())),
@@ -232,6 +241,8 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
         audit: Arc::new(PgAudit::new(database.clone())),
         directory: Arc::new(PgDirectory::new(database.clone())),
         outbox: Arc::new(PgOutbox::new(database.clone())),
+        exports: Arc::new(PgExports::new(database.clone())),
+        held: Arc::new(PgHeldData::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(progress),
         settings: Arc::new(PgSettings::new(database.clone())),

@@ -158,6 +158,7 @@ impl System {
         let audit = Arc::new(base.audit(settings, secrets, &stores));
         let sealer = Arc::new(Sealer::new(Arc::clone(&audit), Arc::clone(&base.clock)));
         gauges.extend(gauges::of_sealer(&sealer));
+        let (personal_data, archives) = base.personal(settings, &stores, &one_time, &sessions)?;
         let post = base.post(settings, secrets, &stores)?;
         gauges.extend(gauges::of_post(&post));
         let Base {
@@ -188,6 +189,7 @@ impl System {
             idempotency: Arc::clone(&stores.idempotency),
             sealer,
             post,
+            archives,
             ledger: voiced.ledger,
             clock: Arc::clone(&clock),
         };
@@ -197,6 +199,7 @@ impl System {
             api_keys,
             administration,
             sessions,
+            personal_data,
             audit,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
@@ -235,9 +238,9 @@ impl System {
 }
 
 /// What everything else stands on, beside the stores.
-struct Base {
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
+pub(crate) struct Base {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
     access_tokens: Arc<dyn AccessTokens>,
     shared: Shared,
 }
@@ -468,8 +471,17 @@ async fn audio_store(settings: &Settings) -> anyhow::Result<Audio> {
     if !is_needed && objects.in_directory() && !Path::new(&objects.url).is_dir() {
         return Ok((Arc::new(Nobody), None));
     }
+    let config = objects_config(settings)?;
+    let opened = tokio::task::spawn_blocking(move || ObjectAudio::open(&config)).await?;
+    let store = Arc::new(opened.context("OBJECT_STORE")?);
+    Ok((Arc::clone(&store) as Arc<dyn AudioStore>, Some(store)))
+}
+
+/// Where audio and archives are kept.
+pub(crate) fn objects_config(settings: &Settings) -> anyhow::Result<ObjectsConfig> {
+    let objects = &settings.objects;
     let (id, secret) = objects.access_key.clone().unzip();
-    let config = ObjectsConfig {
+    Ok(ObjectsConfig {
         endpoint: objects.endpoint.clone(),
         region: objects.region.clone(),
         access_key_id: id.map(|id| id.expose_secret().to_owned()),
@@ -478,10 +490,7 @@ async fn audio_store(settings: &Settings) -> anyhow::Result<Audio> {
         allow_http: objects.allow_http,
         public_url: objects.public_url.clone(),
         ..ObjectsConfig::new(objects.url.clone())
-    };
-    let opened = tokio::task::spawn_blocking(move || ObjectAudio::open(&config)).await?;
-    let store = Arc::new(opened.context("OBJECT_STORE")?);
-    Ok((Arc::clone(&store) as Arc<dyn AudioStore>, Some(store)))
+    })
 }
 
 fn session_policy(settings: &Settings) -> SessionPolicy {

@@ -13,6 +13,7 @@ use parlance_domain::accounts::{
 use parlance_domain::admin::Administration;
 use parlance_domain::idempotency::{IdempotencyStore, KEPT_FOR};
 use parlance_domain::ids::SessionId;
+use parlance_domain::personal::Archives;
 use parlance_domain::port::PortError;
 use parlance_domain::pubsub::PubSub;
 use parlance_domain::spending::SpendingStore;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::ledger::Ledger;
+use crate::personal::make_archives;
 use crate::post::Post;
 use crate::sealer::Sealer;
 use crate::signing_keys::KeyFile;
@@ -78,6 +80,8 @@ pub(crate) struct Work {
     pub(crate) sealer: Arc<Sealer>,
     /// What brings mails out of the outbox.
     pub(crate) post: Arc<Post>,
+    /// Makes archives of personal data.
+    pub(crate) archives: Arc<Archives>,
     /// What was spent today.
     pub(crate) ledger: Arc<Ledger>,
     /// The time.
@@ -110,6 +114,8 @@ impl Workers {
             work.post.deliver().await
         });
         workers.run("purge of mails", work, purge_mails);
+        workers.run("making of archives", work, |work| make_archives(work.archives));
+        workers.run("purge of archives", work, |work| purge_archives(work.archives));
         workers.run("reader of the outbox", work, |work| read_outbox(work.post));
         workers.run("reader of spending", work, |work| read_spending(work.ledger));
         workers.run("listener for ended sessions", work, |work| {
@@ -254,6 +260,14 @@ async fn purge_mails(work: Work) -> Result<(), PortError> {
     loop {
         let purged = work.post.purge(PURGED_AT_ONCE).await?;
         rest_from_purging("mails", purged).await;
+    }
+}
+
+async fn purge_archives(archives: Arc<Archives>) -> Result<(), PortError> {
+    loop {
+        say_purged("files of archives", archives.purge_files().await?.into());
+        let purged = archives.purge(PURGED_AT_ONCE).await?;
+        rest_from_purging("archives", purged).await;
     }
 }
 

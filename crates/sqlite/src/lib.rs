@@ -12,6 +12,7 @@ mod convert;
 mod database;
 mod idempotency;
 mod mail;
+mod personal;
 mod progress;
 mod settings;
 mod spending;
@@ -29,6 +30,7 @@ pub use database::{
 };
 pub use idempotency::SqliteIdempotency;
 pub use mail::SqliteOutbox;
+pub use personal::{SqliteExports, SqliteHeldData};
 pub use progress::SqliteProgress;
 pub use settings::{SqliteProviderKeys, SqliteSettings};
 pub use spending::SqliteSpending;

@@ -99,13 +99,14 @@ const ARROWS: [Arrows; 18] = [
     },
 ];
 
-/// What the domain may use of others: values, time, text, cryptography that computes, traits.
+/// What the domain may use of others: values, time, text and its formats, cryptography that computes, traits.
 const DOMAIN_MAY_USE: &[&str] = &[
     "async-trait",
     "base64",
     "bytes",
     "chrono",
     "chrono-tz",
+    "csv",
     "fsrs",
     "futures-util",
     "hkdf",

@@ -8,6 +8,7 @@ mod login;
 mod logout;
 mod me;
 mod origin;
+mod profile_delete;
 mod profile_get;
 mod profile_patch;
 mod refresh;
@@ -16,7 +17,7 @@ mod sessions;
 mod view;
 
 use actix_web::middleware::from_fn;
-use apistos::web::{ServiceConfig, get, patch, post, resource};
+use apistos::web::{ServiceConfig, delete, get, patch, post, resource};
 
 use crate::middleware::limits::login_limit;
 pub(crate) use view::UserView;
@@ -32,7 +33,8 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .service(
             resource("/users/me")
                 .route(get().to(profile_get::handler))
-                .route(patch().to(profile_patch::handler)),
+                .route(patch().to(profile_patch::handler))
+                .route(delete().to(profile_delete::handler)),
         )
         .configure(credentials::routes)
         .configure(sessions::routes)

@@ -90,6 +90,8 @@ catalogue! {
         "There is no progress for this word.", "Treat the word as new.";
     ReviewNotFound "REVIEW_NOT_FOUND" 404 "Review not found",
         "There is no such review.", "Check the review id; send the review first.";
+    ExportNotFound "EXPORT_NOT_FOUND" 404 "Export not found",
+        "There is no archive of your data.", "Ask for one, and wait until it is ready.";
     SessionNotFound "SESSION_NOT_FOUND" 404 "Session not found",
         "There is no such session.", "Read the list of sessions again.";
     ApiKeyNotFound "API_KEY_NOT_FOUND" 404 "Key not found",

@@ -11,12 +11,12 @@ const OWN: &[(&str, &[ErrorCode])] = {
     use ErrorCode::{
         AccountDeactivated, AccountDeleted, AccountLocked, ApiKeyLimit, ApiKeyNotFound, AudioNotFound,
         AuthDisabled, BudgetExceeded, ConversationNotFound, ConversationUnavailable, DeletedByOwner,
-        EmailExists, EncryptionUnavailable, Forbidden, InvalidCredentials, InvalidRefreshToken,
-        LastAdministrator, LinkNotValid, ListNotFound, MissingRefreshToken, NotFound, OriginNotAllowed,
-        PreconditionFailed, ProgressNotFound, ProviderKeyNotFound, RangeNotSatisfiable, ReadOnly,
-        RefreshTokenReused, ReviewNotFound, SessionNotFound, SpeechUnavailable, StepUpRequired, SyncDisabled,
-        TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword, WordNotFound,
-        WrongPassword,
+        EmailExists, EncryptionUnavailable, ExportNotFound, Forbidden, InvalidCredentials,
+        InvalidRefreshToken, LastAdministrator, LinkNotValid, ListNotFound, MissingRefreshToken, NotFound,
+        OriginNotAllowed, PreconditionFailed, ProgressNotFound, ProviderKeyNotFound, RangeNotSatisfiable,
+        ReadOnly, RefreshTokenReused, ReviewNotFound, SessionNotFound, SpeechUnavailable, StepUpRequired,
+        SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword,
+        WordNotFound, WrongPassword,
     };
     &[
         (
@@ -39,6 +39,13 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ("listApiKeys", &[]),
         ("makeApiKey", &[ApiKeyLimit, StepUpRequired, ReadOnly]),
         ("revokeApiKey", &[ApiKeyNotFound]),
+        ("deleteAccount", &[StepUpRequired, LastAdministrator, ReadOnly]),
+        ("requestExport", &[StepUpRequired, ReadOnly]),
+        ("getExport", &[ExportNotFound]),
+        (
+            "downloadExport",
+            &[LinkNotValid, StepUpRequired, ExportNotFound, ReadOnly],
+        ),
         (
             "refresh",
             &[

@@ -1,5 +1,7 @@
 //! What routes of providers do not need.
 
+mod personal;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::DateTime;

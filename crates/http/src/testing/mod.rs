@@ -24,6 +24,7 @@ use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog};
 use parlance_domain::consequences::Recorder;
 use parlance_domain::conversations::{ConversationPorts, Conversations};
+use parlance_domain::personal::{PersonalData, PersonalDataPorts};
 use parlance_domain::progress::Progress;
 use parlance_domain::settings::{ProviderKeys, UserSettings};
 use parlance_domain::speech::{Speech, SpeechPorts};
@@ -220,6 +221,7 @@ fn services(
             sessions.clone(),
             lockouts(clock),
         )),
+        personal_data: Arc::new(PersonalData::new(personal_data_ports(clock, &sessions))),
         sessions,
         audit: Arc::new(audit_log(clock)),
         words: Arc::new(Words::new(Arc::new(Absent))),
@@ -285,6 +287,19 @@ fn administration_ports(clock: &Arc<TestClock>) -> AdministrationPorts {
         accounts: Arc::new(Absent),
         sessions: Arc::new(Absent),
         directory: Arc::new(Absent),
+        audit: Arc::new(Absent),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+    }
+}
+
+fn personal_data_ports(clock: &Arc<TestClock>, sessions: &Arc<Sessions>) -> PersonalDataPorts {
+    PersonalDataPorts {
+        accounts: Arc::new(Absent),
+        sessions: Arc::clone(sessions),
+        secrets: secrets(clock),
+        exports: Arc::new(Absent),
+        files: Arc::new(Absent),
         audit: Arc::new(Absent),
         clock: clock.clone(),
         ids: Arc::new(SequentialIds::default()),

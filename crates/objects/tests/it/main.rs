@@ -7,6 +7,7 @@ mod amazon;
 mod contracts;
 mod crash;
 mod directory;
+mod exports;
 mod faults;
 mod google;
 mod proxy;

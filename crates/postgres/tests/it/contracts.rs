@@ -47,6 +47,14 @@ mod mail {
     }
 }
 
+mod exports {
+    parlance_contract::export_store_contract!(crate::support::stores().await);
+}
+
+mod held {
+    parlance_contract::held_data_contract!(crate::support::stores().await);
+}
+
 mod words {
     parlance_contract::word_store_contract!(crate::support::stores().await);
 }

@@ -11,6 +11,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 const TABLES: &[(&str, &[&str])] = &[
     ("accounts", &["id", "email_key", "username_key"]),
     ("api_keys", &["user_id"]),
+    ("exports", &["user_id"]),
     ("idempotency_keys", &["user_id"]),
     ("known_devices", &["user_id"]),
     ("one_time_secrets", &["user_id"]),
@@ -42,6 +43,9 @@ const EXCEPTIONS: &[&str] = &[
     // Whoever sends mails sends those of all users.
     "UPDATE outbox SET attempt = $1, due_at = $2 WHERE ctid = ANY (ARRAY(SELECT ctid FROM outbox WHERE due_at <= $3",
     "SELECT count(*), min(created_at) FROM outbox WHERE sent_at IS NULL AND given_up_at IS NULL",
+    // Whoever makes archives makes those of all users, and forgets the old ones.
+    "UPDATE exports SET attempt = $1, due_at = $2, attempts = attempts + 1 WHERE ctid = ANY (ARRAY(SELECT ctid FROM exports",
+    "DELETE FROM exports WHERE ctid = ANY (ARRAY(SELECT ctid FROM exports WHERE requested_at < $1",
     // There is to be another administrator before one goes.
     "SELECT 1 FROM accounts WHERE (roles <> '{user}' OR",
     // Administrators look through all accounts, and the program for those that are to be gone.

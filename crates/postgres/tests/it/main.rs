@@ -10,6 +10,7 @@ mod isolation;
 mod migrations;
 mod outages;
 mod overtaken;
+mod personal_data;
 mod progress;
 mod schema;
 mod sqlstates;

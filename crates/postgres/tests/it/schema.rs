@@ -35,6 +35,7 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
         of_users,
         [
             "api_keys",
+            "exports",
             "idempotency_keys",
             "known_devices",
             "one_time_secrets",
@@ -62,6 +63,8 @@ async fn indexes_of_a_learners_data_begin_with_the_user_but_those_that_need_not(
         others,
         [
             "api_keys_id",
+            "exports_due",
+            "exports_requested_at",
             "idempotency_keys_begun_at",
             "known_devices_last_seen_at",
             "one_time_secrets_expires_at",
@@ -84,7 +87,7 @@ async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
          FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
     )
     .await;
-    assert_eq!(references.len(), 14);
+    assert_eq!(references.len(), 15);
     for reference in references {
         let name: String = reference.get("conname");
         assert!(reference.get::<_, bool>("is_told"), "{name}");

@@ -16,8 +16,9 @@ use parlance_domain::audit::{
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::{Beginning, GivenAnswer};
-use parlance_domain::ids::{ApiKeyId, AuditId, DeviceId, EventId, MailId, ProgressId};
+use parlance_domain::ids::{ApiKeyId, AuditId, DeviceId, EventId, ExportId, MailId, ProgressId};
 use parlance_domain::mail::{AttemptId, Fate, Lease, Message, OutgoingMail};
+use parlance_domain::personal::{ExportAttempt, ExportLease, ExportOrder, ExportOutcome, Requested};
 use parlance_domain::progress::{
     Change, Changes, DEFAULT_RETENTION, MergeItem, NewReview, NewSet, Precondition, Rating, Submission,
 };
@@ -146,6 +147,7 @@ async fn use_all(stores: &Stores, round: u128) {
     use_idempotency(stores, round).await;
     use_audit(stores, round).await;
     use_outbox(stores, round).await;
+    use_exports(stores, round).await;
 }
 
 async fn use_accounts(stores: &Stores, round: u128) {
@@ -519,6 +521,36 @@ async fn use_outbox(stores: &Stores, round: u128) {
     assert!(outbox.note(user(ANN), id, attempt, fate).await.unwrap());
     outbox.backlog().await.unwrap();
     outbox.purge(at(0), 10).await.unwrap();
+}
+
+async fn use_exports(stores: &Stores, round: u128) {
+    let (exports, id) = (&stores.exports, ExportId(Uuid::from_u128(round)));
+    let order = ExportOrder {
+        user_id: user(ANN),
+        id,
+        now: at(0),
+        limit: 100,
+        since: at(-60),
+    };
+    let requested = exports.request(&order, &Consequences::default()).await.unwrap();
+    assert!(matches!(requested, Requested::Begun(_)), "{requested:?}");
+    let again = exports.request(&order, &Consequences::default()).await.unwrap();
+    assert!(matches!(again, Requested::Underway(_)), "{again:?}");
+    let attempt = ExportAttempt(Uuid::from_u128(round));
+    let lease = ExportLease {
+        attempt,
+        now: at(0),
+        until: at(60),
+    };
+    exports.take(&lease).await.unwrap().unwrap();
+    assert!(exports.renew(user(ANN), id, attempt, at(90)).await.unwrap());
+    let outcome = ExportOutcome::Failed { at: at(1) };
+    let nothing = Consequences::default();
+    let noted = exports.finish(user(ANN), id, attempt, &outcome, &nothing);
+    assert!(noted.await.unwrap());
+    exports.latest(user(ANN)).await.unwrap();
+    exports.by_id(user(ANN), id).await.unwrap();
+    exports.purge(at(0), 10).await.unwrap();
 }
 
 /// Ann, somebody else, and a list of words.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_postgres::{
-    PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgIdempotency, PgLockouts,
-    PgOutbox, PgProgress, PgProviderKeys, PgSecrets, PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
+    PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgExports, PgHeldData,
+    PgIdempotency, PgLockouts, PgOutbox, PgProgress, PgProviderKeys, PgSecrets, PgSessions, PgSettings,
+    PgSpending, PgTransfer, PgWords,
 };
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
@@ -70,6 +71,8 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         audit: Arc::new(PgAudit::new(database.clone())),
         directory: Arc::new(PgDirectory::new(database.clone())),
         outbox: Arc::new(PgOutbox::new(database.clone())),
+        exports: Arc::new(PgExports::new(database.clone())),
+        held: Arc::new(PgHeldData::new(database.clone())),
         words: Arc::new(PgWords::new(database.clone())),
         progress: Arc::new(PgProgress::new(database.clone())),
         settings: Arc::new(PgSettings::new(database.clone())),

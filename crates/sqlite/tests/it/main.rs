@@ -6,6 +6,7 @@ mod backup;
 mod concurrency;
 mod contracts;
 mod corruption;
+mod personal_data;
 mod schema;
 mod support;
 mod tampering;

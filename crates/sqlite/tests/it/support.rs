@@ -9,8 +9,9 @@ use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
     SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
-    SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress, SqliteProviderKeys, SqliteSecrets,
-    SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer, SqliteWords,
+    SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress,
+    SqliteProviderKeys, SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer,
+    SqliteWords,
 };
 use tempfile::TempDir;
 
@@ -80,6 +81,8 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
         audit: Arc::new(SqliteAudit::new(database.clone())),
         directory: Arc::new(SqliteDirectory::new(database.clone())),
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
+        exports: Arc::new(SqliteExports::new(database.clone())),
+        held: Arc::new(SqliteHeldData::new(database.clone())),
         words: Arc::new(SqliteWords::new(database.clone())),
         progress: Arc::new(SqliteProgress::new(database.clone())),
         settings: Arc::new(SqliteSettings::new(database.clone())),

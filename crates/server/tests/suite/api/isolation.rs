@@ -204,8 +204,9 @@ const SHARED: [&str; 7] = [
     "POST /api/v1/tts",
 ];
 
-/// Routes of the account itself; the tests of accounts, sessions, devices, credentials, settings and keys walk them.
-const OF_ACCOUNT: [&str; 14] = [
+/// Routes of the account itself; the tests of accounts, sessions, devices, credentials, settings, keys and personal data
+/// walk them.
+const OF_ACCOUNT: [&str; 16] = [
     "/api/v1/auth/email-verification",
     "/api/v1/auth/me",
     "/api/v1/auth/step-up",
@@ -213,6 +214,8 @@ const OF_ACCOUNT: [&str; 14] = [
     "/api/v1/users/me/api-keys",
     "/api/v1/users/me/api-keys/{id}",
     "/api/v1/users/me/email",
+    "/api/v1/users/me/export",
+    "/api/v1/users/me/export/download",
     "/api/v1/users/me/keys",
     "/api/v1/users/me/keys/{provider}",
     "/api/v1/users/me/password",

@@ -28,6 +28,7 @@ mod limits;
 mod lockout;
 mod mail;
 mod openapi;
+mod personal;
 mod progress;
 mod provider_keys;
 mod recordings;

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use parlance_domain::audit::Action;
 use serde_json::json;
 
+use crate::api::personal::made;
 use crate::harness::{Answer, PASSWORD, TestApp};
 
 /// A request that changes state, and what the log then says.
@@ -53,6 +54,20 @@ pub(super) const TOLD: &[Told] = told! {
         let wrong = json!({ "email": user.email, "password": NEW_PASSWORD });
         while app.post(LOGIN, &wrong).await.status == 401 {}
         follow(app, "/api/v1/auth/unlock", &user.email).await
+    }
+    "DELETE /api/v1/users/me", DeletionRequested, |app| {
+        let user = app.register().await;
+        user.delete("/api/v1/users/me").await.expect(202)
+    }
+    "POST /api/v1/users/me/export", ExportRequested, |app| {
+        let user = app.register().await;
+        user.post_empty("/api/v1/users/me/export").await.expect(202)
+    }
+    "POST /api/v1/users/me/export/download", ExportDownloaded, |app| {
+        let user = app.register().await;
+        user.post_empty("/api/v1/users/me/export").await.expect(202);
+        made(&user).await;
+        user.post("/api/v1/users/me/export/download", &json!({})).await.expect(200)
     }
     "POST /api/v1/auth/email-verification", EmailVerificationRequested, |app| {
         let user = app.register().await;

@@ -1,0 +1,25 @@
+-- Archives of everything that is held of a learner: asked for, made by a worker, kept for a day.
+CREATE TABLE exports (
+    user_id      UUID        NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    id           UUID        NOT NULL,
+    requested_at TIMESTAMPTZ NOT NULL,
+    -- When it is to be tried next, how often it was, and which attempt has it until then.
+    due_at       TIMESTAMPTZ NOT NULL,
+    attempts     INTEGER     NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    attempt      UUID,
+    -- The archive, once it is there: all four or none.
+    file         TEXT COLLATE "C",
+    bytes        BIGINT      CHECK (bytes >= 0),
+    ready_at     TIMESTAMPTZ,
+    expires_at   TIMESTAMPTZ,
+    failed_at    TIMESTAMPTZ,
+    PRIMARY KEY (user_id, id),
+    CHECK (num_nulls(file, bytes, ready_at, expires_at) IN (0, 4)),
+    CHECK (ready_at IS NULL OR failed_at IS NULL)
+);
+
+-- One at a time.
+CREATE UNIQUE INDEX exports_pending ON exports (user_id) WHERE ready_at IS NULL AND failed_at IS NULL;
+-- A worker takes what is due, whoever's it is, and forgets what was asked for long ago.
+CREATE INDEX exports_due ON exports (due_at) WHERE ready_at IS NULL AND failed_at IS NULL;
+CREATE INDEX exports_requested_at ON exports (requested_at);
