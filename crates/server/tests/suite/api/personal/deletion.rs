@@ -183,9 +183,10 @@ async fn threat_31_whoever_left_has_no_archive_made_or_fetched() {
     assert_problem(&ann.get(EXPORT).await, 401, "UNAUTHORIZED");
     // One that was asked for just before is not made any more.
     let place = app.place();
-    let time = match place.is_postgres() {
-        true => "'2026-03-01T12:00:00Z'",
-        false => "unixepoch('2026-03-01T12:00:00Z') * 1000",
+    let time = if place.is_postgres() {
+        "'2026-03-01T12:00:00Z'"
+    } else {
+        "unixepoch('2026-03-01T12:00:00Z') * 1000"
     };
     let (user, export) = (
         place.id(&ann.id),

@@ -59,7 +59,7 @@ async fn an_archive_holds_every_table_as_json_and_as_csv() {
             "{name}: {text}"
         );
         assert!(!text.contains("$2b$"), "{name} holds the hash of the password");
-        if name.ends_with(".json") {
+        if is_of_kind(name, "json") {
             let _: Value =
                 serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
         }
@@ -111,7 +111,7 @@ async fn threat_37_no_cell_of_an_archive_is_a_formula() {
     ask(&ann).await.expect(202);
     made(&ann).await;
     let files = unpacked(&fetch(&ann).await.expect(200));
-    for (name, text) in files.iter().filter(|(name, _)| name.ends_with(".csv")) {
+    for (name, text) in files.iter().filter(|(name, _)| is_of_kind(name, "csv")) {
         let mut lines = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -268,9 +268,10 @@ async fn an_archive_whose_maker_died_is_made_by_the_next() {
     let (app, clock) = timed().await;
     let ann = app.register().await;
     let place = app.place();
-    let time = |text: &str| match place.is_postgres() {
-        true => format!("'{text}'"),
-        false => format!("unixepoch('{text}') * 1000"),
+    let time = |text: &str| if place.is_postgres() {
+        format!("'{text}'")
+    } else {
+        format!("unixepoch('{text}') * 1000")
     };
     let (user, export) = (
         place.id(&ann.id),
@@ -296,9 +297,10 @@ async fn an_archive_that_kills_its_makers_is_given_up() {
     let (app, clock) = timed().await;
     let ann = app.register().await;
     let place = app.place();
-    let time = match place.is_postgres() {
-        true => "'2026-03-01T12:00:00Z'",
-        false => "unixepoch('2026-03-01T12:00:00Z') * 1000",
+    let time = if place.is_postgres() {
+        "'2026-03-01T12:00:00Z'"
+    } else {
+        "unixepoch('2026-03-01T12:00:00Z') * 1000"
     };
     let (user, export) = (
         place.id(&ann.id),
