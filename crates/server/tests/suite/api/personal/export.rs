@@ -13,6 +13,12 @@ use crate::harness::{PASSWORD, TestApp, TestUser, assert_problem, eventually};
 
 const NO_STEP_UP: TimeDelta = TimeDelta::minutes(11);
 
+fn is_of_kind(name: &str, extension: &str) -> bool {
+    std::path::Path::new(name)
+        .extension()
+        .is_some_and(|found| found == extension)
+}
+
 /// How many mails tell somebody that an archive is ready.
 fn told(app: &TestApp, user: &TestUser) -> usize {
     let mails = app.mails_to(&user.email).into_iter();
@@ -268,10 +274,12 @@ async fn an_archive_whose_maker_died_is_made_by_the_next() {
     let (app, clock) = timed().await;
     let ann = app.register().await;
     let place = app.place();
-    let time = |text: &str| if place.is_postgres() {
-        format!("'{text}'")
-    } else {
-        format!("unixepoch('{text}') * 1000")
+    let time = |text: &str| {
+        if place.is_postgres() {
+            format!("'{text}'")
+        } else {
+            format!("unixepoch('{text}') * 1000")
+        }
     };
     let (user, export) = (
         place.id(&ann.id),
