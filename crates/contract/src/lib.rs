@@ -30,6 +30,7 @@ pub mod provider_keys;
 pub mod pubsub;
 pub mod revoked;
 pub mod sealing;
+pub mod second_factors;
 pub mod secrets;
 pub mod sessions;
 pub mod settings;

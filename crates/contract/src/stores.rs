@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use parlance_domain::accounts::{
     Account, AccountChange, AccountStore, AccountWithPassword, ApiKeyStore, Beginning, CefrLevel, Device,
     DeviceStore, InsertAccountError, LockoutStore, PasswordHash, Proof, Role, RotationTerms,
-    SaveAccountError, SecretStore, Session, SessionStore, Standing,
+    SaveAccountError, SecondFactorStore, SecretStore, Session, SessionStore, Standing,
 };
 use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::{AuditStore, UserAgent};
@@ -37,6 +37,8 @@ pub struct Stores {
     pub api_keys: Arc<dyn ApiKeyStore>,
     /// The attempts to sign in.
     pub lockouts: Arc<dyn LockoutStore>,
+    /// The second factors.
+    pub second_factors: Arc<dyn SecondFactorStore>,
     /// The one-time secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The audit log.
@@ -59,6 +61,8 @@ pub struct Stores {
     pub provider_keys: Arc<dyn ProviderKeyStore>,
     /// The same, as whoever seals them anew sees them.
     pub sealed: Arc<dyn SealedSecrets>,
+    /// The secrets of second factors, as whoever seals them anew sees them.
+    pub sealed_factors: Arc<dyn SealedSecrets>,
     /// What was spent.
     pub spending: Arc<dyn SpendingStore>,
     /// The requests with keys.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
-use crate::accounts::{AccountWithPassword, Session};
+use crate::accounts::{AccountWithPassword, SecondFactorRecord, Session};
 use crate::ids::{UserId, WordId};
 use crate::port::PortError;
 use crate::progress::{Event, ProgressRow};
@@ -32,6 +32,8 @@ pub struct LearnerRecord {
     pub account: AccountWithPassword,
     /// The sessions, by id.
     pub sessions: Vec<Session>,
+    /// The second factor, if there is one: without it, the password alone would let somebody in elsewhere.
+    pub second_factor: Option<SecondFactorRecord>,
     /// What the learner wants, if they ever said.
     pub preferences: Option<KeptPreferences>,
     /// Their own keys of providers, by the names of the providers.
@@ -53,6 +55,8 @@ pub struct LearnerMark {
     pub account: AccountWithPassword,
     /// The sessions, by id.
     pub sessions: Vec<Session>,
+    /// The second factor.
+    pub second_factor: Option<SecondFactorRecord>,
     /// What the learner wants, if they ever said.
     pub preferences: Option<KeptPreferences>,
     /// Their own keys of providers, by the names of the providers.
@@ -70,6 +74,7 @@ impl LearnerRecord {
         LearnerMark {
             account: self.account.clone(),
             sessions: self.sessions.clone(),
+            second_factor: self.second_factor.clone(),
             preferences: self.preferences.clone(),
             provider_keys: self.provider_keys.clone(),
             revision: self.revision,
@@ -232,6 +237,7 @@ mod tests {
             password_hash: PasswordHash::from_stored(String::new()),
         };
         LearnerRecord {
+            second_factor: None,
             account,
             sessions: Vec::new(),
             preferences: None,

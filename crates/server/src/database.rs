@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use parlance_domain::accounts::{
-    AccountStore, ApiKeyStore, DeviceStore, LockoutStore, SecretStore, SessionStore,
+    AccountStore, ApiKeyStore, DeviceStore, LockoutStore, SecondFactorStore, SecretStore, SessionStore,
 };
 use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::AuditStore;
@@ -22,14 +22,14 @@ use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
     PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgExports, PgHeldData,
-    PgIdempotency, PgLockouts, PgOutbox, PgProgress, PgProviderKeys, PgSecrets, PgSessions, PgSettings,
-    PgSpending, PgTransfer, PgWords,
+    PgIdempotency, PgLockouts, PgOutbox, PgProgress, PgProviderKeys, PgSecondFactors, PgSecrets, PgSessions,
+    PgSettings, PgSpending, PgTransfer, PgWords,
 };
 use parlance_sqlite::{
     SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
     SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress,
-    SqliteProviderKeys, SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer,
-    SqliteWords,
+    SqliteProviderKeys, SqliteSecondFactors, SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending,
+    SqliteTransfer, SqliteWords,
 };
 
 use crate::gauges;
@@ -56,6 +56,8 @@ pub struct Stores {
     pub api_keys: Arc<dyn ApiKeyStore>,
     /// The attempts to sign in.
     pub lockouts: Arc<dyn LockoutStore>,
+    /// The second factors.
+    pub second_factors: Arc<dyn SecondFactorStore>,
     /// The one-time secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The audit log.
@@ -213,6 +215,7 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
         devices: Arc::new(SqliteDevices::new(database.clone())),
         api_keys: Arc::new(SqliteApiKeys::new(database.clone())),
         lockouts: Arc::new(SqliteLockouts::new(database.clone())),
+        second_factors: Arc::new(SqliteSecondFactors::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),
         directory: Arc::new(SqliteDirectory::new(database.clone())),
@@ -223,7 +226,10 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
         progress: Arc::new(SqliteProgress::new(database.clone())),
         settings: Arc::new(SqliteSettings::new(database.clone())),
         provider_keys: Arc::new(SqliteProviderKeys::new(database.clone())),
-        sealed: vec![Arc::new(SqliteProviderKeys::new(database.clone()))],
+        sealed: vec![
+            Arc::new(SqliteProviderKeys::new(database.clone())),
+            Arc::new(SqliteSecondFactors::new(database.clone())),
+        ],
         spending: Arc::new(SqliteSpending::new(database.clone())),
         idempotency: Arc::new(SqliteIdempotency::new(database.clone())),
         transfer: Arc::new(SqliteTransfer::new(database.clone())),
@@ -237,6 +243,7 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
         devices: Arc::new(PgDevices::new(database.clone())),
         api_keys: Arc::new(PgApiKeys::new(database.clone())),
         lockouts: Arc::new(PgLockouts::new(database.clone())),
+        second_factors: Arc::new(PgSecondFactors::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),
         directory: Arc::new(PgDirectory::new(database.clone())),
@@ -247,7 +254,10 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
         progress: Arc::new(progress),
         settings: Arc::new(PgSettings::new(database.clone())),
         provider_keys: Arc::new(PgProviderKeys::new(database.clone())),
-        sealed: vec![Arc::new(PgProviderKeys::new(database.clone()))],
+        sealed: vec![
+            Arc::new(PgProviderKeys::new(database.clone())),
+            Arc::new(PgSecondFactors::new(database.clone())),
+        ],
         spending: Arc::new(PgSpending::new(database.clone())),
         idempotency: Arc::new(PgIdempotency::new(database.clone())),
         transfer: Arc::new(PgTransfer::new(database.clone())),

@@ -13,6 +13,7 @@ mod personal;
 mod post;
 mod providers;
 mod sealer;
+mod second_factors;
 pub mod server;
 pub mod settings;
 mod shared;

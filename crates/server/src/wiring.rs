@@ -8,9 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
-    AccessTokens, Accounts, ApiKeyPorts, ApiKeys, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy,
-    LockoutPorts, Lockouts, OneTimeSecrets, PasswordHasher, RefreshTokens, RevokedSessions, SecretTokens,
-    SessionPolicy, SessionPorts, Sessions,
+    AccessTokens, Accounts, ApiKeyPorts, ApiKeys, Challenges, CredentialPorts, Credentials, DeviceTokens,
+    LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets, PasswordHasher, RefreshTokens, RevokedSessions,
+    SecondFactorChecks, SecondFactorPorts, SecondFactors, SecretTokens, SessionPolicy, SessionPorts,
+    Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog, AuditStore};
@@ -46,6 +47,7 @@ use crate::nobody::Nobody;
 use crate::post::Post;
 use crate::providers::{self, Providers, There};
 use crate::sealer::Sealer;
+use crate::second_factors;
 use crate::settings::{Settings, SpeechProvider};
 use crate::shared::{AI_LIMIT, DEFAULT_LIMIT, Shared};
 use crate::signing_keys;
@@ -153,7 +155,7 @@ impl System {
         let (accounts, credentials, sessions) =
             base.accounts(settings, secrets, &stores, &one_time, &lockouts, &mut gauges);
         let api_keys = base.api_keys(&stores);
-        let administration = base.administration(&stores, &sessions, &lockouts);
+        let (administration, second_factors) = base.administration(settings, &stores, &sessions, &lockouts);
         let voiced = base.voiced(settings, &stores, &mut gauges).await?;
         let audit = Arc::new(base.audit(settings, secrets, &stores));
         let sealer = Arc::new(Sealer::new(Arc::clone(&audit), Arc::clone(&base.clock)));
@@ -200,6 +202,7 @@ impl System {
             administration,
             sessions,
             personal_data,
+            second_factors,
             audit,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
@@ -277,6 +280,7 @@ impl Base {
             devices: Arc::clone(&stores.devices),
             audit: Arc::clone(&stores.audit),
             lockouts: Arc::clone(lockouts),
+            second_factors: self.second_factor_checks(settings, secrets, stores),
             hasher: Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             access_tokens: Arc::clone(&self.access_tokens),
             revoked: Arc::new(MemoryRevokedSessions::default()) as Arc<dyn RevokedSessions>,
@@ -288,6 +292,7 @@ impl Base {
             ports,
             RefreshTokens::new(&secrets.refresh),
             DeviceTokens::new(&secrets.refresh),
+            Challenges::new(&secrets.refresh),
             session_policy(settings),
         ));
         let accounts = Accounts::new(
@@ -309,6 +314,21 @@ impl Base {
             ids: Arc::clone(&self.ids),
         });
         (accounts, credentials, sessions)
+    }
+
+    fn second_factor_checks(
+        &self,
+        settings: &Settings,
+        secrets: &Secrets,
+        stores: &Stores,
+    ) -> SecondFactorChecks {
+        let ports = SecondFactorPorts {
+            store: Arc::clone(&stores.second_factors),
+            sealer: secrets.sealer(),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+        };
+        SecondFactorChecks::new(ports, settings.second_factor_roles.clone())
     }
 
     fn lockouts(&self, settings: &Settings, stores: &Stores, one_time: &OneTimeSecrets) -> Arc<Lockouts> {
@@ -339,10 +359,12 @@ impl Base {
 
     fn administration(
         &self,
+        settings: &Settings,
         stores: &Stores,
         sessions: &Arc<Sessions>,
         lockouts: &Arc<Lockouts>,
-    ) -> Arc<Administration> {
+    ) -> (Arc<Administration>, Arc<SecondFactors>) {
+        let second_factors = second_factors::second_factors(settings, sessions);
         let ports = AdministrationPorts {
             accounts: Arc::clone(&stores.accounts),
             sessions: Arc::clone(&stores.sessions),
@@ -351,11 +373,13 @@ impl Base {
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
         };
-        Arc::new(Administration::new(
+        let administration = Administration::new(
             ports,
             Arc::clone(sessions),
             Arc::clone(lockouts),
-        ))
+            Arc::clone(&second_factors),
+        );
+        (Arc::new(administration), second_factors)
     }
 
     fn one_time_secrets(&self, secrets: &Secrets, stores: &Stores) -> OneTimeSecrets {

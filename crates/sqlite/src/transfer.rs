@@ -83,12 +83,14 @@ impl TransferStore for SqliteTransfer {
                     return Ok(None);
                 };
                 let sessions = accounts::sessions_of(connection, id)?;
+                let second_factor = accounts::second_factor_of(connection, id)?;
                 let preferences = settings::preferences(connection, id)?;
                 let provider_keys = settings::keys(connection, id)?;
                 let (revision, position) = StoredProgress::head(connection, id)?;
                 Ok(Some(LearnerMark {
                     account,
                     sessions,
+                    second_factor,
                     preferences,
                     provider_keys,
                     revision,
@@ -106,12 +108,14 @@ impl TransferStore for SqliteTransfer {
                     return Ok(None);
                 };
                 let sessions = accounts::sessions_of(connection, id)?;
+                let second_factor = accounts::second_factor_of(connection, id)?;
                 let preferences = settings::preferences(connection, id)?;
                 let provider_keys = settings::keys(connection, id)?;
                 let (revision, events, rows) = StoredProgress::read(connection, id)?;
                 Ok(Some(LearnerRecord {
                     account,
                     sessions,
+                    second_factor,
                     preferences,
                     provider_keys,
                     revision,
@@ -127,6 +131,7 @@ impl TransferStore for SqliteTransfer {
         let LearnerRecord {
             account,
             sessions,
+            second_factor,
             preferences,
             provider_keys,
             revision,
@@ -136,6 +141,7 @@ impl TransferStore for SqliteTransfer {
         let id = account.account.id;
         let progress = StoredProgress::new(id, *revision, events, rows);
         let (account, sessions) = (NewAccount::from(account), sessions.clone());
+        let second_factor = second_factor.clone();
         let (preferences, provider_keys) = (preferences.clone(), provider_keys.clone());
         self.database
             .write_within(DEADLINE, move |connection| {
@@ -143,6 +149,9 @@ impl TransferStore for SqliteTransfer {
                     return Ok(false);
                 }
                 accounts::keep(connection, &account, &sessions)?;
+                if let Some(second_factor) = &second_factor {
+                    accounts::keep_second_factor(connection, id, second_factor)?;
+                }
                 progress.write(connection)?;
                 if let Some(preferences) = &preferences {
                     settings::keep(connection, id, preferences)?;

@@ -102,6 +102,7 @@ const ARROWS: [Arrows; 18] = [
 /// What the domain may use of others: values, time, text and its formats, cryptography that computes, traits.
 const DOMAIN_MAY_USE: &[&str] = &[
     "async-trait",
+    "base32",
     "base64",
     "bytes",
     "chrono",
@@ -118,6 +119,7 @@ const DOMAIN_MAY_USE: &[&str] = &[
     "sha2",
     "subtle",
     "thiserror",
+    "totp-rs",
     "unicode-normalization",
     "uuid",
 ];

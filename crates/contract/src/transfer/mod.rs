@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use crate::progress::learner::{Learner, confidence, counts, far, merge, review, review_id};
 use crate::provider_keys::key;
+use crate::second_factors;
 use crate::settings::{everything, kept};
-use crate::stores::{Stores, account, session, terms, user};
+use crate::stores::{Stores, account, at, session, terms, user};
 
 pub use words::*;
 
@@ -89,6 +90,7 @@ async fn busy(at: &Installation, number: u128) -> Learner<'_> {
         stores.sessions.rotate(begun.id, 0, terms(600)).await.unwrap();
         stores.sessions.rotate(begun.id, 1, terms(700)).await.unwrap();
     }
+    second_factors::give(stores, id).await;
     let ended = session(of_session(9), id, 0);
     stores.end(&ended, terms(800).now).await.unwrap();
 
@@ -144,6 +146,15 @@ pub async fn a_record_is_all_that_the_stores_tell_of_a_learner((from, _): &Move)
     assert!(record.preferences.is_some());
     assert_eq!(record.provider_keys, [key(KeyProvider::OpenAi, "a", 1)]);
     assert_eq!(record.sessions[2].revoked_at, Some(terms(800).now));
+    let second_factor = record.second_factor.as_ref().unwrap();
+    assert_eq!(
+        second_factor.codes,
+        [second_factors::code(1), second_factors::code(2)]
+    );
+    assert_eq!(
+        (second_factor.last_step, second_factor.confirmed_at),
+        (100, Some(at(60)))
+    );
     assert_eq!(record.rows, ann.changes().await);
     assert_eq!(record.rows.last().unwrap().revision, record.revision);
     assert_eq!(record.rows.iter().filter(|row| row.state.is_none()).count(), 1);
@@ -260,6 +271,16 @@ pub async fn whatever_a_learner_does_changes_the_mark((from, _): &Move) {
     keys.remove(ann.user, KeyProvider::OpenAi, &nothing)
         .await
         .unwrap();
+    marks.push(mark(&ann).await);
+    let factors = &from.stores.second_factors;
+    assert!(factors.use_step(ann.user, 101).await.unwrap());
+    marks.push(mark(&ann).await);
+    assert!(
+        factors
+            .use_code(ann.user, &second_factors::code(1), &nothing)
+            .await
+            .unwrap()
+    );
     marks.push(mark(&ann).await);
     for (place, one) in marks.iter().enumerate() {
         assert!(one.is_some() && !marks[..place].contains(one), "{place}: {one:?}");

@@ -14,6 +14,7 @@ mod password;
 mod ports;
 mod public_key;
 mod refresh_token;
+mod second_factor;
 mod secret_token;
 mod service;
 mod session;
@@ -55,6 +56,13 @@ pub use ports::{
 };
 pub use public_key::{PublicKey, PublicPoint};
 pub use refresh_token::{RefreshToken, RefreshTokens};
+pub use second_factor::{
+    AuthorityError, BeginSecondFactorError, CHALLENGE_LIFETIME, Challenge, Challenges, CodeSignInError,
+    ConfirmSecondFactorError, Enrolment, InvalidCode, InvalidTotpCode, NewFactor, RECOVERY_CODES,
+    RecoveryCode, RemoveSecondFactorError, RenewRecoveryCodesError, SecondFactor, SecondFactorChecks,
+    SecondFactorCode, SecondFactorPorts, SecondFactorRecord, SecondFactorState, SecondFactorStore,
+    SecondFactors, TotpCode, TotpSecret,
+};
 pub use secret_token::{OneTimeSecret, Purpose, SecretTokens, UnknownPurpose};
 pub use service::{Accounts, ProfileError, Register, RegisterError};
 pub use session::{Beginning, Device, Proof, Rotation, RotationTerms, Session, UnknownProof};

@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use super::{
-    AccessClaims, AccessToken, AccessTokens, Account, AccountStore, Beginning, Device, DeviceStore,
-    DeviceTokens, Email, Lockouts, Password, PasswordHasher, Proof, PublicKey, RefreshToken, RefreshTokens,
-    RevokedSessions, Roles, Rotation, RotationTerms, SESSION_REVOKED, SeenDevice, Session, SessionStore,
-    TokenError, Username,
+    AccessClaims, AccessToken, AccessTokens, Account, AccountStore, Beginning, Challenges, Device,
+    DeviceStore, DeviceTokens, Email, Lockouts, Password, PasswordHasher, Proof, PublicKey, RefreshToken,
+    RefreshTokens, RevokedSessions, Roles, Rotation, RotationTerms, SESSION_REVOKED, SecondFactorChecks,
+    SeenDevice, Session, SessionStore, TokenError, Username,
 };
 use crate::audit::{Action, Actor, AuditStore, Circumstances};
 use crate::consequences::Recorder;
@@ -90,6 +90,12 @@ pub enum SignInError {
     /// The account was put out of use or deleted by an administrator; said only to whoever showed that it is theirs.
     #[error("the account is not in use")]
     Deactivated,
+    /// The password is right, and a code of the second factor is asked for; said only to whoever showed the password.
+    #[error("a code of the second factor is asked for")]
+    SecondFactorRequired {
+        /// What the code is to come with.
+        challenge: SecretString,
+    },
     /// Too many sign-ins failed for the account, or what would be one.
     #[error("too many sign-ins failed for the account")]
     Locked {
@@ -142,6 +148,8 @@ pub struct SessionPorts {
     pub audit: Arc<dyn AuditStore>,
     /// Counts attempts to sign in.
     pub lockouts: Arc<Lockouts>,
+    /// Who has a second factor, and whether a code is right.
+    pub second_factors: SecondFactorChecks,
     /// Hashes passwords.
     pub hasher: Arc<dyn PasswordHasher>,
     /// Signs access tokens.
@@ -160,6 +168,7 @@ pub struct SessionPorts {
 pub struct Sessions {
     pub(super) ports: SessionPorts,
     pub(super) recorder: Recorder,
+    pub(super) challenges: Challenges,
     refresh_tokens: RefreshTokens,
     device_tokens: DeviceTokens,
     policy: SessionPolicy,
@@ -177,11 +186,13 @@ impl Sessions {
         ports: SessionPorts,
         refresh_tokens: RefreshTokens,
         device_tokens: DeviceTokens,
+        challenges: Challenges,
         policy: SessionPolicy,
     ) -> Self {
         Self {
             recorder: Recorder::new(Arc::clone(&ports.clock), Arc::clone(&ports.ids)),
             ports,
+            challenges,
             refresh_tokens,
             device_tokens,
             policy,

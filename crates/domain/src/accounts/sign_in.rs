@@ -43,25 +43,27 @@ impl Sessions {
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
         let (found, device, admitted) = self.admit(&command.identity, circumstances).await?;
-        let account = found.as_ref().map(|found| &found.account);
         let lockouts = &self.ports.lockouts;
         let hash = found.as_ref().map(|found| &found.password_hash);
-        let verification = self.ports.hasher.verify(&command.password, hash).await;
-        match (verification, &found) {
+        let (verification, asked) = join(
+            self.ports.hasher.verify(&command.password, hash),
+            self.asks_for_code(found.as_ref()),
+        )
+        .await;
+        match (verification, found) {
             (Ok(Verification::Match), Some(found)) => {
-                let opened = self.open_on(device, found.account.clone(), Proof::Password, circumstances);
-                let (settled, opened) = join(lockouts.succeeded(admitted), opened).await;
-                settled?;
-                opened
-            }
-            (Ok(Verification::MatchOutdated(new)), Some(found)) => {
-                lockouts.succeeded(admitted).await?;
-                let (id, old) = (found.account.id, &found.password_hash);
-                self.ports.accounts.replace_password_hash(id, old, &new).await?;
-                self.open_on(device, found.account.clone(), Proof::Password, circumstances)
+                self.password_shown(admitted, device, asked, found, circumstances)
                     .await
             }
-            (Ok(_), _) => {
+            (Ok(Verification::MatchOutdated(new)), Some(mut found)) => {
+                let (id, old) = (found.account.id, &found.password_hash);
+                self.ports.accounts.replace_password_hash(id, old, &new).await?;
+                found.password_hash = new;
+                self.password_shown(admitted, device, asked, found, circumstances)
+                    .await
+            }
+            (Ok(_), found) => {
+                let account = found.as_ref().map(|found| &found.account);
                 let subject = account.map(|account| account.id);
                 self.note_refusal(subject, circumstances).await?;
                 lockouts.failed(admitted, account, circumstances).await?;
@@ -130,7 +132,7 @@ impl Sessions {
     }
 
     /// As [`Sessions::open`], on a device of which it is known whether the account knows it.
-    async fn open_on(
+    pub(super) async fn open_on(
         &self,
         device: Option<SeenDevice>,
         account: Account,
@@ -205,7 +207,8 @@ impl Sessions {
         }
     }
 
-    async fn note_refusal(
+    /// Notes that somebody was not let in.
+    pub(super) async fn note_refusal(
         &self,
         subject: Option<UserId>,
         circumstances: &Circumstances,

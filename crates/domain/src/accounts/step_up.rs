@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 
 use super::{
-    AccountWithPassword, LockoutKey, NotAdmitted, Password, PasswordHasherError, Principal, Proof, Session,
-    Sessions, Verification,
+    AccountWithPassword, Admitted, LockoutKey, NotAdmitted, Password, PasswordHasherError, Principal, Proof,
+    SecondFactorCode, Session, Sessions, Verification,
 };
 use crate::audit::{Action, Circumstances};
 use crate::port::PortError;
@@ -33,6 +33,12 @@ pub enum StepUpError {
     /// It is not the password, or the account has none.
     #[error("the password is wrong")]
     WrongPassword,
+    /// The account has a second factor, and no code came along.
+    #[error("a code of the second factor is asked for")]
+    CodeRequired,
+    /// The code is wrong, or was used before.
+    #[error("the code is wrong")]
+    WrongCode,
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
@@ -76,7 +82,8 @@ impl From<NotAdmitted> for StepUpError {
 }
 
 impl Sessions {
-    /// Refuses whoever did not show within the last ten minutes who they are, by signing in or since.
+    /// Refuses whoever did not show within the last ten minutes who they are, by signing in or since, and by both factors
+    /// where the account has two.
     ///
     /// Asks the store: an access token does not tell.
     pub async fn require_recent(&self, principal: &Principal) -> Result<(), RecencyError> {
@@ -86,31 +93,54 @@ impl Sessions {
         if session.authenticated_at + RECENT <= now {
             return Err(RecencyError::StepUpRequired);
         }
-        Ok(())
+        self.require_all_factors(&session).await
     }
 
-    /// Shows by the password again who somebody is; says until when that counts.
+    /// Shows again who somebody is, by the password and, where the account has a second factor, a code; says until when
+    /// that counts.
     pub async fn step_up(
         &self,
         principal: &Principal,
         password: &Password,
+        code: Option<&SecondFactorCode>,
         circumstances: &Circumstances,
     ) -> Result<Timestamp, StepUpError> {
         let now = self.ports.clock.now();
         let session = self.live_session(principal, now).await?;
         let session = session.ok_or(StepUpError::Ended)?;
-        self.check_password(principal, password, circumstances).await?;
-        self.note_proof(&session, Proof::Password, circumstances).await
+        let (found, admitted) = self.password_known(principal, password, circumstances).await?;
+        let proof = self
+            .code_shown(&found.account, code, admitted, circumstances)
+            .await?;
+        self.note_proof(&session, proof, circumstances).await
     }
 
     /// The account of somebody who knows its password. The attempt counts for the lock of the account; what is refused is
     /// noted.
+    ///
+    /// Where the account has a second factor, a right password makes no room for guesses at its codes.
     pub(super) async fn check_password(
         &self,
         principal: &Principal,
         password: &Password,
         circumstances: &Circumstances,
     ) -> Result<AccountWithPassword, StepUpError> {
+        let (found, admitted) = self.password_known(principal, password, circumstances).await?;
+        if self.ports.second_factors.is_active(principal.user_id).await? {
+            self.ports.lockouts.abandoned(admitted).await?;
+        } else {
+            self.ports.lockouts.succeeded(admitted).await?;
+        }
+        Ok(found)
+    }
+
+    /// The account of somebody who knows its password, and the attempt, of which nothing is noted yet.
+    async fn password_known(
+        &self,
+        principal: &Principal,
+        password: &Password,
+        circumstances: &Circumstances,
+    ) -> Result<(AccountWithPassword, Admitted), StepUpError> {
         let found = self.ports.accounts.with_password(principal.user_id).await?;
         let found = found.filter(|found| found.account.is_active());
         let found = found.ok_or(StepUpError::Ended)?;
@@ -120,10 +150,7 @@ impl Sessions {
         let admitted = lockouts.admit(key, Some(session), circumstances).await?;
         let verification = self.ports.hasher.verify(password, Some(&found.password_hash));
         match verification.await {
-            Ok(Verification::Match | Verification::MatchOutdated(_)) => {
-                lockouts.succeeded(admitted).await?;
-                Ok(found)
-            }
+            Ok(Verification::Match | Verification::MatchOutdated(_)) => Ok((found, admitted)),
             Ok(Verification::Mismatch) => {
                 let entry = self
                     .recorder
@@ -170,7 +197,7 @@ impl Sessions {
         }
     }
 
-    async fn live_session(
+    pub(super) async fn live_session(
         &self,
         principal: &Principal,
         now: Timestamp,

@@ -8,7 +8,8 @@ use futures_util::future::try_join_all;
 use super::changes::{AdministrationError, Authority, Changed, Changes, Decided};
 use super::{AccountDirectory, AccountPlace, AccountQuery, Reason};
 use crate::accounts::{
-    Account, AccountStore, Deletion, Ends, Lockouts, Role, Roles, SessionStore, Sessions, Standing,
+    Account, AccountStore, Deletion, Ends, Lockouts, Role, Roles, SecondFactors, SessionStore, Sessions,
+    Standing,
 };
 use crate::audit::{Action, Actor, AuditEntry, AuditStore, Circumstances};
 use crate::ids::{IdGenerator, UserId, WordId};
@@ -31,6 +32,8 @@ pub struct AccountOrder {
     pub is_premium: Option<bool>,
     /// Whether a lock ends.
     pub unlock: bool,
+    /// Whether its second factor is taken away; all its sessions end with it.
+    pub reset_second_factor: bool,
     /// Why.
     pub reason: Option<Reason>,
 }
@@ -74,17 +77,24 @@ pub struct AdministrationPorts {
 pub struct Administration {
     sessions: Arc<Sessions>,
     lockouts: Arc<Lockouts>,
+    second_factors: Arc<SecondFactors>,
     ports: AdministrationPorts,
     changes: Changes,
 }
 
 impl Administration {
     /// The use-cases over these ports.
-    pub fn new(ports: AdministrationPorts, sessions: Arc<Sessions>, lockouts: Arc<Lockouts>) -> Self {
+    pub fn new(
+        ports: AdministrationPorts,
+        sessions: Arc<Sessions>,
+        lockouts: Arc<Lockouts>,
+        second_factors: Arc<SecondFactors>,
+    ) -> Self {
         let (accounts, clock) = (Arc::clone(&ports.accounts), Arc::clone(&ports.clock));
         Self {
             sessions,
             lockouts,
+            second_factors,
             changes: Changes::new(accounts, clock, Arc::clone(&ports.ids)),
             ports,
         }
@@ -164,6 +174,11 @@ impl Administration {
             let (account, from) = (&changed.account, &by.circumstances);
             self.lockouts.unlock(account, by.actor, from).await?;
         }
+        if order.reset_second_factor {
+            let entry = self.changes.entry(by, Action::SecondFactorRemoved, Some(id));
+            let entry = because(entry, order.reason.as_ref());
+            self.second_factors.reset(&changed.account, entry).await?;
+        }
         self.known_everywhere(changed).await
     }
 
@@ -179,6 +194,7 @@ impl Administration {
             active,
             is_premium,
             unlock: _,
+            reset_second_factor: _,
             reason,
         } = order;
         let mut after = before.clone();

@@ -42,6 +42,8 @@ pub const TABLES: &[Table] = &[
     Table::of_user("api_keys", Some("id"), API_KEYS),
     Table::of_user("user_settings", None, USER_SETTINGS),
     Table::of_user("provider_keys", Some("provider"), PROVIDER_KEYS),
+    Table::of_user("second_factors", None, SECOND_FACTORS),
+    Table::of_user("recovery_codes", None, RECOVERY_CODES),
     Table::of_user("progress_heads", None, PROGRESS_HEADS),
     Table::of_user("progress", Some("word_id"), PROGRESS),
     Table::of_user("progress_events", Some("position"), PROGRESS_EVENTS),
@@ -163,6 +165,18 @@ const PROVIDER_KEYS: &[Column] = &[
     text("last_four"),
     time("set_at"),
 ];
+
+const SECOND_FACTORS: &[Column] = &[
+    id("user_id"),
+    Column::kept_back("secret", SECRET),
+    Column::kept_back("key_id", "says with which key the server sealed it"),
+    time("created_at"),
+    time("confirmed_at"),
+    Column::kept_back("last_step", "which code was used last"),
+];
+
+/// One row for each code that is left: how many there are, and nothing else.
+const RECOVERY_CODES: &[Column] = &[id("user_id"), Column::kept_back("digest", SECRET)];
 
 const PROGRESS_HEADS: &[Column] = &[id("user_id"), number("revision"), number("position")];
 

@@ -64,7 +64,8 @@ fn check_attempt(text: &str) -> Result<(), ValidationError> {
 
 /// Signs in with an email or a username and a password.
 ///
-/// Which of them was wrong is not said. Limited to 5 attempts a minute from one address, 100 failures in 15 minutes from
+/// Where the account has a second factor, the right password is answered by `SECOND_FACTOR_REQUIRED` with
+/// `details.challenge`, for `/auth/second-factor`. Which of name and password was wrong is not said. Limited to 5 attempts a minute from one address, 100 failures in 15 minutes from
 /// one, and 10 failures in 15 minutes for one account, whether it exists or not: the last locks it for 30 minutes, but for
 /// devices that signed in to it before, which the cookie `deviceToken` tells.
 #[api_operation(tag = "accounts", operation_id = "login", no_security)]
@@ -96,6 +97,7 @@ fn command(body: &Body) -> Result<SignIn, ApiError> {
 fn refuse(error: SignInError) -> ApiError {
     match error {
         SignInError::InvalidCredentials => ApiError::new(ErrorCode::InvalidCredentials),
+        SignInError::SecondFactorRequired { challenge } => ApiError::second_factor(challenge),
         SignInError::Deactivated => ApiError::new(ErrorCode::AccountDeactivated),
         SignInError::Locked { retry_after } => refused(ErrorCode::AccountLocked, retry_after),
         SignInError::Throttled { retry_after } => refused(ErrorCode::RateLimitExceeded, retry_after),

@@ -13,6 +13,7 @@ mod profile_get;
 mod profile_patch;
 mod refresh;
 mod register;
+mod second_factor;
 mod sessions;
 mod view;
 
@@ -37,6 +38,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .route(delete().to(profile_delete::handler)),
         )
         .configure(credentials::routes)
+        .configure(second_factor::routes)
         .configure(sessions::routes)
         .configure(api_keys::routes);
 }

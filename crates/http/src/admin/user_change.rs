@@ -11,7 +11,9 @@ use super::params::UserPath;
 use super::view::AdminUserView;
 use super::{authority, refuse};
 use crate::error::ApiError;
-use crate::extract::{Admin, ApiJson, ApiPath, Arrival, Merge, check_form, complaint, parsed};
+use crate::extract::{
+    Admin, ApiJson, ApiPath, Arrival, Merge, check_form, complaint, parsed, require_recent,
+};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -28,6 +30,9 @@ pub(super) struct Body {
     is_premium: Merge<bool>,
     /// True ends a lock after too many failed sign-ins.
     unlock: Merge<bool>,
+    /// True takes its second factor away and ends all its sessions; wants a reason, and that the caller showed lately who
+    /// they are.
+    reset_second_factor: Merge<bool>,
     /// Why, for the audit log.
     #[schemars(length(min = 1, max = 500))]
     reason: Merge<String>,
@@ -50,6 +55,18 @@ impl Validate for Body {
         check(&mut errors, "unlock", &self.unlock, |unlock| {
             (!unlock).then(|| complaint("range", "must be true: nobody is locked by hand"))
         });
+        check(
+            &mut errors,
+            "resetSecondFactor",
+            &self.reset_second_factor,
+            |reset| (!reset).then(|| complaint("range", "must be true: its owner alone sets one up")),
+        );
+        if matches!(
+            (&self.reset_second_factor, &self.reason),
+            (Merge::Value(true), Merge::Absent)
+        ) {
+            errors.add("reason", complaint("required", "is required"));
+        }
         check(&mut errors, "reason", &self.reason, |reason| {
             check_form::<Reason>(reason).err()
         });
@@ -73,7 +90,8 @@ fn check<T>(
     }
 }
 
-/// Changes the roles of an account, whether it may be used, and whether its owner pays; ends a lock.
+/// Changes the roles of an account, whether it may be used, and whether its owner pays; ends a lock, and takes a second
+/// factor away.
 ///
 /// For administrators. Takes `application/json` and `application/merge-patch+json`. When its roles change or it goes out
 /// of use, all its sessions end, on every copy of the server within a second. The last administrator stays one.
@@ -87,6 +105,9 @@ pub(super) async fn handler(
 ) -> Result<Reply<AdminUserView>, ApiError> {
     let id = path.read()?;
     let order = order(body)?;
+    if order.reset_second_factor {
+        require_recent(&state, &admin.0).await?;
+    }
     let by = authority(&admin.0, arrival);
     let changed = state.services.administration.change(id, &order, &by).await;
     Reply::private(&AdminUserView::from(changed.map_err(refuse)?))
@@ -98,6 +119,7 @@ fn order(body: Body) -> Result<AccountOrder, ApiError> {
         active,
         is_premium,
         unlock,
+        reset_second_factor,
         reason,
     } = body;
     let roles = value(roles).map(|roles| {
@@ -110,6 +132,7 @@ fn order(body: Body) -> Result<AccountOrder, ApiError> {
         active: value(active),
         is_premium: value(is_premium),
         unlock: value(unlock).unwrap_or_default(),
+        reset_second_factor: value(reset_second_factor).unwrap_or_default(),
         reason: reason.transpose()?,
     })
 }

@@ -60,6 +60,11 @@ catalogue! {
         "The access token has expired.", "Refresh the access token and repeat the request.";
     InvalidCredentials "INVALID_CREDENTIALS" 401 "Invalid credentials",
         "The email or password is incorrect.", "Let the user try again.";
+    SecondFactorRequired "SECOND_FACTOR_REQUIRED" 401 "Second factor required",
+        "Please enter the code of your authenticator.",
+        "Ask for a code or a recovery code, and send it with `details.challenge` to `/auth/second-factor`.";
+    ChallengeNotValid "CHALLENGE_NOT_VALID" 401 "Challenge not valid",
+        "Signing in took too long; please begin again.", "Ask for the password again.";
     MissingRefreshToken "MISSING_REFRESH_TOKEN" 401 "Missing refresh token",
         "There is no session to refresh.", "Sign in.";
     InvalidRefreshToken "INVALID_REFRESH_TOKEN" 401 "Invalid refresh token",
@@ -71,11 +76,18 @@ catalogue! {
     Forbidden "FORBIDDEN" 403 "Forbidden",
         "This is for administrators.", "Sign in as somebody who may do it.";
     StepUpRequired "STEP_UP_REQUIRED" 403 "Step-up required",
-        "Please show again who you are.", "Ask for the password, send it to `/auth/step-up`, and repeat the request.";
+        "Please show again who you are.", "Ask for the password, and for a code where there is a second factor, send them to `/auth/step-up`, and repeat the \
+         request.";
     InsufficientScope "INSUFFICIENT_SCOPE" 403 "Insufficient scope",
         "This key may not do that.", "Make a key with the scope, if there is one for it; else sign in.";
     WrongPassword "WRONG_PASSWORD" 403 "Wrong password",
         "The password is incorrect.", "Let the user try again.";
+    WrongCode "WRONG_CODE" 403 "Wrong code",
+        "The code is wrong, or was used before.", "Let the user enter the next code, or a recovery code.";
+    CodeRequired "CODE_REQUIRED" 403 "Code required",
+        "Please enter the code of your authenticator as well.", "Send `code` with the password.";
+    SecondFactorSetupRequired "SECOND_FACTOR_SETUP_REQUIRED" 403 "Second factor to be set up",
+        "Your role calls for a second factor.", "Let the user set one up at `/users/me/second-factor/totp`.";
     AccountDeactivated "ACCOUNT_DEACTIVATED" 403 "Account deactivated",
         "This account is not in use at the moment.", "Let the user ask an administrator.";
     NotFound "NOT_FOUND" 404 "Not found",
@@ -102,6 +114,8 @@ catalogue! {
         "There is no such audio.", "Ask for it to be spoken again.";
     ConversationNotFound "CONVERSATION_NOT_FOUND" 404 "Conversation not found",
         "There is no conversation of this word.", "Ask for the conversation first, then for the sound of its turns.";
+    SecondFactorNotFound "SECOND_FACTOR_NOT_FOUND" 404 "Second factor not found",
+        "There is no second factor, or none that waits to be confirmed.", "Read how it stands; begin one.";
     TurnNotFound "TURN_NOT_FOUND" 404 "Turn not found",
         "No conversation of this word says this in this place.",
         "Send the text of the turn as the conversation has it, and its place from 0.";
@@ -115,6 +129,10 @@ catalogue! {
         "An account with this email exists.", "Sign in instead, or use another address.";
     UsernameExists "USERNAME_EXISTS" 409 "Username exists",
         "An account with this username exists.", "Choose another username.";
+    SecondFactorActive "SECOND_FACTOR_ACTIVE" 409 "Second factor active",
+        "There is a second factor already.", "Take it away first.";
+    SecondFactorMandatory "SECOND_FACTOR_MANDATORY" 409 "Second factor mandatory",
+        "Your role calls for a second factor.", "Let the user keep it, or ask an administrator to reset it.";
     LastAdministrator "LAST_ADMINISTRATOR" 409 "Last administrator",
         "Nobody would be left who looks after accounts.", "Let somebody else administer first.";
     AccountDeleted "ACCOUNT_DELETED" 409 "Account deleted",

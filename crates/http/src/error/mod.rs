@@ -14,6 +14,8 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use parlance_domain::port::{PortError, PortErrorKind};
 
+use secrecy::{ExposeSecret, SecretString};
+
 use crate::time::whole_seconds;
 pub use code::{CATALOGUE, ErrorCode};
 pub use field::FieldError;
@@ -30,6 +32,7 @@ pub struct ApiError {
     fields: Vec<FieldError>,
     retry_after: Option<u32>,
     challenge: Option<&'static str>,
+    sign_in_challenge: Option<SecretString>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -42,7 +45,16 @@ impl ApiError {
             fields: Vec::new(),
             retry_after: code.tells_when().then_some(RETRY_AFTER_SECONDS),
             challenge: (code.status() == StatusCode::UNAUTHORIZED).then_some("Bearer"),
+            sign_in_challenge: None,
             cause: None,
+        }
+    }
+
+    /// That a code of the second factor is asked for, with what it is to come with.
+    pub fn second_factor(challenge: SecretString) -> Self {
+        Self {
+            sign_in_challenge: Some(challenge),
+            ..Self::new(ErrorCode::SecondFactorRequired)
         }
     }
 
@@ -127,6 +139,11 @@ impl ApiError {
     /// The bad fields of a validation error.
     pub fn fields(&self) -> &[FieldError] {
         &self.fields
+    }
+
+    /// What the code of a second factor is to come with.
+    pub(crate) fn sign_in_challenge(&self) -> Option<&str> {
+        self.sign_in_challenge.as_ref().map(ExposeSecret::expose_secret)
     }
 
     /// The technical cause, for the log.

@@ -28,7 +28,7 @@ pub struct Problem {
     message: String,
     /// What went wrong, for programs.
     code: String,
-    /// For a validation error every bad field, else null.
+    /// For a validation error every bad field, where a second factor is asked for the challenge, else null.
     details: Option<ProblemDetails>,
     /// The id of the request, also in `X-Request-Id`; to be named when help is asked for.
     request_id: String,
@@ -37,8 +37,20 @@ pub struct Problem {
 /// What more there is to say of an error.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ProblemDetails {
-    /// Every bad field, not only the first.
-    fields: Vec<FieldError>,
+    /// Every bad field, not only the first; of a validation error alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<FieldError>>,
+    /// What the code is to be sent with, good for five minutes; of `SECOND_FACTOR_REQUIRED` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<String>,
+}
+
+impl ProblemDetails {
+    fn of(error: &ApiError) -> Option<Self> {
+        let fields = (error.code() == ErrorCode::ValidationFailed).then(|| error.fields().to_vec());
+        let challenge = error.sign_in_challenge().map(str::to_owned);
+        (fields.is_some() || challenge.is_some()).then_some(Self { fields, challenge })
+    }
 }
 
 impl Problem {
@@ -52,9 +64,7 @@ impl Problem {
             error: error.message().to_owned(),
             message: error.message().to_owned(),
             code: code.as_str().to_owned(),
-            details: (code == ErrorCode::ValidationFailed).then(|| ProblemDetails {
-                fields: error.fields().to_vec(),
-            }),
+            details: ProblemDetails::of(error),
             request_id: request_id.to_owned(),
         }
     }

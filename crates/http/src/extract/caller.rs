@@ -29,10 +29,6 @@ pub struct Caller(pub Principal);
 #[derive(Debug, Clone)]
 pub struct Writer(pub Principal);
 
-/// An administrator with a good access token, while anything may be changed at all.
-#[derive(Debug, Clone)]
-pub struct Admin(pub Principal);
-
 /// What the store said of the key that a request bears.
 pub(crate) struct FoundKey(pub(crate) Result<KeyBearer, ApiError>);
 
@@ -44,13 +40,6 @@ impl Caller {
 }
 
 impl Writer {
-    /// Whose token it is.
-    pub fn user_id(&self) -> UserId {
-        self.0.user_id
-    }
-}
-
-impl Admin {
     /// Whose token it is.
     pub fn user_id(&self) -> UserId {
         self.0.user_id
@@ -107,7 +96,8 @@ pub(crate) fn check_writable(features: Features) -> Result<(), ApiError> {
     }
 }
 
-fn check_admin(features: Features, principal: &Principal) -> Result<(), ApiError> {
+/// Whether somebody may look after accounts.
+pub(super) fn check_admin(features: Features, principal: &Principal) -> Result<(), ApiError> {
     if principal.roles.contains(&Role::Admin) {
         check_writable(features)
     } else {
@@ -171,7 +161,6 @@ macro_rules! authority {
 
 authority!(Caller, |_, _| Ok(()));
 authority!(Writer, |features, _| check_writable(features));
-authority!(Admin, check_admin);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Extractors: what a handler needs of a request, checked, or the documented error.
 
+mod admin;
 mod arrival;
 mod caller;
 mod form;
@@ -7,7 +8,7 @@ mod json;
 mod merge;
 mod path;
 mod query;
-mod recent;
+pub(crate) mod recent;
 mod scoped;
 pub mod scopes;
 mod strict;
@@ -20,8 +21,9 @@ use actix_web::web::Data;
 use crate::error::{ApiError, ErrorCode};
 use crate::state::AppState;
 
+pub use admin::Admin;
 pub(crate) use arrival::Arrival;
-pub use caller::{Admin, Caller, Writer};
+pub use caller::{Caller, Writer};
 pub(crate) use caller::{FoundKey, api_key_of, check_writable};
 pub(crate) use form::{check_form, complaint, parsed};
 pub use json::ApiJson;
@@ -29,6 +31,7 @@ pub use merge::Merge;
 pub use path::ApiPath;
 pub use query::ApiQuery;
 pub use recent::Recent;
+pub(crate) use recent::require_recent;
 pub use scoped::{ProgressWriter, Scoped};
 
 /// The state; absent only in an app that was put together wrongly.

@@ -40,15 +40,21 @@ impl FromRequest for Recent {
         async move {
             let Writer(principal) = writer.await?;
             let state = state.ok_or_else(|| ApiError::new(ErrorCode::InternalError))?;
-            let recent = state.services.sessions.require_recent(&principal).await;
-            recent.map_err(refuse)?;
+            require_recent(&state, &principal).await?;
             Ok(Self(principal))
         }
         .boxed_local()
     }
 }
 
-fn refuse(error: RecencyError) -> ApiError {
+/// Refuses whoever did not show within the last ten minutes who they are.
+pub(crate) async fn require_recent(state: &AppState, principal: &Principal) -> Result<(), ApiError> {
+    let recent = state.services.sessions.require_recent(principal).await;
+    recent.map_err(refuse)
+}
+
+/// The refusal of somebody who did not show lately who they are.
+pub(crate) fn refuse(error: RecencyError) -> ApiError {
     match error {
         RecencyError::StepUpRequired => ApiError::new(ErrorCode::StepUpRequired),
         RecencyError::Ended => ApiError::token(ErrorCode::Unauthorized),

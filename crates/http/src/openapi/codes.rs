@@ -10,13 +10,15 @@ use crate::error::ErrorCode;
 const OWN: &[(&str, &[ErrorCode])] = {
     use ErrorCode::{
         AccountDeactivated, AccountDeleted, AccountLocked, ApiKeyLimit, ApiKeyNotFound, AudioNotFound,
-        AuthDisabled, BudgetExceeded, ConversationNotFound, ConversationUnavailable, DeletedByOwner,
-        EmailExists, EncryptionUnavailable, ExportNotFound, Forbidden, InvalidCredentials,
-        InvalidRefreshToken, LastAdministrator, LinkNotValid, ListNotFound, MissingRefreshToken, NotFound,
-        OriginNotAllowed, PreconditionFailed, ProgressNotFound, ProviderKeyNotFound, RangeNotSatisfiable,
-        ReadOnly, RefreshTokenReused, ReviewNotFound, SessionNotFound, SpeechUnavailable, StepUpRequired,
-        SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword,
-        WordNotFound, WrongPassword,
+        AuthDisabled, BudgetExceeded, ChallengeNotValid, CodeRequired, ConversationNotFound,
+        ConversationUnavailable, DeletedByOwner, EmailExists, EncryptionUnavailable, ExportNotFound,
+        Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LinkNotValid, ListNotFound,
+        MissingRefreshToken, NotFound, OriginNotAllowed, PreconditionFailed, ProgressNotFound,
+        ProviderKeyNotFound, RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound,
+        SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound, SecondFactorRequired,
+        SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired, SyncDisabled,
+        TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword, WordNotFound, WrongCode,
+        WrongPassword,
     };
     &[
         (
@@ -27,10 +29,54 @@ const OWN: &[(&str, &[ErrorCode])] = {
             "login",
             &[
                 InvalidCredentials,
+                SecondFactorRequired,
                 AccountDeactivated,
                 AccountLocked,
                 AuthDisabled,
             ],
+        ),
+        (
+            "loginSecondFactor",
+            &[
+                ChallengeNotValid,
+                WrongCode,
+                AccountDeactivated,
+                AccountLocked,
+                AuthDisabled,
+            ],
+        ),
+        ("getSecondFactor", &[]),
+        (
+            "beginSecondFactor",
+            &[
+                StepUpRequired,
+                SecondFactorActive,
+                EncryptionUnavailable,
+                ReadOnly,
+            ],
+        ),
+        (
+            "confirmSecondFactor",
+            &[
+                StepUpRequired,
+                WrongCode,
+                SecondFactorNotFound,
+                AccountLocked,
+                ReadOnly,
+            ],
+        ),
+        (
+            "removeSecondFactor",
+            &[
+                StepUpRequired,
+                SecondFactorNotFound,
+                SecondFactorMandatory,
+                ReadOnly,
+            ],
+        ),
+        (
+            "renewRecoveryCodes",
+            &[StepUpRequired, SecondFactorNotFound, ReadOnly],
         ),
         ("unlock", &[LinkNotValid, ReadOnly]),
         ("listSessions", &[]),
@@ -57,14 +103,23 @@ const OWN: &[(&str, &[ErrorCode])] = {
             ],
         ),
         ("logout", &[OriginNotAllowed]),
-        ("stepUp", &[WrongPassword, AccountLocked, ReadOnly]),
+        (
+            "stepUp",
+            &[WrongPassword, CodeRequired, WrongCode, AccountLocked, ReadOnly],
+        ),
         ("requestEmailVerification", &[ReadOnly]),
         ("confirmEmailVerification", &[LinkNotValid, ReadOnly]),
         ("requestPasswordReset", &[ReadOnly]),
         ("confirmPasswordReset", &[WeakPassword, LinkNotValid, ReadOnly]),
         (
             "changePassword",
-            &[WeakPassword, WrongPassword, AccountLocked, ReadOnly],
+            &[
+                WeakPassword,
+                StepUpRequired,
+                WrongPassword,
+                AccountLocked,
+                ReadOnly,
+            ],
         ),
         ("requestEmailChange", &[StepUpRequired, ReadOnly]),
         ("confirmEmailChange", &[LinkNotValid, EmailExists, ReadOnly]),
@@ -142,14 +197,34 @@ const OWN: &[(&str, &[ErrorCode])] = {
                 UpstreamTimeout,
             ],
         ),
-        ("forgetConversations", &[Forbidden, ReadOnly]),
-        ("listAudit", &[Forbidden, ReadOnly]),
-        ("getUser", &[Forbidden, UserNotFound, ReadOnly]),
-        ("listUsers", &[Forbidden, ReadOnly]),
+        (
+            "forgetConversations",
+            &[Forbidden, SecondFactorSetupRequired, StepUpRequired, ReadOnly],
+        ),
+        (
+            "listAudit",
+            &[Forbidden, SecondFactorSetupRequired, StepUpRequired, ReadOnly],
+        ),
+        (
+            "getUser",
+            &[
+                Forbidden,
+                SecondFactorSetupRequired,
+                StepUpRequired,
+                UserNotFound,
+                ReadOnly,
+            ],
+        ),
+        (
+            "listUsers",
+            &[Forbidden, SecondFactorSetupRequired, StepUpRequired, ReadOnly],
+        ),
         (
             "updateUser",
             &[
                 Forbidden,
+                SecondFactorSetupRequired,
+                StepUpRequired,
                 UserNotFound,
                 LastAdministrator,
                 AccountDeleted,
@@ -158,13 +233,36 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ),
         (
             "deleteUser",
-            &[Forbidden, UserNotFound, LastAdministrator, ReadOnly],
+            &[
+                Forbidden,
+                SecondFactorSetupRequired,
+                StepUpRequired,
+                UserNotFound,
+                LastAdministrator,
+                ReadOnly,
+            ],
         ),
         (
             "restoreUser",
-            &[Forbidden, UserNotFound, DeletedByOwner, ReadOnly],
+            &[
+                Forbidden,
+                SecondFactorSetupRequired,
+                StepUpRequired,
+                UserNotFound,
+                DeletedByOwner,
+                ReadOnly,
+            ],
         ),
-        ("revokeUserSessions", &[Forbidden, UserNotFound, ReadOnly]),
+        (
+            "revokeUserSessions",
+            &[
+                Forbidden,
+                SecondFactorSetupRequired,
+                StepUpRequired,
+                UserNotFound,
+                ReadOnly,
+            ],
+        ),
         ("getPublicKeys", &[]),
         ("getConfig", &[]),
         ("health", &[]),

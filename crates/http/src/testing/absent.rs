@@ -8,10 +8,11 @@ use chrono::DateTime;
 use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
     AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
-    Admission, ApiKey, ApiKeyStore, Attempt, DeviceStore, Email, InsertAccountError, LockoutKey,
-    LockoutPolicy, LockoutStore, OneTimeSecret, Outcome, PasswordHash, Proof, PublicKey, RevokedSession,
-    RevokedSessions, Role, Rotation, RotationTerms, SaveAccountError, SecretStore, SeenDevice, Session,
-    SessionStore, TokenError, Unlock, Unlocked, Username, Verdict,
+    Admission, ApiKey, ApiKeyStore, Attempt, DeviceStore, Email, Ends, InsertAccountError, LockoutKey,
+    LockoutPolicy, LockoutStore, NewFactor, OneTimeSecret, Outcome, PasswordHash, Proof, PublicKey,
+    RevokedSession, RevokedSessions, Role, Rotation, RotationTerms, SaveAccountError, SecondFactor,
+    SecondFactorStore, SecretStore, SeenDevice, Session, SessionStore, TokenError, Unlock, Unlocked,
+    Username, Verdict,
 };
 use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery};
 use parlance_domain::audit::{
@@ -110,6 +111,43 @@ impl SecretStore for Absent {
     }
 
     async fn purge_expired(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl SecondFactorStore for Absent {
+    async fn by_user(&self, _: UserId) -> Result<Option<SecondFactor>, PortError> {
+        Err(absent())
+    }
+
+    async fn begin(&self, _: UserId, _: &Sealed, _: Timestamp) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn confirm(&self, _: &NewFactor, _: &Consequences) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn use_step(&self, _: UserId, _: u64) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn use_code(&self, _: UserId, _: &[u8; 32], _: &Consequences) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn renew_codes(&self, _: UserId, _: &[[u8; 32]], _: &Consequences) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn remove(
+        &self,
+        _: UserId,
+        _: Ends,
+        _: Timestamp,
+        _: &Consequences,
+    ) -> Result<Option<Vec<SessionId>>, PortError> {
         Err(absent())
     }
 }

@@ -17,8 +17,9 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
 use parlance_domain::accounts::{
-    Accounts, ApiKeyPorts, ApiKeys, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy, LockoutPorts,
-    Lockouts, OneTimeSecrets, RefreshTokens, SecretTokens, SessionPolicy, SessionPorts, Sessions,
+    Accounts, ApiKeyPorts, ApiKeys, Challenges, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy,
+    LockoutPorts, Lockouts, OneTimeSecrets, RefreshTokens, Roles, SecondFactorChecks, SecondFactorPorts,
+    SecondFactors, SecretTokens, SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog};
@@ -190,6 +191,11 @@ fn services(
         clock: clock.clone(),
     };
     let sessions = sessions(clock);
+    let second_factors = Arc::new(SecondFactors::new(
+        sessions.clone(),
+        Arc::new(Absent),
+        "Parlance".to_owned(),
+    ));
     HttpServices {
         accounts: Arc::new(Accounts::new(
             Arc::new(Absent),
@@ -220,9 +226,11 @@ fn services(
             administration_ports(clock),
             sessions.clone(),
             lockouts(clock),
+            second_factors.clone(),
         )),
         personal_data: Arc::new(PersonalData::new(personal_data_ports(clock, &sessions))),
         sessions,
+        second_factors,
         audit: Arc::new(audit_log(clock)),
         words: Arc::new(Words::new(Arc::new(Absent))),
         progress: Arc::new(Progress::new(
@@ -282,6 +290,16 @@ fn lockouts(clock: &Arc<TestClock>) -> Arc<Lockouts> {
     Arc::new(Lockouts::new(ports, policy))
 }
 
+fn second_factor_checks(clock: &Arc<TestClock>) -> SecondFactorChecks {
+    let ports = SecondFactorPorts {
+        store: Arc::new(Absent),
+        sealer: Arc::new(Absent),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+    };
+    SecondFactorChecks::new(ports, Roles::new())
+}
+
 fn administration_ports(clock: &Arc<TestClock>) -> AdministrationPorts {
     AdministrationPorts {
         accounts: Arc::new(Absent),
@@ -324,6 +342,7 @@ fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
         audit: Arc::new(Absent),
         devices: Arc::new(Absent),
         lockouts: lockouts(clock),
+        second_factors: second_factor_checks(clock),
         accounts: Arc::new(Absent),
         sessions: Arc::new(Absent),
         hasher: Arc::new(PlainHasher::default()),
@@ -343,6 +362,7 @@ fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
         ports,
         RefreshTokens::new(&secret),
         DeviceTokens::new(&secret),
+        Challenges::new(&secret),
         policy,
     ))
 }

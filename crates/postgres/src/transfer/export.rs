@@ -3,7 +3,7 @@
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Bool, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::try_join5;
+use futures_util::future::{try_join, try_join5};
 use parlance_domain::accounts::Session;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::ProgressRow;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::accounts::row::{
     AccountColumns, AccountRow, SessionColumns, SessionRow, account_columns, session_columns,
 };
+use crate::accounts::{SecondFactorRows, second_factor_rows, to_second_factor};
 use crate::convert::{CorruptRow, RowOf};
 use crate::database::StoreError;
 use crate::progress::event::{self, EventRow, event_columns};
@@ -59,6 +60,7 @@ pub(super) async fn export(
     Ok(Some(LearnerRecord {
         account: account.try_into()?,
         sessions: to_sessions(Sessions::new(id.0).load(&mut connection).await?)?,
+        second_factor: to_second_factor(id, second_factor_rows(connection, id).await?)?,
         preferences: settings::preferences(connection, id).await?,
         provider_keys: settings::keys(connection, id).await?,
         revision: to_head(id, Head::new(id.0).get_result(&mut connection).await.optional()?)?.0,
@@ -71,6 +73,7 @@ pub(super) async fn export(
 pub(super) struct MarkRows {
     account: Option<(AccountRow,)>,
     sessions: Vec<(SessionRow,)>,
+    second_factor: SecondFactorRows,
     settings: Option<settings::SettingsRow>,
     keys: Vec<settings::KeyRow>,
     head: Option<(i64, i64)>,
@@ -81,17 +84,18 @@ pub(super) async fn mark_rows(connection: &AsyncPgConnection, id: UserId) -> Res
     let (mut first, mut second, mut third) = (connection, connection, connection);
     let account = async { Account::new(id.0).get_result(&mut first).await.optional() };
     let head = async { Head::new(id.0).get_result(&mut third).await.optional() };
-    let (account, sessions, settings, keys, head) = try_join5(
+    let (account, sessions, second_factor, (settings, keys), head) = try_join5(
         account,
         Sessions::new(id.0).load(&mut second),
-        settings::row(connection, id),
-        settings::key_rows(connection, id),
+        second_factor_rows(connection, id),
+        try_join(settings::row(connection, id), settings::key_rows(connection, id)),
         head,
     )
     .await?;
     Ok(MarkRows {
         account,
         sessions,
+        second_factor,
         settings,
         keys,
         head,
@@ -107,6 +111,7 @@ pub(super) fn to_mark(id: UserId, rows: MarkRows) -> Result<Option<LearnerMark>,
     Ok(Some(LearnerMark {
         account: account.try_into()?,
         sessions: to_sessions(rows.sessions)?,
+        second_factor: to_second_factor(id, rows.second_factor)?,
         preferences: rows.settings.map(|row| row.read(id)).transpose()?,
         provider_keys: settings::read_keys(id, rows.keys)?,
         revision,

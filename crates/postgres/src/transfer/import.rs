@@ -11,6 +11,7 @@ use parlance_domain::transfer::{LearnerRecord, StoredEvent};
 use uuid::Uuid;
 
 use crate::accounts::insert::insert;
+use crate::accounts::keep_second_factor;
 use crate::convert::to_i64;
 use crate::database::StoreError;
 use crate::progress::event::NewEvents;
@@ -34,6 +35,7 @@ pub(super) async fn import(
     let LearnerRecord {
         account,
         sessions,
+        second_factor,
         preferences,
         provider_keys,
         revision,
@@ -42,6 +44,9 @@ pub(super) async fn import(
     } = record;
     let id = account.account.id;
     insert(account, sessions).execute(&mut connection).await?;
+    if let Some(second_factor) = second_factor {
+        keep_second_factor(connection, id, second_factor).await?;
+    }
     if let Some(preferences) = preferences {
         settings::keep(connection, id, preferences).await?;
     }

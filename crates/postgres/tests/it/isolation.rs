@@ -20,6 +20,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("progress_events", &["user_id"]),
     ("progress_heads", &["user_id"]),
     ("provider_keys", &["user_id"]),
+    ("recovery_codes", &["user_id"]),
+    ("second_factors", &["user_id"]),
     ("sessions", &["user_id"]),
     ("spending", &["user_id"]),
     ("user_settings", &["user_id"]),
@@ -57,6 +59,7 @@ const EXCEPTIONS: &[&str] = &[
     "DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys WHERE begun_at < $1",
     // What is sealed with an old key is sealed anew, whoever's it is.
     "SELECT user_id, provider, sealed FROM provider_keys WHERE key_id <> $1",
+    "SELECT user_id, secret FROM second_factors WHERE key_id <> $1",
     // Whoever moves an installation moves all learners.
     "SELECT id FROM accounts ORDER BY id LIMIT $1",
     "SELECT id FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",

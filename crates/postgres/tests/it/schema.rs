@@ -44,6 +44,8 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
             "progress_events",
             "progress_heads",
             "provider_keys",
+            "recovery_codes",
+            "second_factors",
             "sessions",
             "spending",
             "user_settings"
@@ -87,7 +89,7 @@ async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
          FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
     )
     .await;
-    assert_eq!(references.len(), 15);
+    assert_eq!(references.len(), 17);
     for reference in references {
         let name: String = reference.get("conname");
         assert!(reference.get::<_, bool>("is_told"), "{name}");

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use parlance_contract::stores::{Stores, account, at, list_id, session as new_session, terms, user, word_id};
 use parlance_contract::transfer::Installation;
 use parlance_domain::accounts::{
-    Account, AccountWithPassword, ApiKey, Attempt, Ends, LockoutKey, LockoutPolicy, Outcome, Patch,
-    ProfilePatch, Proof, Role, Scope, SeenDevice, Unlock, Verdict,
+    Account, AccountWithPassword, ApiKey, Attempt, Ends, LockoutKey, LockoutPolicy, NewFactor, Outcome,
+    Patch, ProfilePatch, Proof, Role, Scope, SeenDevice, Unlock, Verdict,
 };
 use parlance_domain::admin::{AccountPlace, AccountQuery};
 use parlance_domain::audit::{
@@ -22,6 +22,7 @@ use parlance_domain::personal::{ExportAttempt, ExportLease, ExportOrder, ExportO
 use parlance_domain::progress::{
     Change, Changes, DEFAULT_RETENTION, MergeItem, NewReview, NewSet, Precondition, Rating, Submission,
 };
+use parlance_domain::sealing::Sealed;
 use parlance_domain::settings::{KeptPreferences, KeyProvider, Preferences, ProviderKey};
 use parlance_domain::spending::{Caps, Meter, Spending};
 use parlance_domain::words::WordQuery;
@@ -139,6 +140,7 @@ async fn use_all(stores: &Stores, round: u128) {
     use_sessions(stores, round).await;
     use_api_keys(stores, round).await;
     use_lockouts(stores).await;
+    use_second_factors(stores, 1).await;
     use_settings(stores, round).await;
     use_words(stores).await;
     append_to_log(stores, 1_000 * round).await;
@@ -248,6 +250,43 @@ async fn use_api_keys(stores: &Stores, round: u128) {
     assert!(keys.of_bearer(key.id).await.unwrap().is_some());
     assert_eq!(keys.list(user(ANN)).await.unwrap().len(), 1);
     assert!(keys.revoke(user(ANN), key.id, &nothing).await.unwrap());
+}
+
+async fn use_second_factors(stores: &Stores, round: u64) {
+    let (factors, nothing) = (&stores.second_factors, Consequences::default());
+    let secret = Sealed {
+        key_id: "test".parse().unwrap(),
+        nonce: [1; Sealed::NONCE_BYTES],
+        ciphertext: vec![1; 36],
+    };
+    assert!(factors.begin(user(ANN), &secret, at(0)).await.unwrap());
+    let factor = NewFactor {
+        user_id: user(ANN),
+        secret,
+        step: round,
+        codes: vec![[1; 32]],
+        now: at(1),
+    };
+    assert!(factors.confirm(&factor, &nothing).await.unwrap());
+    assert!(factors.by_user(user(ANN)).await.unwrap().is_some());
+    assert!(factors.use_step(user(ANN), round + 1).await.unwrap());
+    let newest = "newest".parse().unwrap();
+    let otherwise = stores
+        .sealed_factors
+        .sealed_otherwise(&newest, None, 10)
+        .await
+        .unwrap();
+    let anew = &otherwise[0].sealed;
+    assert!(stores.sealed_factors.replace(&otherwise[0], anew).await.unwrap());
+    assert!(factors.use_code(user(ANN), &[1; 32], &nothing).await.unwrap());
+    assert!(
+        factors
+            .renew_codes(user(ANN), &[[2; 32]], &nothing)
+            .await
+            .unwrap()
+    );
+    let removed = factors.remove(user(ANN), Ends::Nothing, at(2), &nothing).await;
+    assert_eq!(removed.unwrap(), Some(Vec::new()));
 }
 
 async fn use_lockouts(stores: &Stores) {
@@ -653,6 +692,7 @@ async fn no_statement_but_those_of_progress_reads_a_whole_table() {
     use_directory(stores).await;
     use_sessions(stores, 0).await;
     use_lockouts(stores).await;
+    use_second_factors(stores, 1).await;
     use_words(stores).await;
     use_spending(stores, 0).await;
     use_idempotency(stores, 0).await;

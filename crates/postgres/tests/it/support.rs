@@ -10,8 +10,8 @@ use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_postgres::{
     PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgExports, PgHeldData,
-    PgIdempotency, PgLockouts, PgOutbox, PgProgress, PgProviderKeys, PgSecrets, PgSessions, PgSettings,
-    PgSpending, PgTransfer, PgWords,
+    PgIdempotency, PgLockouts, PgOutbox, PgProgress, PgProviderKeys, PgSecondFactors, PgSecrets, PgSessions,
+    PgSettings, PgSpending, PgTransfer, PgWords,
 };
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
@@ -67,6 +67,7 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         devices: Arc::new(PgDevices::new(database.clone())),
         api_keys: Arc::new(PgApiKeys::new(database.clone())),
         lockouts: Arc::new(PgLockouts::new(database.clone())),
+        second_factors: Arc::new(PgSecondFactors::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),
         directory: Arc::new(PgDirectory::new(database.clone())),
@@ -78,6 +79,7 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         settings: Arc::new(PgSettings::new(database.clone())),
         provider_keys: Arc::new(PgProviderKeys::new(database.clone())),
         sealed: Arc::new(PgProviderKeys::new(database.clone())),
+        sealed_factors: Arc::new(PgSecondFactors::new(database.clone())),
         spending: Arc::new(PgSpending::new(database.clone())),
         idempotency: Arc::new(PgIdempotency::new(database.clone())),
         guard: Box::new(()),

@@ -11,6 +11,7 @@ mod providers;
 mod reader;
 pub mod reference;
 mod sealing;
+mod second_factor;
 mod secret;
 mod sources;
 mod storage;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use parlance_domain::accounts::Roles;
 use parlance_http::cors::CorsPolicy;
 use parlance_http::state::{CookieSameSite, Environment};
 use parlance_platform::EncryptionKey;
@@ -78,6 +80,8 @@ pub struct Settings {
     pub sessions: SessionSettings,
     /// How many sign-ins may fail.
     pub lockout: LockoutSettings,
+    /// Who must have a second factor.
+    pub second_factor_roles: Roles,
     /// How the audit log is sealed, and how long it is kept.
     pub audit: AuditSettings,
     /// What secrets are sealed with that must be read again, the newest first; without any, development makes its own.
@@ -193,6 +197,7 @@ impl Settings {
             migrate_on_start: reader.flag("MIGRATE_ON_START"),
             sessions: sessions(&mut reader),
             lockout: lockout::lockout(&mut reader),
+            second_factor_roles: second_factor::required_roles(&mut reader),
             audit: audit::audit(&mut reader),
             encryption_keys: sealing::encryption_keys(&mut reader),
             bcrypt_cost: bcrypt_cost(&mut reader),

@@ -532,6 +532,13 @@ pub const KEYS: &[Key] = &[
          tried: 1 to 1000, or 0 for as many as one likes. Devices that signed in before may go on.",
     ),
     key(
+        "SECOND_FACTOR_REQUIRED_ROLES",
+        Group::Accounts,
+        "",
+        "The roles that call for a second factor, separated by commas: `admin`, `user`. Who has one and no second factor \
+         signs in, but administers nothing until it is set up, and cannot take it away.",
+    ),
+    key(
         "AUDIT_KEY",
         Group::Accounts,
         "",

@@ -16,6 +16,10 @@ mod secrets {
     parlance_contract::secret_store_contract!(crate::support::stores());
 }
 
+mod second_factors {
+    parlance_contract::second_factor_store_contract!(crate::support::stores());
+}
+
 mod sessions {
     parlance_contract::session_store_contract!(crate::support::stores());
 }

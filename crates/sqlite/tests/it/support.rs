@@ -10,8 +10,8 @@ use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
     SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
     SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress,
-    SqliteProviderKeys, SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer,
-    SqliteWords,
+    SqliteProviderKeys, SqliteSecondFactors, SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending,
+    SqliteTransfer, SqliteWords,
 };
 use tempfile::TempDir;
 
@@ -77,6 +77,7 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
         devices: Arc::new(SqliteDevices::new(database.clone())),
         api_keys: Arc::new(SqliteApiKeys::new(database.clone())),
         lockouts: Arc::new(SqliteLockouts::new(database.clone())),
+        second_factors: Arc::new(SqliteSecondFactors::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),
         directory: Arc::new(SqliteDirectory::new(database.clone())),
@@ -88,6 +89,7 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
         settings: Arc::new(SqliteSettings::new(database.clone())),
         provider_keys: Arc::new(SqliteProviderKeys::new(database.clone())),
         sealed: Arc::new(SqliteProviderKeys::new(database.clone())),
+        sealed_factors: Arc::new(SqliteSecondFactors::new(database.clone())),
         spending: Arc::new(SqliteSpending::new(database.clone())),
         idempotency: Arc::new(SqliteIdempotency::new(database.clone())),
         guard: Box::new(()),

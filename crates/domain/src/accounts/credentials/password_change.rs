@@ -2,8 +2,8 @@
 
 use super::{Credentials, SAVE_ATTEMPTS};
 use crate::accounts::{
-    AccountChange, Ends, Password, PasswordHasherError, Principal, SaveAccountError, StepUpError,
-    WeakPassword,
+    AccountChange, Ends, Password, PasswordHasherError, Principal, RecencyError, SaveAccountError,
+    StepUpError, WeakPassword,
 };
 use crate::audit::{Action, Circumstances};
 use crate::consequences::Consequences;
@@ -19,6 +19,9 @@ pub enum ChangePasswordError {
     /// What was to be shown first was not.
     #[error(transparent)]
     StepUp(#[from] StepUpError),
+    /// The account has a second factor, and it was not shown lately.
+    #[error(transparent)]
+    Recency(#[from] RecencyError),
     /// The account was changed by others again and again.
     #[error("the account is changed by others at the same time")]
     Conflict,
@@ -38,6 +41,8 @@ impl From<PasswordHasherError> for ChangePasswordError {
 
 impl Credentials {
     /// Puts a new password in the place of the present one, and ends all sessions but the caller's.
+    ///
+    /// Where the account has a second factor, it must have been shown lately besides.
     pub async fn change_password(
         &self,
         principal: &Principal,
@@ -47,6 +52,7 @@ impl Credentials {
     ) -> Result<(), ChangePasswordError> {
         new.check_strength()?;
         let sessions = &self.ports.sessions;
+        sessions.require_recent_factors(principal).await?;
         for _ in 0..SAVE_ATTEMPTS {
             let found = sessions.check_password(principal, current, circumstances).await?;
             let hash = self.ports.hasher.hash(new).await?;

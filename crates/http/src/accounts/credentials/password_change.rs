@@ -10,7 +10,7 @@ use super::body::{attempt, check_attempt, check_password, password};
 use super::step_up;
 use super::view::{Done, done};
 use crate::error::{ApiError, ErrorCode};
-use crate::extract::{ApiJson, Arrival, Writer};
+use crate::extract::{ApiJson, Arrival, Writer, recent};
 use crate::reply::Reply;
 use crate::state::State;
 
@@ -35,7 +35,7 @@ fn example() -> serde_json::Value {
 
 /// Changes the password of the caller.
 ///
-/// Ends all other sessions of the account. Who has no password yet sets one by `/auth/password-reset`.
+/// Ends all other sessions of the account. Where it has a second factor, that must have been shown within ten minutes. Who has no password yet sets one by `/auth/password-reset`.
 #[api_operation(tag = "accounts", operation_id = "changePassword")]
 pub(crate) async fn handler(
     state: State,
@@ -55,6 +55,7 @@ fn refuse(error: ChangePasswordError) -> ApiError {
     match error {
         ChangePasswordError::WeakPassword(_) => ApiError::new(ErrorCode::WeakPassword),
         ChangePasswordError::StepUp(error) => step_up::refuse(error),
+        ChangePasswordError::Recency(error) => recent::refuse(error),
         ChangePasswordError::Conflict => ApiError::new(ErrorCode::Unavailable),
     }
 }

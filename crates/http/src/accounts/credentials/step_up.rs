@@ -9,6 +9,7 @@ use validator::Validate;
 
 use super::body::{attempt, check_attempt};
 use crate::accounts::login::refused;
+use crate::accounts::second_factor::{check_code, read_code};
 use crate::error::{ApiError, ErrorCode};
 use crate::extract::{ApiJson, Arrival, Writer};
 use crate::reply::Reply;
@@ -24,6 +25,10 @@ pub(crate) struct Body {
     #[validate(required, custom(function = "check_attempt"))]
     #[schemars(required, length(min = 1, max = 128))]
     password: Option<String>,
+    /// Where the account has a second factor: the six digits that the authenticator shows, or a recovery code.
+    #[validate(custom(function = "check_code"))]
+    #[schemars(length(min = 6, max = 48))]
+    code: Option<String>,
 }
 
 fn example() -> serde_json::Value {
@@ -69,7 +74,9 @@ pub(crate) async fn handler(
     body: ApiJson<Body>,
 ) -> Result<Reply<SteppedUp>, ApiError> {
     let password = attempt("password", body.password.as_deref())?;
-    let stepped_up = state.services.sessions.step_up(&caller.0, &password, &arrival.0);
+    let code = body.code.as_deref().map(read_code).transpose()?;
+    let sessions = &state.services.sessions;
+    let stepped_up = sessions.step_up(&caller.0, &password, code.as_ref(), &arrival.0);
     let until = stepped_up.await.map_err(refuse)?;
     Reply::private(&SteppedUp::from(until))
 }
@@ -78,6 +85,8 @@ pub(crate) async fn handler(
 pub(super) fn refuse(error: StepUpError) -> ApiError {
     match error {
         StepUpError::WrongPassword => ApiError::new(ErrorCode::WrongPassword),
+        StepUpError::CodeRequired => ApiError::new(ErrorCode::CodeRequired),
+        StepUpError::WrongCode => ApiError::new(ErrorCode::WrongCode),
         StepUpError::Ended => ApiError::token(ErrorCode::Unauthorized),
         StepUpError::Locked { retry_after } => refused(ErrorCode::AccountLocked, retry_after),
         StepUpError::Throttled { retry_after } => refused(ErrorCode::RateLimitExceeded, retry_after),

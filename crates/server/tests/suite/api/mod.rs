@@ -33,6 +33,7 @@ mod progress;
 mod provider_keys;
 mod recordings;
 mod reviews;
+mod second_factor;
 mod sessions;
 mod settings;
 mod speech;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, assert_problem};
 
 /// What anybody may ask; every other operation wants a token.
-const PUBLIC: [&str; 22] = [
+const PUBLIC: [&str; 23] = [
     "GET /.well-known/jwks.json",
     "GET /api/v1/audio/{id}",
     "GET /api/v1/config",
@@ -26,6 +26,7 @@ const PUBLIC: [&str; 22] = [
     "POST /api/v1/auth/email-verification/confirm",
     "POST /api/v1/auth/password-reset",
     "POST /api/v1/auth/password-reset/confirm",
+    "POST /api/v1/auth/second-factor",
     "POST /api/v1/auth/unlock",
     "POST /api/v1/auth/login",
     "POST /api/v1/auth/logout",

@@ -15,6 +15,7 @@
 
 mod answer;
 mod app;
+mod authenticator;
 mod google;
 mod mail;
 mod place;
@@ -23,6 +24,7 @@ mod user;
 
 pub(crate) use answer::{Answer, assert_problem};
 pub(crate) use app::{Builder, TestApp};
+pub(crate) use authenticator::{Authenticator, codes};
 pub(crate) use google::{Voiced, eventually};
 pub(crate) use place::Place;
 pub(crate) use raw::RawConnection;

@@ -1,15 +1,17 @@
 //! `parlance secrets`: what is kept encrypted, from one key to the next.
 
 use std::process::Output;
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::sql_types::Text;
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
+use parlance_platform::SystemClock;
 use serde_json::json;
 
 use super::{Parlance, Running};
-use crate::harness::TestUser;
+use crate::harness::{Authenticator, PASSWORD, TestUser, assert_problem};
 
 const OLD: &str = "old:gmOPuVt0AmHpQuzAr_5LwOM9iNXo6xTcCWiMyJrSRGs";
 const NEW: &str = "new:uY7sXw2kQe9LrTz4Vb1NcM6pHj3GdFa8So5IiKlPqWw";
@@ -117,4 +119,30 @@ async fn a_key_that_is_missing_is_named() {
         "{text}"
     );
     assert_eq!(texts(&parlance, "SELECT key_id FROM provider_keys"), ["old"]);
+}
+
+#[tokio::test]
+async fn threat_75_a_second_factor_opens_when_the_key_that_it_was_sealed_with_is_gone() {
+    let ann = "ann@example.com";
+    let parlance = Parlance::new().set("ENCRYPTION_KEYS", OLD);
+    let server = parlance.serve().await;
+    let user = server.register(ann).await;
+    let authenticator = Authenticator::set_up(&user, Arc::new(SystemClock)).await;
+    server.stop().await;
+
+    let parlance = parlance.set("ENCRYPTION_KEYS", &format!("{NEW},{OLD}"));
+    let rotated = parlance.run(&ROTATE).await;
+    assert!(rotated.status.success(), "{}", written(&rotated));
+    assert!(written(&rotated).contains("1 secrets were encrypted anew"));
+    let key_ids = "SELECT key_id || substr(secret, 1, 7) FROM second_factors";
+    assert_eq!(texts(&parlance, key_ids), ["newv1.new."]);
+
+    let parlance = parlance.set("ENCRYPTION_KEYS", NEW);
+    let server = parlance.serve().await;
+    let password = json!({ "email": ann, "password": PASSWORD });
+    let asked = server.post("/api/v1/auth/login", &password).await;
+    let details = assert_problem(&asked, 401, "SECOND_FACTOR_REQUIRED");
+    let code = json!({ "challenge": details["challenge"], "code": authenticator.code_in(1) });
+    server.post("/api/v1/auth/second-factor", &code).await.expect(200);
+    server.stop().await;
 }

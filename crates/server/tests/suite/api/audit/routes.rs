@@ -3,13 +3,16 @@
 //! A new route needs a line here: in [`TOLD`] with the action and a request that is to leave an entry, or in [`NOT_TOLD`]
 //! with the reason.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parlance_domain::audit::Action;
+use parlance_platform::SystemClock;
 use serde_json::json;
 
 use crate::api::personal::made;
-use crate::harness::{Answer, PASSWORD, TestApp};
+use crate::harness::{Answer, Authenticator, PASSWORD, TestApp};
 
 /// A request that changes state, and what the log then says.
 pub(super) struct Told {
@@ -48,6 +51,33 @@ pub(super) const TOLD: &[Told] = told! {
     "POST /api/v1/auth/step-up", StepUpPassed, |app| {
         let user = app.register().await;
         user.post("/api/v1/auth/step-up", &json!({ "password": PASSWORD })).await.expect(200)
+    }
+    "POST /api/v1/auth/second-factor", SessionStarted, |app| {
+        let user = app.register().await;
+        let authenticator = Authenticator::set_up(&user, Arc::new(SystemClock)).await;
+        let body = json!({ "email": user.email, "password": PASSWORD });
+        let challenged = app.post(LOGIN, &body).await.expect(401).json();
+        let body = json!({
+            "challenge": challenged["details"]["challenge"],
+            "code": authenticator.recovery_codes[0],
+        });
+        app.post("/api/v1/auth/second-factor", &body).await.expect(200)
+    }
+    "POST /api/v1/users/me/second-factor/totp/confirm", SecondFactorAdded, |app| {
+        let user = app.register().await;
+        let authenticator = Authenticator::begin(&user, Arc::new(SystemClock)).await;
+        let body = json!({ "code": authenticator.code() });
+        user.post("/api/v1/users/me/second-factor/totp/confirm", &body).await.expect(200)
+    }
+    "DELETE /api/v1/users/me/second-factor/totp", SecondFactorRemoved, |app| {
+        let user = app.register().await;
+        Authenticator::set_up(&user, Arc::new(SystemClock)).await;
+        user.delete("/api/v1/users/me/second-factor/totp").await.expect(204)
+    }
+    "POST /api/v1/users/me/second-factor/recovery-codes", RecoveryCodesMade, |app| {
+        let user = app.register().await;
+        Authenticator::set_up(&user, Arc::new(SystemClock)).await;
+        user.post_empty("/api/v1/users/me/second-factor/recovery-codes").await.expect(200)
     }
     "POST /api/v1/auth/unlock", AccountUnlocked, |app| {
         let user = app.register().await;
@@ -180,6 +210,10 @@ pub(super) const NOT_TOLD: &[(&str, &str)] = &[
     (
         "POST /api/v1/auth/refresh",
         "the session goes on; its abuse is told, as another test shows",
+    ),
+    (
+        "POST /api/v1/users/me/second-factor/totp",
+        "nothing is asked for until the secret is confirmed, which is told",
     ),
     ("PUT /api/v1/progress/{wordId}", OWN_LOG),
     ("DELETE /api/v1/progress/{wordId}", OWN_LOG),
