@@ -149,8 +149,8 @@ mod tests {
     fn pieces_cover_a_file_once() {
         let of = |length| pieces(length).collect::<Vec<_>>();
         assert_eq!(of(0), []);
-        assert_eq!(of(1), vec![(0..1); 1]);
-        assert_eq!(of(PIECE), vec![(0..PIECE); 1]);
+        assert_eq!(of(1), vec![0..1; 1]);
+        assert_eq!(of(PIECE), vec![0..PIECE; 1]);
         assert_eq!(of(PIECE + 1), [0..PIECE, PIECE..PIECE + 1]);
     }
 }
