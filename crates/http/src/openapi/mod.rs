@@ -116,7 +116,6 @@ mod tests {
         // Of these, every route or none can answer.
         let general = [
             ErrorCode::BadRequest,
-            ErrorCode::NotFound,
             ErrorCode::MethodNotAllowed,
             ErrorCode::NotAcceptable,
         ];
