@@ -80,17 +80,16 @@ impl Progress {
     /// Records reviews, each once, whatever the order in which they arrive; each with the retention that the learner wants
     /// now, by which it is folded ever after.
     pub async fn review(&self, user: UserId, reviews: Vec<Reviewed>) -> Result<ReviewReport, PortError> {
-        let now = self.clock.now();
         let wanted = self.settings.desired_retention(user).await?;
         let retention = wanted.unwrap_or_default().get();
+        // What is taken as the time of arrival is the time of the change too.
+        let now = self.clock.now();
         let reviews = reviews
             .into_iter()
             .map(|review| self.new_review(review, retention, now))
             .collect();
-        let appended = self
-            .append(user, Changes::Reviews(reviews))
-            .await
-            .map_err(port_error)?;
+        let appended = self.append_at(now, user, Changes::Reviews(reviews)).await;
+        let appended = appended.map_err(port_error)?;
         Ok(ReviewReport {
             accepted: appended.accepted,
             duplicates: appended.duplicates,
@@ -348,9 +347,18 @@ impl Progress {
     }
 
     async fn append(&self, user: UserId, changes: Changes) -> Result<Appended, AppendError> {
+        self.append_at(self.clock.now(), user, changes).await
+    }
+
+    async fn append_at(
+        &self,
+        now: Timestamp,
+        user: UserId,
+        changes: Changes,
+    ) -> Result<Appended, AppendError> {
         let submission = Submission {
             changes,
-            now: self.clock.now(),
+            now,
             dry_run: false,
         };
         self.store.append(user, &submission).await

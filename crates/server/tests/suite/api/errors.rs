@@ -29,7 +29,7 @@ async fn unknown_paths_and_wrong_methods_have_the_shape() {
     }
     for (method, path, allow) in [
         (Method::GET, LOGIN, "POST"),
-        (Method::DELETE, "/api/v1/users/me", "GET, PATCH"),
+        (Method::PUT, "/api/v1/users/me", "GET, PATCH, DELETE"),
         (Method::POST, "/livez", "GET"),
         (Method::PATCH, "/api/v1/progress", "GET"),
         (Method::from_bytes(b"BREW").unwrap(), "/health", "GET"),

@@ -204,9 +204,9 @@ const SHARED: [&str; 7] = [
     "POST /api/v1/tts",
 ];
 
-/// Routes of the account itself; the tests of accounts, sessions, devices, credentials, settings, keys and personal data
-/// walk them.
-const OF_ACCOUNT: [&str; 16] = [
+/// Routes of the account itself; the tests of accounts, sessions, devices, credentials, settings, keys, second factors and
+/// personal data walk them.
+const OF_ACCOUNT: [&str; 20] = [
     "/api/v1/auth/email-verification",
     "/api/v1/auth/me",
     "/api/v1/auth/step-up",
@@ -219,6 +219,10 @@ const OF_ACCOUNT: [&str; 16] = [
     "/api/v1/users/me/keys",
     "/api/v1/users/me/keys/{provider}",
     "/api/v1/users/me/password",
+    "/api/v1/users/me/second-factor",
+    "/api/v1/users/me/second-factor/recovery-codes",
+    "/api/v1/users/me/second-factor/totp",
+    "/api/v1/users/me/second-factor/totp/confirm",
     "/api/v1/users/me/sessions",
     "/api/v1/users/me/sessions/{id}",
     "/api/v1/users/me/settings",

@@ -116,7 +116,7 @@ async fn head_answers_like_get_without_a_body_and_options_tells_the_methods() {
         .send(app.request(Method::OPTIONS, "/api/v1/users/me"))
         .await
         .expect(204);
-    assert_eq!(options.header("allow"), Some("GET, PATCH"));
+    assert_eq!(options.header("allow"), Some("GET, PATCH, DELETE"));
 }
 
 #[tokio::test]
