@@ -15,6 +15,8 @@ use crate::config::{ObjectsConfig, ObjectsConfigError};
 use crate::directory::Directory;
 use crate::place::{Bucket, Place};
 
+/// How many connections wait for the next call; more that a crowd needed are closed after it.
+const IDLE_CONNECTIONS: usize = 8;
 /// How often a call is tried again.
 pub(crate) const RETRIES: usize = 2;
 /// How long it waits before, at least and at most.
@@ -137,6 +139,7 @@ fn client_options(config: &ObjectsConfig) -> ClientOptions {
         .with_allow_http(config.allow_http)
         .with_timeout(config.deadline)
         .with_connect_timeout(config.connect_timeout)
+        .with_pool_max_idle_per_host(IDLE_CONNECTIONS)
 }
 
 fn retries(config: &ObjectsConfig) -> RetryConfig {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use parlance_testbed::{FakeGoogle, GoogleBehaviour, GoogleService};
 
-use super::scene::{Act, Mark, Recovery, Scene};
+use super::scene::{Act, Mark, Recovery, Scene, ensure_available};
 use super::speakers::{Demand, Speakers};
 use super::wish::{Account, Reply, Wish};
 use super::{Mix, Outcome, Plan};
@@ -125,6 +125,7 @@ impl Stage {
         look: impl AsyncFnOnce(&Cluster, Vec<String>) -> Result<()>,
     ) -> Result<Epilogue> {
         let Self { scene, speakers } = self;
+        let plan = scene.plan;
         let well = scene.well(recovery).await?;
         scene.vitals.ensure_alive(fault.until_now())?;
         scene.load.go_on(scene.plan.time(1_500, 60)).await;
@@ -132,7 +133,8 @@ impl Stage {
         let places = closed.ensure_right(&scene.cluster).await?;
         look(&scene.cluster, places).await?;
         let act = scene.end_well(fault, healed, well, recovery).await?;
-        act.during.ensure_only(&[Outcome::Done])?;
+        act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;
+        ensure_available(plan, &act.during)?;
         Ok(Epilogue {
             act,
             account: closed.account,
