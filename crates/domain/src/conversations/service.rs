@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::lock::Mutex;
 
 use super::{
     Brief, Conversation, ConversationWriter, GeneratorVersion, SubjectWord, Turn, read_turns, record,
@@ -22,8 +23,10 @@ use crate::words::{Word, WordStore};
 
 /// How many characters of a digest the id of a conversation has.
 const DIGEST_IN_ID: usize = 16;
-/// How often the sound of a turn is noted again when others note theirs at the same time.
+/// How often the sound of a turn is noted again when other copies note theirs at the same time.
 const NOTES: u32 = 5;
+/// How many conversations can be noted in at the same time in a process, one behind the other each.
+const PENS: usize = 16;
 
 /// Which conversation is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +105,8 @@ pub struct ConversationPorts {
 pub struct Conversations {
     ports: Arc<ConversationPorts>,
     speech: Speech,
+    /// Whoever notes in a conversation holds its pen: nobody in this process overwrites what another notes meanwhile.
+    pens: Arc<[Mutex<()>; PENS]>,
 }
 
 impl Conversations {
@@ -110,6 +115,7 @@ impl Conversations {
         Self {
             ports: Arc::new(ports),
             speech,
+            pens: Arc::default(),
         }
     }
 
@@ -209,8 +215,10 @@ impl Conversations {
         }
     }
 
-    /// Notes the sound of a turn, again if somebody who noted another turn's at the same time has overwritten it.
+    /// Notes the sound of a turn, again if another copy that noted another turn's at the same time has overwritten it.
     async fn note(&self, word_id: &WordId, key: &CacheKey, turn_index: usize, audio: &AudioId) {
+        let pen = key.digest().bytes().map(usize::from).sum::<usize>() % PENS;
+        let _pen = self.pens[pen].lock().await;
         let (answers, group) = (&self.ports.answers, group(word_id));
         for _ in 0..NOTES {
             let Some(kept) = answers.kept(key).await else {
