@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Email, LanguageTag, Purpose};
+use crate::audit::Action;
 use crate::ids::{MailId, SecretId, UserId};
 use crate::time::Timestamp;
 
@@ -93,6 +94,13 @@ pub enum Message {
 }
 
 impl Message {
+    /// Tells of an action that changed how an account is guarded.
+    pub fn security_changed(action: Action) -> Self {
+        Self::SecurityChanged {
+            action: action.as_str().to_owned(),
+        }
+    }
+
     /// What it is about as JSON, for the outbox.
     pub fn to_json(&self) -> String {
         // Texts, numbers and names of members alone: there is nothing that could not be written.

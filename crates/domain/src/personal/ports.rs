@@ -19,6 +19,17 @@ pub struct HeldPage {
     pub next: Option<String>,
 }
 
+impl HeldPage {
+    /// A page of at most `limit` rows, if there is a limit, the last of which is at a place.
+    pub fn new(rows: Vec<HeldRow>, limit: Option<u32>, last: Option<String>) -> Self {
+        let is_full = limit.is_some_and(|limit| rows.len() == limit as usize);
+        Self {
+            rows,
+            next: last.filter(|_| is_full),
+        }
+    }
+}
+
 /// Reads whatever is held of a learner.
 #[async_trait]
 pub trait HeldData: Send + Sync {

@@ -13,9 +13,11 @@ use uuid::Uuid;
 
 use super::api_keys::revoke_keys;
 use super::lockouts;
-use super::row::{AccountColumns, AccountRow, StandingColumns, account_columns, is_notable, roles_to};
+use super::row::{
+    AccountColumns, AccountRow, StandingColumns, account_columns, is_active, is_notable, roles_to,
+};
 use super::secrets::{redeem, spend_all};
-use super::sessions::revoke_all;
+use super::sessions::end;
 use crate::consequences;
 use crate::convert::to_i64;
 use crate::database::Fail;
@@ -32,7 +34,7 @@ statement!(
 statement!(
     AnotherAdministrator(id: Uuid => SqlUuid) -> (Integer,)
         = concat!("SELECT 1 FROM accounts WHERE ", is_notable!(), " AND id <> ? AND roles @> ARRAY['admin'] \
-            AND deactivated_at IS NULL AND deleted_at IS NULL LIMIT 1")
+            AND ", is_active!(), " LIMIT 1")
 );
 statement!(
     #[expect(clippy::too_many_arguments, reason = "one for each column that changes")]
@@ -111,11 +113,7 @@ pub(super) async fn save(
         // Whoever can set it need not guess it.
         lockouts::forget(connection, LockoutKey::of_email(&before.email)).await?;
     }
-    let ended = match change.ends {
-        Ends::Nothing => Vec::new(),
-        Ends::AllSessions => revoke_all(connection, id, None, now).await?,
-        Ends::OtherSessions(this) => revoke_all(connection, id, Some(this), now).await?,
-    };
+    let ended = end(connection, id, change.ends, now).await?;
     if change.password_hash.is_some() && change.ends == Ends::AllSessions {
         // Whoever takes an account back takes it from the keys that others may have made.
         revoke_keys(connection, id).await?;

@@ -16,15 +16,15 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use parlance_domain::accounts::{
-    Admission, Attempt, Counts, Ends, LockoutKey, LockoutPolicy, LockoutStore, Outcome, Tally, Unlock,
-    Unlocked, Verdict,
+    Admission, Attempt, Counts, LockoutKey, LockoutPolicy, LockoutStore, Outcome, Tally, Unlock, Unlocked,
+    Verdict,
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 
 use super::secrets::redeem;
-use super::sessions::revoke_all;
+use super::sessions::end;
 use crate::consequences;
 use crate::database::{Fail, NoRefusal, PgDatabase, Repeat};
 use crate::statement::statement;
@@ -206,11 +206,7 @@ async fn unlock(connection: &AsyncPgConnection, what: &Unlock) -> Result<Option<
     }
     let was_locked = lock(connection, what.account).await?.lock(what.now).is_some();
     forget(connection, what.account).await?;
-    let ended = match what.ends {
-        Ends::Nothing => Vec::new(),
-        Ends::AllSessions => revoke_all(connection, what.user, None, what.now).await?,
-        Ends::OtherSessions(this) => revoke_all(connection, what.user, Some(this), what.now).await?,
-    };
+    let ended = end(connection, what.user, what.ends, what.now).await?;
     if was_locked || what.redeems.is_some() {
         consequences::keep(connection, &what.consequences).await?;
     }
@@ -219,14 +215,9 @@ async fn unlock(connection: &AsyncPgConnection, what: &Unlock) -> Result<Option<
 
 /// What was counted for those of an attempt, for whom nobody else counts until the end of the transaction.
 async fn hold(connection: &AsyncPgConnection, attempt: &Attempt) -> Result<Counts, DieselError> {
-    let rows: Vec<Row> = Hold::new(digests(&keys(attempt))).load(&mut &*connection).await?;
+    let keys: Vec<_> = attempt.keys().collect();
+    let rows: Vec<Row> = Hold::new(digests(&keys)).load(&mut &*connection).await?;
     Ok(counts(rows, attempt))
-}
-
-/// What an attempt is counted by, in the order in which rows are made.
-fn keys(attempt: &Attempt) -> Vec<LockoutKey> {
-    let keys = [attempt.address, Some(attempt.account), attempt.device];
-    keys.into_iter().flatten().collect()
 }
 
 fn digests(keys: &[LockoutKey]) -> Vec<&[u8]> {
@@ -262,14 +253,9 @@ async fn keep(
     policy: &LockoutPolicy,
     counts: &Counts,
 ) -> Result<(), DieselError> {
-    let tallies = [
-        (attempt.address, counts.address.as_ref()),
-        (Some(attempt.account), Some(&counts.account)),
-        (attempt.device, counts.device.as_ref()),
-    ];
-    let there = tallies.into_iter().filter_map(|(key, tally)| key.zip(tally));
+    let tallies = attempt.tallies(counts);
     // Sent one behind the other without waiting: each is another row, held already.
-    try_join_all(there.map(|(key, tally)| keep_tally(connection, key, policy, tally))).await?;
+    try_join_all(tallies.map(|(key, tally)| keep_tally(connection, key, policy, tally))).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use diesel::result::{Error as DieselError, OptionalExtension};
-use diesel::sql_types::{BigInt, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use parlance_domain::accounts::{
@@ -17,7 +17,7 @@ use parlance_domain::sealing::{KeptSecret, KeyId, Sealed, SealedSecrets};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
-use super::sessions::revoke_all;
+use super::sessions::end;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf, to_i64};
 use crate::database::{NoRefusal, PgDatabase, Repeat, StoreError};
@@ -66,8 +66,8 @@ statement!(
         = "SELECT last_step FROM second_factors WHERE user_id = ? AND confirmed_at IS NOT NULL FOR NO KEY UPDATE"
 );
 statement!(
-    InsertCode(user_id: Uuid => SqlUuid, digest: &'a [u8] => Bytea)
-        = "INSERT INTO recovery_codes (user_id, digest) VALUES (?, ?)"
+    InsertCodes(user_id: Uuid => SqlUuid, digests: Vec<&'a [u8]> => Array<Bytea>)
+        = "INSERT INTO recovery_codes (user_id, digest) SELECT ?, digest FROM unnest(?::bytea[]) AS digest"
 );
 statement!(
     Codes(user_id: Uuid => SqlUuid) -> (Bytea,)
@@ -235,11 +235,7 @@ impl SecondFactorStore for PgSecondFactors {
                     return Ok(None);
                 }
                 ForgetCodes::new(user.0).execute(&mut &*connection).await?;
-                let ended = match ends {
-                    Ends::Nothing => Vec::new(),
-                    Ends::AllSessions => revoke_all(connection, user, None, now).await?,
-                    Ends::OtherSessions(this) => revoke_all(connection, user, Some(this), now).await?,
-                };
+                let ended = end(connection, user, ends, now).await?;
                 consequences::keep(connection, &consequences).await?;
                 Ok(Some(ended))
             }
@@ -294,9 +290,9 @@ async fn put_codes(
     codes: &[[u8; 32]],
 ) -> Result<(), DieselError> {
     ForgetCodes::new(user.0).execute(&mut &*connection).await?;
-    for code in codes {
-        InsertCode::new(user.0, code).execute(&mut &*connection).await?;
-    }
+    let digests = codes.iter().map(|code| &code[..]).collect();
+    let insert = InsertCodes::new(user.0, digests);
+    insert.execute(&mut &*connection).await?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::try_join4;
 use parlance_domain::accounts::{
-    Account, AccountWithPassword, Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore,
+    Account, AccountWithPassword, Ends, Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore,
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{SessionId, UserId};
@@ -315,8 +315,22 @@ async fn begin(
     Ok(AccountWithPassword::try_from(row)?.account)
 }
 
+/// Ends those sessions of a user that a change ends; says which.
+pub(super) async fn end(
+    connection: &AsyncPgConnection,
+    user: UserId,
+    ends: Ends,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, DieselError> {
+    match ends {
+        Ends::Nothing => Ok(Vec::new()),
+        Ends::AllSessions => revoke_all(connection, user, None, now).await,
+        Ends::OtherSessions(this) => revoke_all(connection, user, Some(this), now).await,
+    }
+}
+
 /// Ends the sessions of a user, but for one that is to go on, and forgets their devices; says which.
-pub(super) async fn revoke_all(
+async fn revoke_all(
     connection: &AsyncPgConnection,
     user: UserId,
     except: Option<SessionId>,

@@ -18,9 +18,10 @@ use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::row::{ExportColumns, ExportRow, export_columns};
+use crate::accounts::row::is_active;
 use crate::consequences;
 use crate::convert::{RowOf, to_i64};
-use crate::database::{NoRefusal, PgDatabase, Repeat, StoreError};
+use crate::database::{NoRefusal, PgDatabase, Repeat, StoreError, only};
 use crate::statement::statement;
 
 const PORT: &str = "ExportStore";
@@ -28,7 +29,7 @@ const PORT: &str = "ExportStore";
 statement!(
     // Whoever asks at the same time waits here.
     LockActive(id: Uuid => SqlUuid) -> (Integer,)
-        = "SELECT 1 FROM accounts WHERE id = ? AND deactivated_at IS NULL AND deleted_at IS NULL FOR NO KEY UPDATE"
+        = concat!("SELECT 1 FROM accounts WHERE id = ? AND ", is_active!(), " FOR NO KEY UPDATE")
 );
 statement!(
     Underway(user_id: Uuid => SqlUuid) -> (ExportColumns,)
@@ -139,7 +140,7 @@ impl ExportStore for PgExports {
         let lease = *lease;
         let send = |connection: Arc<AsyncPgConnection>| async move {
             let statement = Take::new(lease.attempt.0, lease.until, lease.now);
-            statement.get_result(&mut &*connection).await.optional()
+            statement.load(&mut &*connection).await.and_then(only).optional()
         };
         // Sent again, it takes another: one that was taken unheard waits until the lease is over.
         let found: Result<Option<(Uuid, Uuid, i32)>, StoreError> =

@@ -66,14 +66,12 @@ fn page(table: &'static Table, limit: Option<u32>, lines: &[Line]) -> Result<Hel
         table: table.name,
         id: &"of a learner",
     };
-    let is_full = limit.is_some_and(|limit| lines.len() == limit as usize);
-    let next = lines.last().filter(|_| is_full);
-    let next = next.and_then(|line| line.place.clone());
+    let last = lines.last().and_then(|line| line.place.clone());
     let rows = lines
         .iter()
         .map(|line| of.some(HeldRow::of_json(&line.held), "all"));
     let rows = rows.collect::<Result<_, CorruptRow>>()?;
-    Ok(HeldPage { rows, next })
+    Ok(HeldPage::new(rows, limit, last))
 }
 
 /// The statement that reads a page: the user, the place behind which it begins, how many rows.

@@ -70,6 +70,17 @@ impl DatabaseSettings {
         }
     }
 
+    /// The same for work that is large and that no request waits for.
+    pub fn for_bulk_work(self) -> Self {
+        match self {
+            Self::Postgres(server) => Self::Postgres(PostgresSettings {
+                statement_timeout: server.statement_timeout.max(Duration::from_mins(1)),
+                ..server
+            }),
+            file @ Self::Sqlite(_) => file,
+        }
+    }
+
     /// The file, where it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {

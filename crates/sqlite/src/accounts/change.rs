@@ -13,7 +13,7 @@ use super::api_keys::revoke_keys;
 use super::lockouts;
 use super::row::{StandingColumns, is_notable, roles_to};
 use super::secrets::{redeem, spend_all};
-use super::sessions::revoke_all;
+use super::sessions::end;
 use super::store::account;
 use crate::consequences;
 use crate::convert::to_i64;
@@ -102,11 +102,7 @@ pub(super) fn save(
         // Whoever can set it need not guess it.
         lockouts::forget(connection, LockoutKey::of_email(&before.email))?;
     }
-    let ended = match change.ends {
-        Ends::Nothing => Vec::new(),
-        Ends::AllSessions => revoke_all(connection, id, None, now).map_err(Fail::never)?,
-        Ends::OtherSessions(this) => revoke_all(connection, id, Some(this), now).map_err(Fail::never)?,
-    };
+    let ended = end(connection, id, change.ends, now).map_err(Fail::never)?;
     if change.password_hash.is_some() && change.ends == Ends::AllSessions {
         // Whoever takes an account back takes it from the keys that others may have made.
         revoke_keys(connection, id)?;

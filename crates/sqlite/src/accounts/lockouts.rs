@@ -7,15 +7,15 @@ use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::{Queryable, RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Admission, Attempt, Counts, Ends, LockoutKey, LockoutPolicy, LockoutStore, Outcome, Tally, Unlock,
-    Unlocked, Verdict,
+    Admission, Attempt, Counts, LockoutKey, LockoutPolicy, LockoutStore, Outcome, Tally, Unlock, Unlocked,
+    Verdict,
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 
 use super::secrets::redeem;
-use super::sessions::revoke_all;
+use super::sessions::end;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
 use crate::database::{NoRefusal, SqliteDatabase};
@@ -155,11 +155,7 @@ fn unlock(connection: &mut SqliteConnection, what: &Unlock) -> Result<Option<Unl
     }
     let was_locked = tally(connection, what.account)?.lock(what.now).is_some();
     forget(connection, what.account)?;
-    let ended = match what.ends {
-        Ends::Nothing => Vec::new(),
-        Ends::AllSessions => revoke_all(connection, what.user, None, what.now)?,
-        Ends::OtherSessions(this) => revoke_all(connection, what.user, Some(this), what.now)?,
-    };
+    let ended = end(connection, what.user, what.ends, what.now)?;
     if was_locked || what.redeems.is_some() {
         consequences::keep(connection, &what.consequences)?;
     }
@@ -188,16 +184,10 @@ fn keep(
     before: &Counts,
     after: &Counts,
 ) -> Result<(), DieselError> {
-    let counts = [
-        (Some(attempt.account), Some(&before.account), Some(&after.account)),
-        (attempt.device, before.device.as_ref(), after.device.as_ref()),
-        (attempt.address, before.address.as_ref(), after.address.as_ref()),
-    ];
-    for (key, before, after) in counts {
-        if let (Some(key), Some(after)) = (key, after)
-            && before != Some(after)
-        {
-            keep_tally(connection, key, policy, after)?;
+    let unchanged: Vec<_> = attempt.tallies(before).collect();
+    for (key, tally) in attempt.tallies(after) {
+        if !unchanged.contains(&(key, tally)) {
+            keep_tally(connection, key, policy, tally)?;
         }
     }
     Ok(())

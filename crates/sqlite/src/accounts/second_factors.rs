@@ -14,7 +14,7 @@ use parlance_domain::sealing::{KeptSecret, KeyId, Sealed, SealedSecrets};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
-use super::sessions::revoke_all;
+use super::sessions::end;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf, to_i64};
 use crate::database::{NoRefusal, SqliteDatabase, StoreError};
@@ -215,11 +215,7 @@ impl SecondFactorStore for SqliteSecondFactors {
                 return Ok(None);
             }
             ForgetCodes::new(user.0.as_bytes()).execute(connection)?;
-            let ended = match ends {
-                Ends::Nothing => Vec::new(),
-                Ends::AllSessions => revoke_all(connection, user, None, now)?,
-                Ends::OtherSessions(this) => revoke_all(connection, user, Some(this), now)?,
-            };
+            let ended = end(connection, user, ends, now)?;
             consequences::keep(connection, &consequences)?;
             Ok(Some(ended))
         });

@@ -5,7 +5,7 @@ use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::{Queryable, RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Account, Device, Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore,
+    Account, Device, Ends, Proof, RevokedSession, Rotation, RotationTerms, Session, SessionStore,
 };
 use parlance_domain::audit::UserAgent;
 use parlance_domain::consequences::Consequences;
@@ -304,8 +304,22 @@ pub(super) fn insert_session(
     devices::see(connection, session)
 }
 
+/// Ends those sessions of a user that a change ends; says which.
+pub(super) fn end(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    ends: Ends,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, NoRefusal> {
+    match ends {
+        Ends::Nothing => Ok(Vec::new()),
+        Ends::AllSessions => revoke_all(connection, user, None, now),
+        Ends::OtherSessions(this) => revoke_all(connection, user, Some(this), now),
+    }
+}
+
 /// Ends the sessions of a user, but for one that is to go on, and forgets their devices; says which.
-pub(super) fn revoke_all(
+fn revoke_all(
     connection: &mut SqliteConnection,
     user: UserId,
     except: Option<SessionId>,

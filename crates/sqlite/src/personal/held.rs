@@ -50,12 +50,10 @@ impl HeldData for SqliteHeldData {
                 .bind::<Nullable<Text>, _>(&after)
                 .bind::<BigInt, _>(limit.map_or(i64::MAX, i64::from));
             let lines: Vec<Line> = query.load(connection)?;
-            let is_full = limit.is_some_and(|limit| lines.len() == limit as usize);
-            let next = lines.last().filter(|_| is_full);
-            let next = next.and_then(|line| line.place.clone());
+            let last = lines.last().and_then(|line| line.place.clone());
             let rows = lines.iter().map(|line| row(table, &line.held));
             let rows = rows.collect::<Result<_, CorruptRow>>()?;
-            Ok(HeldPage { rows, next })
+            Ok(HeldPage::new(rows, limit, last))
         });
         page.await.map_err(|error: NoRefusal| error.into_port(PORT))
     }

@@ -142,9 +142,7 @@ impl ApiKeys {
             expires_at: command.expires_at,
             last_used_at: None,
         };
-        let made = Message::SecurityChanged {
-            action: Action::ApiKeyMade.as_str().to_owned(),
-        };
+        let made = Message::security_changed(Action::ApiKeyMade);
         let consequences = self.told(&key, Action::ApiKeyMade, circumstances);
         let consequences = consequences.and_mail(self.recorder.mail(&account, made));
         if !self.ports.keys.insert(&key, MOST_API_KEYS, &consequences).await? {

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::key::LockoutKey;
-use super::policy::{Admission, LockoutPolicy, Outcome, Verdict};
+use super::policy::{Admission, Counts, LockoutPolicy, Outcome, Verdict};
+use super::tally::Tally;
 use crate::accounts::Ends;
 use crate::consequences::Consequences;
 use crate::ids::{SecretId, SessionId, UserId};
@@ -19,6 +20,24 @@ pub struct Attempt {
     pub device: Option<LockoutKey>,
     /// The address, where it is known and counted.
     pub address: Option<LockoutKey>,
+}
+
+impl Attempt {
+    /// What it is counted by: address, account, device, as far as there are any.
+    pub fn keys(&self) -> impl Iterator<Item = LockoutKey> {
+        let keys = [self.address, Some(self.account), self.device];
+        keys.into_iter().flatten()
+    }
+
+    /// Each key with what was counted by it.
+    pub fn tallies<'a>(&self, counts: &'a Counts) -> impl Iterator<Item = (LockoutKey, &'a Tally)> {
+        let tallies = [
+            (self.address, counts.address.as_ref()),
+            (Some(self.account), Some(&counts.account)),
+            (self.device, counts.device.as_ref()),
+        ];
+        tallies.into_iter().filter_map(|(key, tally)| key.zip(tally))
+    }
 }
 
 /// The end of a lock, with all that goes with it.

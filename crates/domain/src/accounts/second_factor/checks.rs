@@ -99,7 +99,7 @@ impl SecondFactorChecks {
         circumstances: &Circumstances,
     ) -> Consequences {
         let entry = self.recorder.by_owner(account.id, action, circumstances);
-        Consequences::from(entry).and_mail(self.recorder.mail(account, changed(action)))
+        Consequences::from(entry).and_mail(self.recorder.mail(account, Message::security_changed(action)))
     }
 
     pub(super) fn seal(&self, user: UserId, secret: &TotpSecret) -> Result<Sealed, SealError> {
@@ -110,12 +110,5 @@ impl SecondFactorChecks {
         let opened = self.ports.sealer.open(&TotpSecret::label(user), sealed)?;
         let secret = TotpSecret::from_bytes(opened.expose_secret());
         secret.ok_or_else(|| PortError::corrupt("SecondFactorStore", "a secret of another length"))
-    }
-}
-
-/// What a mail tells of a change.
-pub(crate) fn changed(action: Action) -> Message {
-    Message::SecurityChanged {
-        action: action.as_str().to_owned(),
     }
 }

@@ -11,7 +11,6 @@ mod step_up;
 mod totp;
 
 pub use challenge::{CHALLENGE_LIFETIME, Challenge, Challenges};
-pub(crate) use checks::changed;
 pub use checks::{SecondFactorChecks, SecondFactorPorts};
 pub use code::{InvalidCode, SecondFactorCode};
 pub use ports::{NewFactor, SecondFactor, SecondFactorRecord, SecondFactorStore};

@@ -7,12 +7,13 @@ use secrecy::SecretString;
 
 use super::{
     NewFactor, RECOVERY_CODES, RecoveryCode, SecondFactor, SecondFactorChecks, SecondFactorStore, TotpCode,
-    TotpSecret, changed,
+    TotpSecret,
 };
 use crate::accounts::{Account, Ends, LockoutKey, NotAdmitted, Principal, Proof, Sessions, StepUpError};
 use crate::audit::{Action, AuditEntry, Circumstances};
 use crate::consequences::Consequences;
 use crate::ids::UserId;
+use crate::mail::Message;
 use crate::port::PortError;
 use crate::randomness::SecretGenerator;
 use crate::sealing::SealError;
@@ -291,7 +292,7 @@ impl SecondFactors {
         let checks = self.checks();
         let mail = checks
             .recorder
-            .mail(account, changed(Action::SecondFactorRemoved));
+            .mail(account, Message::security_changed(Action::SecondFactorRemoved));
         let consequences = Consequences::from(entry).and_mail(mail);
         let now = checks.ports.clock.now();
         let ended = self

@@ -9,7 +9,7 @@ use parlance_domain::accounts::{
 };
 use parlance_domain::time::Timestamp;
 
-use super::{Row, counts, digests, keys};
+use super::{Row, counts, digests};
 use crate::database::{PgDatabase, Repeat, StoreError};
 use crate::statement::statement;
 
@@ -90,7 +90,7 @@ pub(super) async fn count(
 }
 
 async fn look(database: &PgDatabase, attempt: &Attempt) -> Result<Counts, StoreError> {
-    let keys = keys(attempt);
+    let keys: Vec<_> = attempt.keys().collect();
     let read = |connection: Arc<AsyncPgConnection>| {
         let statement = Look::new(digests(&keys), digests(&keys));
         async move { statement.load(&mut &*connection).await }
@@ -107,7 +107,10 @@ async fn keep(
     before: &Counts,
     after: &Counts,
 ) -> Result<bool, StoreError> {
-    let changes = changes(attempt, before, after);
+    let changes = attempt.tallies(before).zip(attempt.tallies(after));
+    let changes: Vec<Change<'_>> = changes
+        .map(|((key, before), (_, after))| (key, before, after))
+        .collect();
     let send = |connection: Arc<AsyncPgConnection>| {
         let statement = keep_unless_overtaken(&changes, policy);
         async move { statement.execute(&mut &*connection).await }
@@ -115,19 +118,8 @@ async fn keep(
     Ok(database.run(Repeat::Never, send).await? == changes.len())
 }
 
+/// By what is counted, and what it was and is to be.
 type Change<'a> = (LockoutKey, &'a Tally, &'a Tally);
-
-fn changes<'a>(attempt: &Attempt, before: &'a Counts, after: &'a Counts) -> Vec<Change<'a>> {
-    let of = |key: Option<LockoutKey>, before: Option<&'a Tally>, after: Option<&'a Tally>| {
-        Some((key?, before?, after?))
-    };
-    let changes = [
-        of(attempt.address, before.address.as_ref(), after.address.as_ref()),
-        of(Some(attempt.account), Some(&before.account), Some(&after.account)),
-        of(attempt.device, before.device.as_ref(), after.device.as_ref()),
-    ];
-    changes.into_iter().flatten().collect()
-}
 
 fn keep_unless_overtaken<'a>(changes: &'a [Change<'a>], policy: &LockoutPolicy) -> KeepUnlessOvertaken<'a> {
     let keys = changes.iter().map(|(key, ..)| &key.as_bytes()[..]);

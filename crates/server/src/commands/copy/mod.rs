@@ -59,7 +59,7 @@ fn ends(command: &Copy, settings: &Settings) -> anyhow::Result<(DatabaseSettings
     if is_same(&from, &to) {
         bail!("--from and --to are the same database");
     }
-    Ok((from, to))
+    Ok((from.for_bulk_work(), to.for_bulk_work()))
 }
 
 /// Whether both are one file, however its path is written, or one place on a server.
