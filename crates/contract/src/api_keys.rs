@@ -34,7 +34,7 @@ macro_rules! api_key_store_contract {
 }
 
 /// A key made this many seconds after [`at`] 0; every other expires.
-fn key(number: u128, user_id: UserId, seconds: i64) -> ApiKey {
+pub(crate) fn key(number: u128, user_id: UserId, seconds: i64) -> ApiKey {
     ApiKey {
         id: ApiKeyId(Uuid::from_u128(number)),
         user_id,

@@ -47,12 +47,12 @@ fn stranger() -> AuditChain {
     AuditChain::new(&"a secret that others have for theirs".into(), &[])
 }
 
-fn id(number: u128) -> AuditId {
+pub(crate) fn id(number: u128) -> AuditId {
     AuditId(Uuid::from_u128(0x0193_0000_0000_7000_8000 << 48 | number))
 }
 
 /// An entry with something in each member.
-fn entry(number: u128, seconds: i64) -> AuditEntry {
+pub(crate) fn entry(number: u128, seconds: i64) -> AuditEntry {
     AuditEntry {
         id: id(number),
         at: at(seconds) + TimeDelta::milliseconds(123),

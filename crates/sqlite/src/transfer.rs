@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary};
-use parlance_domain::ids::{UserId, WordId};
+use diesel::{RunQueryDsl, SqliteConnection};
+use parlance_domain::audit::AuditHead;
+use parlance_domain::ids::{AuditId, UserId, WordId};
 use parlance_domain::port::PortError;
-use parlance_domain::transfer::{LearnerMark, LearnerRecord, TransferStore};
+use parlance_domain::transfer::{Holdings, KeptEntry, LearnerMark, LearnerRecord, TransferStore};
 use parlance_domain::words::Word;
 
 use crate::accounts::{self, NewAccount};
+use crate::audit;
 use crate::convert::{CorruptRow, RowOf};
 use crate::database::{NoRefusal, SqliteDatabase};
 use crate::progress::StoredProgress;
@@ -79,20 +81,12 @@ impl TransferStore for SqliteTransfer {
     async fn mark(&self, id: UserId) -> Result<Option<LearnerMark>, PortError> {
         self.database
             .read(move |connection| {
-                let Some(account) = accounts::account(connection, id)? else {
+                let Some(holdings) = holdings(connection, id)? else {
                     return Ok(None);
                 };
-                let sessions = accounts::sessions_of(connection, id)?;
-                let second_factor = accounts::second_factor_of(connection, id)?;
-                let preferences = settings::preferences(connection, id)?;
-                let provider_keys = settings::keys(connection, id)?;
                 let (revision, position) = StoredProgress::head(connection, id)?;
                 Ok(Some(LearnerMark {
-                    account,
-                    sessions,
-                    second_factor,
-                    preferences,
-                    provider_keys,
+                    holdings,
                     revision,
                     position,
                 }))
@@ -104,20 +98,12 @@ impl TransferStore for SqliteTransfer {
     async fn export(&self, id: UserId) -> Result<Option<LearnerRecord>, PortError> {
         self.database
             .read_within(DEADLINE, move |connection| {
-                let Some(account) = accounts::account(connection, id)? else {
+                let Some(holdings) = holdings(connection, id)? else {
                     return Ok(None);
                 };
-                let sessions = accounts::sessions_of(connection, id)?;
-                let second_factor = accounts::second_factor_of(connection, id)?;
-                let preferences = settings::preferences(connection, id)?;
-                let provider_keys = settings::keys(connection, id)?;
                 let (revision, events, rows) = StoredProgress::read(connection, id)?;
                 Ok(Some(LearnerRecord {
-                    account,
-                    sessions,
-                    second_factor,
-                    preferences,
-                    provider_keys,
+                    holdings,
                     revision,
                     events,
                     rows,
@@ -129,39 +115,98 @@ impl TransferStore for SqliteTransfer {
 
     async fn import(&self, record: &LearnerRecord) -> Result<bool, PortError> {
         let LearnerRecord {
-            account,
-            sessions,
-            second_factor,
-            preferences,
-            provider_keys,
+            holdings,
             revision,
             events,
             rows,
         } = record;
-        let id = account.account.id;
+        let id = holdings.owner();
         let progress = StoredProgress::new(id, *revision, events, rows);
-        let (account, sessions) = (NewAccount::from(account), sessions.clone());
-        let second_factor = second_factor.clone();
-        let (preferences, provider_keys) = (preferences.clone(), provider_keys.clone());
+        let (account, holdings) = (NewAccount::from(&holdings.account), holdings.clone());
         self.database
             .write_within(DEADLINE, move |connection| {
                 if accounts::account(connection, id)?.is_some() {
                     return Ok(false);
                 }
-                accounts::keep(connection, &account, &sessions)?;
-                if let Some(second_factor) = &second_factor {
-                    accounts::keep_second_factor(connection, id, second_factor)?;
-                }
+                keep(connection, &account, &holdings)?;
                 progress.write(connection)?;
-                if let Some(preferences) = &preferences {
-                    settings::keep(connection, id, preferences)?;
-                }
-                for key in &provider_keys {
-                    settings::keep_key(connection, id, key)?;
-                }
                 Ok(true)
             })
             .await
             .map_err(|error: NoRefusal| error.into_port(PORT))
     }
+
+    async fn audit(&self, after: Option<AuditId>, limit: u32) -> Result<Vec<KeptEntry>, PortError> {
+        self.database
+            .read(move |connection| Ok(audit::entries_after(connection, after, limit)?))
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn import_audit(&self, entries: &[KeptEntry]) -> Result<(), PortError> {
+        let entries = entries.to_vec();
+        self.database
+            .write_within(DEADLINE, move |connection| {
+                Ok(audit::keep_entries(connection, &entries)?)
+            })
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn audit_head(&self) -> Result<Option<AuditHead>, PortError> {
+        self.database
+            .read(|connection| Ok(audit::head(connection)?))
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+
+    async fn import_audit_head(&self, head: &AuditHead) -> Result<(), PortError> {
+        let head = *head;
+        self.database
+            .write(move |connection| Ok(audit::replace(connection, &head)?))
+            .await
+            .map_err(|error: NoRefusal| error.into_port(PORT))
+    }
+}
+
+/// What is held of a learner besides their progress.
+fn holdings(connection: &mut SqliteConnection, id: UserId) -> Result<Option<Holdings>, NoRefusal> {
+    let Some(account) = accounts::account(connection, id)? else {
+        return Ok(None);
+    };
+    Ok(Some(Holdings {
+        account,
+        sessions: accounts::sessions_of(connection, id)?,
+        devices: accounts::devices_of(connection, id)?,
+        second_factor: accounts::second_factor_of(connection, id)?,
+        api_keys: accounts::api_keys_of(connection, id)?,
+        preferences: settings::preferences(connection, id)?,
+        provider_keys: settings::keys(connection, id)?,
+    }))
+}
+
+/// Keeps what is held, with the account as a row.
+fn keep(
+    connection: &mut SqliteConnection,
+    account: &NewAccount,
+    holdings: &Holdings,
+) -> Result<(), NoRefusal> {
+    let id = holdings.owner();
+    accounts::keep(connection, account, &holdings.sessions)?;
+    for device in &holdings.devices {
+        accounts::keep_device(connection, id, device)?;
+    }
+    if let Some(second_factor) = &holdings.second_factor {
+        accounts::keep_second_factor(connection, id, second_factor)?;
+    }
+    for key in &holdings.api_keys {
+        accounts::keep_api_key(connection, key)?;
+    }
+    if let Some(preferences) = &holdings.preferences {
+        settings::keep(connection, id, preferences)?;
+    }
+    for key in &holdings.provider_keys {
+        settings::keep_key(connection, id, key)?;
+    }
+    Ok(())
 }

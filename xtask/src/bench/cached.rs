@@ -18,7 +18,7 @@ use super::load::{Case, Load};
 use super::open_loop::{CONVERSATION, Latency, OpenLoop, SPEECH};
 use super::processor::Processor;
 use super::server::Server;
-use super::{Arguments, machine};
+use super::{Arguments, circuit, machine};
 
 const LEARNERS: usize = 64;
 /// How long the provider takes to answer.
@@ -61,6 +61,9 @@ pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<(
         "{REQUESTS} requests for {TEXTS} texts, the k-th of them with a share of 1/k: hit rate {hits:.3}"
     );
     ensure!(hits > WANTED_HITS, "the hit rate is {hits:.3}");
+    if !circuit::run(server.address(), &google, &tokens[0])? {
+        missed.push("while the circuit is open");
+    }
     server.stop()?;
     ensure!(missed.is_empty(), "missed: {missed:?}");
     Ok(())

@@ -1,6 +1,7 @@
 //! Measures the release build under load.
 
 mod cached;
+mod circuit;
 mod client;
 mod embedded;
 mod load;

@@ -1,5 +1,6 @@
 //! What every [`TransferStore`] must do.
 
+mod audit;
 mod words;
 
 use std::any::Any;
@@ -7,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use parlance_domain::accounts::Rotation;
+use parlance_domain::accounts::{ApiKey, Rotation};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::Rating::{Again, Easy, Good};
@@ -16,12 +17,14 @@ use parlance_domain::settings::KeyProvider;
 use parlance_domain::transfer::{LearnerRecord, TransferStore};
 use uuid::Uuid;
 
+use crate::api_keys;
 use crate::progress::learner::{Learner, confidence, counts, far, merge, review, review_id};
 use crate::provider_keys::key;
 use crate::second_factors;
 use crate::settings::{everything, kept};
 use crate::stores::{Stores, account, at, session, terms, user};
 
+pub use audit::*;
 pub use words::*;
 
 /// The stores of one database, and the way to move in and out of it.
@@ -65,6 +68,10 @@ macro_rules! transfer_contract {
                 words_are_kept_without_a_list,
                 an_updated_word_stays_on_its_lists,
                 words_moved_and_imported_at_once_are_those_of_the_later,
+                entries_of_the_audit_log_are_read_in_pages,
+                the_chain_of_the_audit_log_is_moved_and_goes_on,
+                entries_that_are_there_stay_as_they_are,
+                entries_are_kept_whole_or_not_at_all,
             ]
         );
     };
@@ -115,7 +122,20 @@ async fn busy(at: &Installation, number: u128) -> Learner<'_> {
     keys.keep(id, &key(KeyProvider::OpenAi, "a", 1), &nothing)
         .await
         .unwrap();
+    for key in keys_for_programs(id) {
+        assert!(stores.api_keys.insert(&key, 5, &nothing).await.unwrap());
+    }
     ann
+}
+
+/// Latest first; one of them was used.
+fn keys_for_programs(owner: UserId) -> [ApiKey; 2] {
+    let number = owner.0.as_u128() << 8;
+    let used = ApiKey {
+        last_used_at: Some(at(900)),
+        ..api_keys::key(number + 1, owner, 800)
+    };
+    [used, api_keys::key(number + 2, owner, 700)]
 }
 
 async fn exported(from: &Installation, user: UserId) -> LearnerRecord {
@@ -135,18 +155,28 @@ pub async fn a_record_is_all_that_the_stores_tell_of_a_learner((from, _): &Move)
     let record = exported(from, ann.user).await;
     let email = "ann1@example.com".parse().unwrap();
     let account = from.stores.accounts.by_email(&email).await.unwrap();
-    assert_eq!(Some(&record.account), account.as_ref());
-    let sessions: Vec<_> = record.sessions.iter().map(|session| session.id.0).collect();
+    assert_eq!(Some(&record.holdings.account), account.as_ref());
+    let sessions: Vec<_> = record
+        .holdings
+        .sessions
+        .iter()
+        .map(|session| session.id.0)
+        .collect();
     assert_eq!(sessions, [1, 2, 9].map(|place| Uuid::from_u128(1 << 64 | place)));
-    assert_eq!(record.sessions[0].counter, 2);
+    assert_eq!(record.holdings.sessions[0].counter, 2);
     assert_eq!(
-        record.preferences,
+        record.holdings.preferences,
         from.stores.settings.by_user(ann.user).await.unwrap()
     );
-    assert!(record.preferences.is_some());
-    assert_eq!(record.provider_keys, [key(KeyProvider::OpenAi, "a", 1)]);
-    assert_eq!(record.sessions[2].revoked_at, Some(terms(800).now));
-    let second_factor = record.second_factor.as_ref().unwrap();
+    assert!(record.holdings.preferences.is_some());
+    assert_eq!(record.holdings.provider_keys, [key(KeyProvider::OpenAi, "a", 1)]);
+    let devices: Vec<_> = record.holdings.devices.iter().map(|known| known.id.0).collect();
+    assert_eq!(devices, [1, 2, 9].map(|place| Uuid::from_u128(1 << 64 | place)));
+    let first = record.holdings.devices[0];
+    assert_eq!((first.first_seen_at, first.last_seen_at), (at(500), at(500)));
+    assert_eq!(record.holdings.api_keys, keys_for_programs(ann.user));
+    assert_eq!(record.holdings.sessions[2].revoked_at, Some(terms(800).now));
+    let second_factor = record.holdings.second_factor.as_ref().unwrap();
     assert_eq!(
         second_factor.codes,
         [second_factors::code(1), second_factors::code(2)]
@@ -178,7 +208,7 @@ pub async fn a_learner_is_moved_whole(both: &Move) {
     assert_eq!(there.everything().await, ann.everything().await);
     let username = "aNN_1".parse().unwrap();
     let known = to.stores.accounts.by_username(&username).await.unwrap();
-    assert_eq!(known, Some(before.account));
+    assert_eq!(known, Some(before.holdings.account));
     let activity = async |learner: &Learner<'_>| {
         let all = learner.store.activity(learner.user, terms(-DAY).now, far());
         all.await.unwrap()
@@ -196,7 +226,7 @@ pub async fn a_learner_who_did_nothing_is_moved(both: &Move) {
         (record.revision, record.events.len(), record.rows.len()),
         (0, 0, 0)
     );
-    assert_eq!(record.sessions.len(), 1);
+    assert_eq!(record.holdings.sessions.len(), 1);
     let begun = there.review(vec![review(1, "w1", Good, 10)], 60).await;
     assert_eq!(begun.revision, 1);
 }
@@ -409,12 +439,12 @@ pub async fn an_import_is_kept_whole_or_not_at_all(both: &Move) {
     let bob = busy(to, 2).await;
     let before = exported(to, bob.user).await;
     let mut of_taken_email = record.clone();
-    of_taken_email.account.account.email = "ANN2@example.com".parse().unwrap();
+    of_taken_email.holdings.account.account.email = "ANN2@example.com".parse().unwrap();
     let mut of_two_events_of_one_id = record.clone();
     let twice = of_two_events_of_one_id.events[0].clone();
     of_two_events_of_one_id.events[9].event.id = twice.event.id;
     let mut of_taken_session = record.clone();
-    of_taken_session.sessions[1].id = before.sessions[0].id;
+    of_taken_session.holdings.sessions[1].id = before.holdings.sessions[0].id;
     for broken in [of_taken_email, of_two_events_of_one_id, of_taken_session] {
         assert!(to.transfer.import(&broken).await.is_err());
         assert_eq!(to.transfer.export(user(1)).await.unwrap(), None);

@@ -19,6 +19,17 @@ pub const DEVICE_KNOWN_FOR: TimeDelta = TimeDelta::days(365);
 /// How many devices an account knows at most; of more, those that were used last.
 pub const DEVICES_KNOWN: u32 = 100;
 
+/// A device that an account knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownDevice {
+    /// The device.
+    pub id: DeviceId,
+    /// When the account was signed in to on it first.
+    pub first_seen_at: Timestamp,
+    /// When it was last.
+    pub last_seen_at: Timestamp,
+}
+
 /// A device that an account signed in on before, as a token tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SeenDevice {

@@ -38,7 +38,7 @@ pub use credentials::{
     ChangePasswordError, ConfirmEmailChangeError, CredentialPorts, Credentials, EmailChange,
     RequestEmailChangeError, RequestVerificationError, ResetPasswordError, VerifyEmailError,
 };
-pub use device::{DEVICE_KNOWN_FOR, DEVICES_KNOWN, DeviceStore, DeviceTokens, SeenDevice};
+pub use device::{DEVICE_KNOWN_FOR, DEVICES_KNOWN, DeviceStore, DeviceTokens, KnownDevice, SeenDevice};
 pub use email::{Email, InvalidEmail};
 pub use language::{InvalidLanguage, LanguageTag};
 pub use lockout::{

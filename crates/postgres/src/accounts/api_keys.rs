@@ -106,8 +106,7 @@ impl ApiKeyStore for PgApiKeys {
     }
 
     async fn list(&self, user: UserId) -> Result<Vec<ApiKey>, PortError> {
-        let read =
-            |connection: Arc<AsyncPgConnection>| async move { Of::new(user.0).load(&mut &*connection).await };
+        let read = |connection: Arc<AsyncPgConnection>| async move { api_key_rows(&connection, user).await };
         let rows: Result<Vec<ApiKeyRow>, _> = self.database.run(Repeat::Safe, read).await;
         let keys = rows.and_then(|rows| {
             let keys = rows.into_iter().map(ApiKey::try_from);
@@ -162,6 +161,20 @@ pub(super) async fn revoke_keys(connection: &AsyncPgConnection, user: UserId) ->
     Ok(())
 }
 
+/// The rows of a user's keys, latest first, as they are in the transaction under way.
+pub(crate) async fn api_key_rows(
+    connection: &AsyncPgConnection,
+    user: UserId,
+) -> Result<Vec<ApiKeyRow>, DieselError> {
+    Of::new(user.0).load(&mut &*connection).await
+}
+
+/// Keeps a key, in the transaction under way.
+pub(crate) async fn keep_api_key(connection: &AsyncPgConnection, key: &ApiKey) -> Result<(), DieselError> {
+    insert(key).execute(&mut &*connection).await?;
+    Ok(())
+}
+
 fn insert(key: &ApiKey) -> Insert<'_> {
     Insert::new(
         key.user_id.0,
@@ -179,8 +192,9 @@ fn insert(key: &ApiKey) -> Insert<'_> {
     )
 }
 
+/// A key, as it was read.
 #[derive(Queryable)]
-struct ApiKeyRow {
+pub(crate) struct ApiKeyRow {
     user_id: Uuid,
     id: Uuid,
     name: String,

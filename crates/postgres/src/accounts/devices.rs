@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use diesel::Queryable;
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use parlance_domain::accounts::{DEVICES_KNOWN, DeviceStore, SeenDevice, Session};
-use parlance_domain::ids::{SessionId, UserId};
+use parlance_domain::accounts::{DEVICES_KNOWN, DeviceStore, KnownDevice, SeenDevice, Session};
+use parlance_domain::ids::{DeviceId, SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
@@ -35,6 +36,10 @@ statement!(
     ForgetOldest(user_id: Uuid => SqlUuid, of: Uuid => SqlUuid, kept: i64 => BigInt)
         = "DELETE FROM known_devices WHERE user_id = ? AND id = ANY (ARRAY(SELECT id FROM known_devices \
            WHERE user_id = ? ORDER BY last_seen_at DESC, id DESC OFFSET ?))"
+);
+statement!(
+    Of(user_id: Uuid => SqlUuid) -> (SqlUuid, Timestamptz, Timestamptz)
+        = "SELECT id, first_seen_at, last_seen_at FROM known_devices WHERE user_id = ? ORDER BY id"
 );
 statement!(
     Forget(user_id: Uuid => SqlUuid, id: Uuid => SqlUuid)
@@ -116,4 +121,41 @@ pub(super) async fn forget_others(
     let statement = ForgetOthers::new(user.0, user.0, session.map(|id| id.0));
     statement.execute(&mut &*connection).await?;
     Ok(())
+}
+
+/// The rows of a user's devices, by id, as they are in the transaction under way.
+pub(crate) async fn device_rows(
+    connection: &AsyncPgConnection,
+    user: UserId,
+) -> Result<Vec<DeviceRow>, DieselError> {
+    Of::new(user.0).load(&mut &*connection).await
+}
+
+/// Keeps a device of a user, in the transaction under way.
+pub(crate) async fn keep_device(
+    connection: &AsyncPgConnection,
+    user: UserId,
+    device: &KnownDevice,
+) -> Result<(), DieselError> {
+    let seen = Seen::new(user.0, device.id.0, device.first_seen_at, device.last_seen_at);
+    seen.execute(&mut &*connection).await?;
+    Ok(())
+}
+
+/// A device, as it was read.
+#[derive(Queryable)]
+pub(crate) struct DeviceRow {
+    id: Uuid,
+    first_seen_at: Timestamp,
+    last_seen_at: Timestamp,
+}
+
+impl From<DeviceRow> for KnownDevice {
+    fn from(row: DeviceRow) -> Self {
+        Self {
+            id: DeviceId(row.id),
+            first_seen_at: row.first_seen_at,
+            last_seen_at: row.last_seen_at,
+        }
+    }
 }

@@ -12,7 +12,9 @@ mod sessions;
 mod store;
 
 pub use api_keys::PgApiKeys;
+pub(crate) use api_keys::{ApiKeyRow, api_key_rows, keep_api_key};
 pub use devices::PgDevices;
+pub(crate) use devices::{DeviceRow, device_rows, keep_device};
 pub use lockouts::PgLockouts;
 pub use second_factors::PgSecondFactors;
 pub(crate) use second_factors::{SecondFactorRows, keep_second_factor, second_factor_rows, to_second_factor};

@@ -52,7 +52,7 @@ pub(super) enum Turn {
 }
 
 /// The head as it is.
-pub(super) async fn head(connection: &AsyncPgConnection) -> Result<Option<AuditHead>, StoreError> {
+pub(crate) async fn head(connection: &AsyncPgConnection) -> Result<Option<AuditHead>, StoreError> {
     let row: Option<(HeadRow,)> = Head::new().get_result(&mut &*connection).await.optional()?;
     Ok(row.map(|(row,)| read(row)).transpose()?)
 }
@@ -68,7 +68,7 @@ pub(super) async fn try_lock(connection: &AsyncPgConnection) -> Result<Turn, Sto
 }
 
 /// Puts a head in the place of the one there is.
-pub(super) async fn replace(connection: &AsyncPgConnection, head: &AuditHead) -> Result<(), StoreError> {
+pub(crate) async fn replace(connection: &AsyncPgConnection, head: &AuditHead) -> Result<(), StoreError> {
     let AuditHead {
         last,
         anchor,

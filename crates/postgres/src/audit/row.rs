@@ -40,7 +40,7 @@ pub(super) type PlaceColumns = (BigInt, Binary);
 
 /// An entry as it is kept.
 #[derive(Queryable)]
-pub(super) struct RecordRow {
+pub(crate) struct RecordRow {
     id: Uuid,
     at: Timestamp,
     actor_kind: String,

@@ -168,15 +168,6 @@ impl SealedSecrets for PgProviderKeys {
     }
 }
 
-/// The keys of a learner, as they are in the transaction under way.
-pub(crate) async fn keys(
-    connection: &AsyncPgConnection,
-    user: UserId,
-) -> Result<Vec<ProviderKey>, StoreError> {
-    let rows = key_rows(connection, user).await?;
-    read_keys(user, rows)
-}
-
 /// The rows of a learner, as they are in the transaction under way.
 pub(crate) async fn key_rows(
     connection: &AsyncPgConnection,

@@ -123,15 +123,6 @@ impl SettingsStore for PgSettings {
 #[derive(Debug)]
 struct Conflict;
 
-/// What a learner wants, as it is in the transaction under way.
-pub(crate) async fn preferences(
-    connection: &AsyncPgConnection,
-    user: UserId,
-) -> Result<Option<KeptPreferences>, StoreError> {
-    let found = row(connection, user).await?;
-    Ok(found.map(|row| row.read(user)).transpose()?)
-}
-
 /// The row of a learner, as it is in the transaction under way.
 pub(crate) async fn row(
     connection: &AsyncPgConnection,

@@ -3,33 +3,20 @@
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Bool, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::{try_join, try_join5};
-use parlance_domain::accounts::Session;
+use futures_util::future::try_join;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::ProgressRow;
 use parlance_domain::time::Timestamp;
 use parlance_domain::transfer::{LearnerMark, LearnerRecord, StoredEvent};
 use uuid::Uuid;
 
-use crate::accounts::row::{
-    AccountColumns, AccountRow, SessionColumns, SessionRow, account_columns, session_columns,
-};
-use crate::accounts::{SecondFactorRows, second_factor_rows, to_second_factor};
+use super::holdings::{self, HoldingRows, to_holdings};
 use crate::convert::{CorruptRow, RowOf};
 use crate::database::StoreError;
 use crate::progress::event::{self, EventRow, event_columns};
 use crate::progress::row::{self, Row, progress_columns};
-use crate::settings;
 use crate::statement::statement;
 
-statement!(
-    Account(id: Uuid => SqlUuid) -> (AccountColumns,)
-        = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = ?")
-);
-statement!(
-    Sessions(user_id: Uuid => SqlUuid) -> (SessionColumns,)
-        = concat!("SELECT ", session_columns!(), " FROM sessions WHERE user_id = ? ORDER BY id")
-);
 statement!(
     Head(user_id: Uuid => SqlUuid) -> (BigInt, BigInt)
         = "SELECT revision, position FROM progress_heads WHERE user_id = ?"
@@ -53,16 +40,11 @@ pub(super) async fn export(
     mut connection: &AsyncPgConnection,
     id: UserId,
 ) -> Result<Option<LearnerRecord>, StoreError> {
-    let found = Account::new(id.0).get_result(&mut connection).await.optional()?;
-    let Some((account,)): Option<(AccountRow,)> = found else {
+    let Some(holdings) = to_holdings(id, holdings::read(connection, id).await?)? else {
         return Ok(None);
     };
     Ok(Some(LearnerRecord {
-        account: account.try_into()?,
-        sessions: to_sessions(Sessions::new(id.0).load(&mut connection).await?)?,
-        second_factor: to_second_factor(id, second_factor_rows(connection, id).await?)?,
-        preferences: settings::preferences(connection, id).await?,
-        provider_keys: settings::keys(connection, id).await?,
+        holdings,
         revision: to_head(id, Head::new(id.0).get_result(&mut connection).await.optional()?)?.0,
         events: events(connection, id).await?,
         rows: rows(connection, id).await?,
@@ -71,56 +53,29 @@ pub(super) async fn export(
 
 /// What a mark is made of, as it was read.
 pub(super) struct MarkRows {
-    account: Option<(AccountRow,)>,
-    sessions: Vec<(SessionRow,)>,
-    second_factor: SecondFactorRows,
-    settings: Option<settings::SettingsRow>,
-    keys: Vec<settings::KeyRow>,
+    holdings: HoldingRows,
     head: Option<(i64, i64)>,
 }
 
 /// Reads what a mark is made of, all at once.
 pub(super) async fn mark_rows(connection: &AsyncPgConnection, id: UserId) -> Result<MarkRows, DieselError> {
-    let (mut first, mut second, mut third) = (connection, connection, connection);
-    let account = async { Account::new(id.0).get_result(&mut first).await.optional() };
-    let head = async { Head::new(id.0).get_result(&mut third).await.optional() };
-    let (account, sessions, second_factor, (settings, keys), head) = try_join5(
-        account,
-        Sessions::new(id.0).load(&mut second),
-        second_factor_rows(connection, id),
-        try_join(settings::row(connection, id), settings::key_rows(connection, id)),
-        head,
-    )
-    .await?;
-    Ok(MarkRows {
-        account,
-        sessions,
-        second_factor,
-        settings,
-        keys,
-        head,
-    })
+    let mut other = connection;
+    let head = async { Head::new(id.0).get_result(&mut other).await.optional() };
+    let (holdings, head) = try_join(holdings::read(connection, id), head).await?;
+    Ok(MarkRows { holdings, head })
 }
 
 /// The mark of a learner who is there.
 pub(super) fn to_mark(id: UserId, rows: MarkRows) -> Result<Option<LearnerMark>, StoreError> {
-    let Some((account,)) = rows.account else {
+    let Some(holdings) = to_holdings(id, rows.holdings)? else {
         return Ok(None);
     };
     let (revision, position) = to_head(id, rows.head)?;
     Ok(Some(LearnerMark {
-        account: account.try_into()?,
-        sessions: to_sessions(rows.sessions)?,
-        second_factor: to_second_factor(id, rows.second_factor)?,
-        preferences: rows.settings.map(|row| row.read(id)).transpose()?,
-        provider_keys: settings::read_keys(id, rows.keys)?,
+        holdings,
         revision,
         position,
     }))
-}
-
-fn to_sessions(rows: Vec<(SessionRow,)>) -> Result<Vec<Session>, CorruptRow> {
-    rows.into_iter().map(|(row,)| row.try_into()).collect()
 }
 
 /// The last revision, and the last place in the log.

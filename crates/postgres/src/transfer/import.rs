@@ -10,13 +10,11 @@ use parlance_domain::progress::ProgressRow;
 use parlance_domain::transfer::{LearnerRecord, StoredEvent};
 use uuid::Uuid;
 
-use crate::accounts::insert::insert;
-use crate::accounts::keep_second_factor;
+use super::holdings;
 use crate::convert::to_i64;
 use crate::database::StoreError;
 use crate::progress::event::NewEvents;
 use crate::progress::row::NewRows;
-use crate::settings;
 use crate::statement::statement;
 
 /// How many events or rows one statement writes.
@@ -33,32 +31,14 @@ pub(super) async fn import(
     record: &LearnerRecord,
 ) -> Result<(), StoreError> {
     let LearnerRecord {
-        account,
-        sessions,
-        second_factor,
-        preferences,
-        provider_keys,
+        holdings,
         revision,
         events,
         rows,
     } = record;
-    let id = account.account.id;
-    insert(account, sessions).execute(&mut connection).await?;
-    if let Some(second_factor) = second_factor {
-        keep_second_factor(connection, id, second_factor).await?;
-    }
-    if let Some(preferences) = preferences {
-        settings::keep(connection, id, preferences).await?;
-    }
-    for key in provider_keys {
-        settings::keep_key(connection, id, key).await?;
-    }
-    let position = events
-        .iter()
-        .map(|event| event.position)
-        .max()
-        .unwrap_or_default();
-    MoveHead::new(to_i64(*revision), to_i64(position), id.0)
+    let id = holdings.owner();
+    holdings::keep(connection, holdings).await?;
+    MoveHead::new(to_i64(*revision), to_i64(record.position()), id.0)
         .execute(&mut connection)
         .await?;
     for chunk in events.chunks(CHUNK) {

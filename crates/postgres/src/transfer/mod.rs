@@ -2,6 +2,7 @@
 
 mod export;
 mod hold;
+mod holdings;
 mod import;
 mod store;
 

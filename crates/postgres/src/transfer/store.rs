@@ -6,15 +6,17 @@ use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
-use parlance_domain::ids::{UserId, WordId};
+use parlance_domain::audit::AuditHead;
+use parlance_domain::ids::{AuditId, UserId, WordId};
 use parlance_domain::port::PortError;
-use parlance_domain::transfer::{LearnerMark, LearnerRecord, TransferStore};
+use parlance_domain::transfer::{KeptEntry, LearnerMark, LearnerRecord, TransferStore};
 use parlance_domain::words::Word;
 use uuid::Uuid;
 
 use super::export::{export, mark_rows, to_mark};
 use super::hold::Hold;
 use super::import::import;
+use crate::audit::{self, EntryRow, to_entry};
 use crate::convert::CorruptRow;
 use crate::database::{Bulk, PgDatabase, READS, Repeat, StoreError, WRITES};
 use crate::statement::statement;
@@ -69,7 +71,7 @@ impl PgTransfer {
     }
 
     async fn try_import(&self, record: &LearnerRecord) -> Result<bool, StoreError> {
-        let id = record.account.account.id;
+        let id = record.holdings.owner();
         let record = record.clone();
         let imported = self.bulk.transaction(WRITES, move |connection| {
             async move { import(connection, &record).await }.boxed()
@@ -137,5 +139,39 @@ impl TransferStore for PgTransfer {
     async fn import(&self, record: &LearnerRecord) -> Result<bool, PortError> {
         let imported = self.try_import(record).await;
         imported.map_err(|error| error.into_port(PORT))
+    }
+
+    async fn audit(&self, after: Option<AuditId>, limit: u32) -> Result<Vec<KeptEntry>, PortError> {
+        let read = |connection: Arc<AsyncPgConnection>| async move {
+            audit::entry_rows(&connection, after, limit).await
+        };
+        let rows: Result<Vec<EntryRow>, _> = self.database.run(Repeat::Safe, read).await;
+        let entries = rows.and_then(|rows| {
+            let entries = rows.into_iter().map(to_entry);
+            Ok(entries.collect::<Result<_, CorruptRow>>()?)
+        });
+        entries.map_err(|error| error.into_port(PORT))
+    }
+
+    async fn import_audit(&self, entries: &[KeptEntry]) -> Result<(), PortError> {
+        let entries = entries.to_vec();
+        let imported = self.bulk.transaction(WRITES, move |connection| {
+            async move { Ok(audit::keep_entries(connection, &entries).await?) }.boxed()
+        });
+        imported.await.map_err(|error| error.into_port(PORT))
+    }
+
+    async fn audit_head(&self) -> Result<Option<AuditHead>, PortError> {
+        let read = |connection: Arc<AsyncPgConnection>| async move { Ok(audit::head(&connection).await) };
+        let head = self.database.run(Repeat::Safe, read).await;
+        head.and_then(|head| head).map_err(|error| error.into_port(PORT))
+    }
+
+    async fn import_audit_head(&self, head: &AuditHead) -> Result<(), PortError> {
+        let head = *head;
+        let imported = self.bulk.transaction(WRITES, move |connection| {
+            async move { audit::replace(connection, &head).await }.boxed()
+        });
+        imported.await.map_err(|error| error.into_port(PORT))
     }
 }

@@ -610,10 +610,10 @@ async fn every_statement_on_user_data_names_the_user() {
     use_all(stores, 0).await;
     let mut record = transfer.export(user(ANN)).await.unwrap().unwrap();
     assert!(!transfer.import(&record).await.unwrap());
-    record.account.account.id = user(3);
-    record.account.account.email = "carol@example.com".parse().unwrap();
-    record.account.account.username = None;
-    for (number, session) in (900..).zip(&mut record.sessions) {
+    record.holdings.account.account.id = user(3);
+    record.holdings.account.account.email = "carol@example.com".parse().unwrap();
+    record.holdings.account.account.username = None;
+    for (number, session) in (900..).zip(&mut record.holdings.sessions) {
         *session = new_session(number, user(3), 0);
     }
     assert!(transfer.import(&record).await.unwrap());

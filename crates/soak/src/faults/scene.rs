@@ -10,8 +10,9 @@ use crate::report::Figures;
 
 /// Everything is as it was within this after the end of a fault.
 const BACK_TO_BASE: Duration = Duration::from_mins(1);
-/// So many connections to what is behind it a copy may have made for the first time since it was looked at.
-const POOLED: usize = 16;
+/// So many connections a copy may have that it had not when it was looked at: its pools, each of which has a bound, have
+/// filled, and clients that were told to wait keep the connections that they opened meanwhile.
+const POOLED: usize = 32;
 /// How long the copies may take to say of themselves that all is well, as seen by whoever asks now and then.
 const LOOKS: Duration = Duration::from_millis(500);
 

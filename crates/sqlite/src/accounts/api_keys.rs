@@ -91,10 +91,9 @@ impl ApiKeyStore for SqliteApiKeys {
     }
 
     async fn list(&self, user: UserId) -> Result<Vec<ApiKey>, PortError> {
-        let found = self.database.read(move |connection| {
-            let rows: Vec<ApiKeyRow> = Of::new(user.0.as_bytes()).load(connection)?;
-            Ok(rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?)
-        });
+        let found = self
+            .database
+            .read(move |connection| Ok(api_keys_of(connection, user)?));
         found.await.map_err(|error: NoRefusal| error.into_port(PORT))
     }
 
@@ -136,6 +135,22 @@ impl ApiKeyStore for SqliteApiKeys {
 /// Takes all keys of a user away in the transaction under way.
 pub(super) fn revoke_keys(connection: &mut SqliteConnection, user: UserId) -> Result<(), DieselError> {
     RevokeAll::new(user.0.as_bytes()).execute(connection)?;
+    Ok(())
+}
+
+/// The keys of a user, latest first.
+pub(crate) fn api_keys_of(
+    connection: &mut SqliteConnection,
+    user: UserId,
+) -> Result<Vec<ApiKey>, StoreError> {
+    let rows: Vec<ApiKeyRow> = Of::new(user.0.as_bytes()).load(connection)?;
+    let keys = rows.into_iter().map(ApiKey::try_from);
+    Ok(keys.collect::<Result<_, CorruptRow>>()?)
+}
+
+/// Keeps a key, in the transaction under way.
+pub(crate) fn keep_api_key(connection: &mut SqliteConnection, key: &ApiKey) -> Result<(), DieselError> {
+    insert(key).execute(connection)?;
     Ok(())
 }
 

@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Binary, Nullable};
 use diesel::{RunQueryDsl, SqliteConnection};
-use parlance_domain::accounts::{DEVICES_KNOWN, DeviceStore, SeenDevice, Session};
-use parlance_domain::ids::{SessionId, UserId};
+use parlance_domain::accounts::{DEVICES_KNOWN, DeviceStore, KnownDevice, SeenDevice, Session};
+use parlance_domain::ids::{DeviceId, SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 
-use crate::database::{NoRefusal, SqliteDatabase};
+use crate::convert::{CorruptRow, RowOf};
+use crate::database::{NoRefusal, SqliteDatabase, StoreError};
 use crate::statement::statement;
 
 const PORT: &str = "DeviceStore";
@@ -31,6 +32,10 @@ statement!(
     ForgetOldest(user_id: &'a [u8] => Binary, of: &'a [u8] => Binary, kept: i64 => BigInt)
         = "DELETE FROM known_devices WHERE user_id = ? AND id IN (SELECT id FROM known_devices WHERE user_id = ? \
            ORDER BY last_seen_at DESC, id DESC LIMIT -1 OFFSET ?)"
+);
+statement!(
+    Of(user_id: &'a [u8] => Binary) -> (Binary, BigInt, BigInt)
+        = "SELECT id, first_seen_at, last_seen_at FROM known_devices WHERE user_id = ? ORDER BY id"
 );
 statement!(
     Forget(user_id: &'a [u8] => Binary, id: &'a [u8] => Binary)
@@ -114,5 +119,41 @@ pub(super) fn forget_others(
 ) -> Result<(), DieselError> {
     let (user, session) = (user.0.as_bytes(), session.map(|id| id.0.as_bytes().to_vec()));
     ForgetOthers::new(user, user, session).execute(connection)?;
+    Ok(())
+}
+
+/// The devices that the account of a user knows, by id.
+pub(crate) fn devices_of(
+    connection: &mut SqliteConnection,
+    user: UserId,
+) -> Result<Vec<KnownDevice>, StoreError> {
+    let rows: Vec<(Vec<u8>, i64, i64)> = Of::new(user.0.as_bytes()).load(connection)?;
+    let of = RowOf {
+        table: "known_devices",
+        id: &user,
+    };
+    let devices = rows.into_iter().map(|(id, first_seen_at, last_seen_at)| {
+        Ok(KnownDevice {
+            id: DeviceId(of.uuid(&id, "id")?),
+            first_seen_at: of.time(first_seen_at, "first_seen_at")?,
+            last_seen_at: of.time(last_seen_at, "last_seen_at")?,
+        })
+    });
+    Ok(devices.collect::<Result<_, CorruptRow>>()?)
+}
+
+/// Keeps a device of a user, in the transaction under way.
+pub(crate) fn keep_device(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    device: &KnownDevice,
+) -> Result<(), DieselError> {
+    let seen = Seen::new(
+        user.0.as_bytes(),
+        device.id.0.as_bytes(),
+        device.first_seen_at.timestamp_millis(),
+        device.last_seen_at.timestamp_millis(),
+    );
+    seen.execute(connection)?;
     Ok(())
 }

@@ -11,7 +11,9 @@ mod sessions;
 mod store;
 
 pub use api_keys::SqliteApiKeys;
+pub(crate) use api_keys::{api_keys_of, keep_api_key};
 pub use devices::SqliteDevices;
+pub(crate) use devices::{devices_of, keep_device};
 pub use lockouts::SqliteLockouts;
 pub use second_factors::SqliteSecondFactors;
 pub(crate) use second_factors::{keep_second_factor, second_factor_of};

@@ -31,13 +31,13 @@ statement!(
 type HeadRow = (i64, Vec<u8>, i64, Vec<u8>, i64, Option<Vec<u8>>);
 
 /// The head as it is; within a write, nobody else changes it.
-pub(super) fn head(connection: &mut SqliteConnection) -> Result<Option<AuditHead>, StoreError> {
+pub(crate) fn head(connection: &mut SqliteConnection) -> Result<Option<AuditHead>, StoreError> {
     let row: Option<(HeadRow,)> = Head::new().get_result(connection).optional()?;
     Ok(row.map(|(row,)| read(row)).transpose()?)
 }
 
 /// Puts a head in the place of the one there is.
-pub(super) fn replace(connection: &mut SqliteConnection, head: &AuditHead) -> Result<(), StoreError> {
+pub(crate) fn replace(connection: &mut SqliteConnection, head: &AuditHead) -> Result<(), StoreError> {
     let AuditHead {
         last,
         anchor,

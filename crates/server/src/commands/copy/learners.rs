@@ -179,8 +179,10 @@ async fn marks(
 
 /// Whether what arrived is what was sent: counts first, since they say more.
 fn compare(sent: &LearnerRecord, there: &LearnerRecord) -> anyhow::Result<()> {
+    let (holds, arrived) = (&sent.holdings, &there.holdings);
     for (what, sent, there) in [
-        ("sessions", sent.sessions.len(), there.sessions.len()),
+        ("sessions", holds.sessions.len(), arrived.sessions.len()),
+        ("keys for programs", holds.api_keys.len(), arrived.api_keys.len()),
         ("events", sent.events.len(), there.events.len()),
         ("rows", sent.rows.len(), there.rows.len()),
     ] {
@@ -192,7 +194,7 @@ fn compare(sent: &LearnerRecord, there: &LearnerRecord) -> anyhow::Result<()> {
         bail!("the progress that is there differs");
     }
     if sent != there {
-        bail!("the account, its sessions or its log that is there differs");
+        bail!("the account, what hangs on it, or its log that is there differs");
     }
     Ok(())
 }

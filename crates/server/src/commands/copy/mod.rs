@@ -1,5 +1,6 @@
 //! `parlance copy`: copies everything from one database into another, learner by learner.
 
+mod audit;
 mod learners;
 mod words;
 
@@ -13,6 +14,9 @@ use crate::data_dir::DataDir;
 use crate::database::{Database, Stores};
 use crate::logs::say;
 use crate::settings::{DatabaseSettings, Settings};
+
+/// What to do where the two differ.
+const ADVICE: &str = "one of the two was used; stop every server on them, empty --to and run this again";
 
 /// From where to where; the URLs may hold passwords, so that it is not to be shown.
 #[derive(Args)]
@@ -94,6 +98,9 @@ async fn copy(source: &Database, target: &Database, compare_all: bool) -> anyhow
     words::copy(&source, &target).await?;
     words::compare(&source, &target).await?;
     let moved = learners.copy(compare_all).await?;
+    let (from, to) = (source.transfer.as_ref(), target.transfer.as_ref());
+    audit::copy(from, to).await?;
+    audit::compare(from, to).await?;
     // Nothing keeps others from writing to a target on a server, nor `words import` from writing to either.
     words::compare(&source, &target).await?;
     learners.survey().await?.allow_nothing()?;

@@ -4,6 +4,7 @@ use anyhow::bail;
 use parlance_domain::port::PortError;
 use parlance_domain::words::{Vocabulary, Word, WordList};
 
+use super::ADVICE;
 use crate::database::Stores;
 use crate::logs::say;
 
@@ -71,8 +72,6 @@ pub(super) async fn compare(source: &Stores, target: &Stores) -> anyhow::Result<
     }
     Ok(())
 }
-
-const ADVICE: &str = "one of the two was used; stop every server on them, empty --to and run this again";
 
 fn first_difference<'a>(sent: &'a [Word], there: &'a [Word]) -> Option<&'a Word> {
     let differing = sent.iter().zip(there).find(|(sent, there)| sent != there);

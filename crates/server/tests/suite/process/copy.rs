@@ -64,6 +64,12 @@ async fn a_whole_installation_moves_and_goes_on_where_it_was() {
         learner(&server, "ann@example.com").await,
         learner(&server, "bob@example.com").await,
     );
+    let wanted = json!({ "name": "Anki import", "scopes": ["progress:read"] });
+    let key = ann
+        .post("/api/v1/users/me/api-keys", &wanted)
+        .await
+        .expect(201)
+        .json();
     let before = (answers(&ann).await, answers(&bob).await);
     let lists = server.get("/api/v1/vocabulary/lists").await.json();
     let copy = ["copy", "--from", &from(&old), "--to", &target.url()];
@@ -79,6 +85,8 @@ async fn a_whole_installation_moves_and_goes_on_where_it_was() {
     let new = Parlance::new()
         .set("JWT_SECRET", SECRET)
         .set("DATABASE_URL", &target.url());
+    let verified = done(&new.run(&["audit", "verify"]).await);
+    assert!(verified.contains("well up to"), "{verified}");
     let server = new.serve().await;
     assert!(
         !server.log.text().contains("vocabulary was"),
@@ -91,6 +99,9 @@ async fn a_whole_installation_moves_and_goes_on_where_it_was() {
     again.token.clone_from(&ann.token);
     let ann = again;
     let bob = server.login("bob@example.com").await;
+    let mut program = server.login("ann@example.com").await;
+    key["secret"].as_str().unwrap().clone_into(&mut program.token);
+    assert_eq!(program.get(READS[1]).await.expect(200).json(), before.0[1]);
     let mut after = (answers(&ann).await, answers(&bob).await);
     // The sign-ins above are all that has changed.
     after.0[0] = before.0[0].clone();

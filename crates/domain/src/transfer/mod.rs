@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
-use crate::accounts::{AccountWithPassword, SecondFactorRecord, Session};
-use crate::ids::{UserId, WordId};
+use crate::accounts::{AccountWithPassword, ApiKey, KnownDevice, SecondFactorRecord, Session};
+use crate::audit::{AuditHead, AuditRecord, Place};
+use crate::ids::{AuditId, UserId, WordId};
 use crate::port::PortError;
 use crate::progress::{Event, ProgressRow};
 use crate::settings::{KeptPreferences, ProviderKey};
@@ -24,20 +25,38 @@ pub struct StoredEvent {
     pub recorded_at: Timestamp,
 }
 
-/// Everything that a store holds of one learner, but for what it forgets within days: what was spent, and requests with
-/// keys.
+/// What a store holds of one learner besides their progress, but for what it forgets within days: what was spent, attempts
+/// to sign in, one-time secrets, archives, and requests with keys.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LearnerRecord {
+pub struct Holdings {
     /// The account.
     pub account: AccountWithPassword,
     /// The sessions, by id.
     pub sessions: Vec<Session>,
+    /// The devices that the account knows, by id.
+    pub devices: Vec<KnownDevice>,
     /// The second factor, if there is one: without it, the password alone would let somebody in elsewhere.
     pub second_factor: Option<SecondFactorRecord>,
+    /// The keys for programs, latest first.
+    pub api_keys: Vec<ApiKey>,
     /// What the learner wants, if they ever said.
     pub preferences: Option<KeptPreferences>,
     /// Their own keys of providers, by the names of the providers.
     pub provider_keys: Vec<ProviderKey>,
+}
+
+impl Holdings {
+    /// Whose they are.
+    pub const fn owner(&self) -> UserId {
+        self.account.account.id
+    }
+}
+
+/// Everything of one learner that is moved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LearnerRecord {
+    /// What is held besides the progress.
+    pub holdings: Holdings,
     /// The last revision given to a row.
     pub revision: u64,
     /// The log, in the order of arrival.
@@ -51,16 +70,8 @@ pub struct LearnerRecord {
 /// Whatever is done to either takes a place in the log, so that records whose marks are the same are the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LearnerMark {
-    /// The account.
-    pub account: AccountWithPassword,
-    /// The sessions, by id.
-    pub sessions: Vec<Session>,
-    /// The second factor.
-    pub second_factor: Option<SecondFactorRecord>,
-    /// What the learner wants, if they ever said.
-    pub preferences: Option<KeptPreferences>,
-    /// Their own keys of providers, by the names of the providers.
-    pub provider_keys: Vec<ProviderKey>,
+    /// What is held besides the progress.
+    pub holdings: Holdings,
     /// The last revision given to a row.
     pub revision: u64,
     /// The last place given to an event, which is how many there are.
@@ -70,16 +81,17 @@ pub struct LearnerMark {
 impl LearnerRecord {
     /// The mark of the learner.
     pub fn mark(&self) -> LearnerMark {
-        let positions = self.events.iter().map(|event| event.position);
         LearnerMark {
-            account: self.account.clone(),
-            sessions: self.sessions.clone(),
-            second_factor: self.second_factor.clone(),
-            preferences: self.preferences.clone(),
-            provider_keys: self.provider_keys.clone(),
+            holdings: self.holdings.clone(),
             revision: self.revision,
-            position: positions.max().unwrap_or_default(),
+            position: self.position(),
         }
+    }
+
+    /// The last place given to an event.
+    pub fn position(&self) -> u64 {
+        let positions = self.events.iter().map(|event| event.position);
+        positions.max().unwrap_or_default()
     }
 
     /// A digest of the projection: the same for the same rows, whatever store holds them.
@@ -136,6 +148,15 @@ fn members(row: &ProgressRow) -> Vec<String> {
     members
 }
 
+/// An entry of the audit log, and its place in the chain, if it has one yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptEntry {
+    /// The entry.
+    pub record: AuditRecord,
+    /// Its place.
+    pub place: Option<Place>,
+}
+
 /// What an installation is moved out of and into.
 #[async_trait]
 pub trait TransferStore: Send + Sync {
@@ -156,6 +177,18 @@ pub trait TransferStore: Send + Sync {
 
     /// Keeps everything of a learner, all or nothing; `false` when the account is there already.
     async fn import(&self, record: &LearnerRecord) -> Result<bool, PortError>;
+
+    /// The entries of the audit log behind `after`, in order of the bytes of their ids, at most `limit`.
+    async fn audit(&self, after: Option<AuditId>, limit: u32) -> Result<Vec<KeptEntry>, PortError>;
+
+    /// Keeps entries of the audit log with their places, all or nothing; what is there stays as it is.
+    async fn import_audit(&self, entries: &[KeptEntry]) -> Result<(), PortError>;
+
+    /// The head of the chain of the audit log; `None` where it was taken away.
+    async fn audit_head(&self) -> Result<Option<AuditHead>, PortError>;
+
+    /// Puts a head in the place of the one there is, once the entries are there that it tells of.
+    async fn import_audit_head(&self, head: &AuditHead) -> Result<(), PortError>;
 }
 
 #[cfg(test)]
@@ -236,12 +269,17 @@ mod tests {
             account,
             password_hash: PasswordHash::from_stored(String::new()),
         };
-        LearnerRecord {
-            second_factor: None,
+        let holdings = Holdings {
             account,
             sessions: Vec::new(),
+            devices: Vec::new(),
+            second_factor: None,
+            api_keys: Vec::new(),
             preferences: None,
             provider_keys: Vec::new(),
+        };
+        LearnerRecord {
+            holdings,
             revision: 3,
             events: Vec::new(),
             rows,
