@@ -24,6 +24,7 @@ pub mod leases;
 pub mod limits;
 pub mod lockouts;
 pub mod mail;
+pub mod passkeys;
 pub mod personal;
 pub mod progress;
 pub mod provider_keys;

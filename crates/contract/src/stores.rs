@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta};
 use parlance_domain::accounts::{
     Account, AccountChange, AccountStore, AccountWithPassword, ApiKeyStore, Beginning, CefrLevel, Device,
-    DeviceStore, InsertAccountError, LockoutStore, PasswordHash, Proof, Role, RotationTerms,
+    DeviceStore, InsertAccountError, LockoutStore, PasskeyStore, PasswordHash, Proof, Role, RotationTerms,
     SaveAccountError, SecondFactorStore, SecretStore, Session, SessionStore, Standing,
 };
 use parlance_domain::admin::AccountDirectory;
@@ -39,6 +39,8 @@ pub struct Stores {
     pub lockouts: Arc<dyn LockoutStore>,
     /// The second factors.
     pub second_factors: Arc<dyn SecondFactorStore>,
+    /// The passkeys.
+    pub passkeys: Arc<dyn PasskeyStore>,
     /// The one-time secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The audit log.

@@ -73,6 +73,14 @@ uuid_id! {
     ApiKeyId
 }
 uuid_id! {
+    /// Names a passkey.
+    PasskeyId
+}
+uuid_id! {
+    /// Names a challenge that waits for the answer of a device.
+    PasskeyChallengeId
+}
+uuid_id! {
     /// Names an archive of everything that is held of a learner.
     ExportId
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::web::Data;
 use chrono::TimeDelta;
 use ipnet::IpNet;
-use parlance_domain::accounts::{Accounts, ApiKeys, Credentials, SecondFactors, Sessions};
+use parlance_domain::accounts::{Accounts, ApiKeys, Credentials, Passkeys, SecondFactors, Sessions};
 use parlance_domain::admin::Administration;
 use parlance_domain::audit::AuditLog;
 use parlance_domain::caching::Answers;
@@ -255,6 +255,8 @@ pub struct HttpServices {
     pub sessions: Arc<Sessions>,
     /// The use-cases of personal data.
     pub personal_data: Arc<PersonalData>,
+    /// The use-cases of passkeys.
+    pub passkeys: Arc<Passkeys>,
     /// The use-cases of second factors.
     pub second_factors: Arc<SecondFactors>,
     /// The use-cases of the audit log.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use parlance_domain::accounts::{
-    AccountStore, ApiKeyStore, DeviceStore, LockoutStore, SecondFactorStore, SecretStore, SessionStore,
+    AccountStore, ApiKeyStore, DeviceStore, LockoutStore, PasskeyStore, SecondFactorStore, SecretStore,
+    SessionStore,
 };
 use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::AuditStore;
@@ -22,14 +23,14 @@ use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
     PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgExports, PgHeldData,
-    PgIdempotency, PgLockouts, PgOutbox, PgProgress, PgProviderKeys, PgSecondFactors, PgSecrets, PgSessions,
-    PgSettings, PgSpending, PgTransfer, PgWords,
+    PgIdempotency, PgLockouts, PgOutbox, PgPasskeys, PgProgress, PgProviderKeys, PgSecondFactors, PgSecrets,
+    PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
 };
 use parlance_sqlite::{
     SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
-    SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqliteProgress,
-    SqliteProviderKeys, SqliteSecondFactors, SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending,
-    SqliteTransfer, SqliteWords,
+    SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqlitePasskeys,
+    SqliteProgress, SqliteProviderKeys, SqliteSecondFactors, SqliteSecrets, SqliteSessions, SqliteSettings,
+    SqliteSpending, SqliteTransfer, SqliteWords,
 };
 
 use crate::gauges;
@@ -58,6 +59,8 @@ pub struct Stores {
     pub lockouts: Arc<dyn LockoutStore>,
     /// The second factors.
     pub second_factors: Arc<dyn SecondFactorStore>,
+    /// The passkeys.
+    pub passkeys: Arc<dyn PasskeyStore>,
     /// The one-time secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The audit log.
@@ -216,6 +219,7 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
         api_keys: Arc::new(SqliteApiKeys::new(database.clone())),
         lockouts: Arc::new(SqliteLockouts::new(database.clone())),
         second_factors: Arc::new(SqliteSecondFactors::new(database.clone())),
+        passkeys: Arc::new(SqlitePasskeys::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),
         directory: Arc::new(SqliteDirectory::new(database.clone())),
@@ -244,6 +248,7 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
         api_keys: Arc::new(PgApiKeys::new(database.clone())),
         lockouts: Arc::new(PgLockouts::new(database.clone())),
         second_factors: Arc::new(PgSecondFactors::new(database.clone())),
+        passkeys: Arc::new(PgPasskeys::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),
         directory: Arc::new(PgDirectory::new(database.clone())),

@@ -14,6 +14,9 @@ use crate::settings::{LogFormat, LogSettings};
 /// How many lines may wait to be written before new ones are dropped.
 const BUFFERED_LINES: usize = 16_384;
 
+/// Tells what devices sent, and of every answer of theirs that is not good as of an error.
+const TOO_TALKATIVE: &str = "webauthn_rs_core=off";
+
 /// Writes log lines while it lives; dropped, what waits is written.
 pub struct Logs {
     dropped: ErrorCounter,
@@ -28,7 +31,7 @@ impl Logs {
             .buffered_lines_limit(BUFFERED_LINES)
             .finish(Stubborn(io::stderr()));
         let dropped = writer.error_counter();
-        let filter = EnvFilter::try_new(&settings.filter)?;
+        let filter = EnvFilter::try_new(&settings.filter)?.add_directive(TOO_TALKATIVE.parse()?);
         tracing_subscriber::registry()
             .with(layer(settings.format, writer).with_filter(filter))
             .try_init()?;

@@ -44,6 +44,7 @@ use crate::database::{Database, Stores};
 use crate::gauges;
 use crate::ledger::Ledger;
 use crate::nobody::Nobody;
+use crate::passkeys::passkeys;
 use crate::post::Post;
 use crate::providers::{self, Providers, There};
 use crate::sealer::Sealer;
@@ -156,6 +157,7 @@ impl System {
             base.accounts(settings, secrets, &stores, &one_time, &lockouts, &mut gauges);
         let api_keys = base.api_keys(&stores);
         let (administration, second_factors) = base.administration(settings, &stores, &sessions, &lockouts);
+        let passkeys = passkeys(settings, &base, &sessions, &stores.passkeys)?;
         let voiced = base.voiced(settings, &stores, &mut gauges).await?;
         let audit = Arc::new(base.audit(settings, secrets, &stores));
         let sealer = Arc::new(Sealer::new(Arc::clone(&audit), Arc::clone(&base.clock)));
@@ -184,6 +186,7 @@ impl System {
             secrets: one_time,
             lockouts,
             signing_keys,
+            passkeys: Arc::clone(&passkeys),
             devices: stores.devices,
             pubsub: shared.pubsub,
             answers: Arc::clone(&voiced.cached.answers),
@@ -202,6 +205,7 @@ impl System {
             administration,
             sessions,
             personal_data,
+            passkeys,
             second_factors,
             audit,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),

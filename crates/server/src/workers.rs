@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::Days;
 use futures_util::{FutureExt, StreamExt};
 use parlance_domain::accounts::{
-    DEVICE_KNOWN_FOR, DeviceStore, Lockouts, OneTimeSecrets, SESSION_REVOKED, Sessions,
+    DEVICE_KNOWN_FOR, DeviceStore, Lockouts, OneTimeSecrets, Passkeys, SESSION_REVOKED, Sessions,
 };
 use parlance_domain::admin::Administration;
 use parlance_domain::idempotency::{IdempotencyStore, KEPT_FOR};
@@ -66,6 +66,8 @@ pub(crate) struct Work {
     pub(crate) lockouts: Arc<Lockouts>,
     /// The file of keys that sign access tokens, if there is one.
     pub(crate) signing_keys: Option<Arc<KeyFile>>,
+    /// The passkeys.
+    pub(crate) passkeys: Arc<Passkeys>,
     /// The devices that accounts know.
     pub(crate) devices: Arc<dyn DeviceStore>,
     /// Where copies tell each other what ended.
@@ -97,6 +99,9 @@ impl Workers {
         });
         workers.run("purge of one-time secrets", work, |work| {
             purge_secrets(work.secrets)
+        });
+        workers.run("purge of challenges for passkeys", work, |work| {
+            purge_challenges(work.passkeys)
         });
         workers.run("purge of attempts to sign in", work, purge_lockouts);
         workers.run("purge of known devices", work, purge_devices);
@@ -184,6 +189,14 @@ async fn purge_secrets(secrets: OneTimeSecrets) -> Result<(), PortError> {
     loop {
         let purged = secrets.purge_expired().await?;
         say_purged("one-time secrets", purged.into());
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
+async fn purge_challenges(passkeys: Arc<Passkeys>) -> Result<(), PortError> {
+    loop {
+        let purged = passkeys.purge_expired().await?;
+        say_purged("challenges for passkeys", purged.into());
         tokio::time::sleep(PURGE_EVERY).await;
     }
 }

@@ -33,7 +33,7 @@ const fn tested_on_servers(name: &'static str) -> Arrows {
     }
 }
 
-const ARROWS: [Arrows; 18] = [
+const ARROWS: [Arrows; 19] = [
     Arrows {
         name: "parlance-domain",
         shipped: &[],
@@ -60,6 +60,7 @@ const ARROWS: [Arrows; 18] = [
     adapter("parlance-offline"),
     tested_on_servers("parlance-objects"),
     tested_on_servers("parlance-mail"),
+    tested_on_servers("parlance-passkeys"),
     Arrows {
         name: "parlance-testbed",
         shipped: &[],
@@ -84,6 +85,7 @@ const ARROWS: [Arrows; 18] = [
             "parlance-objects",
             "parlance-offline",
             "parlance-openai",
+            "parlance-passkeys",
             "parlance-platform",
             "parlance-postgres",
             "parlance-redis",
@@ -174,6 +176,7 @@ const KEPT: &[(&str, &[&str])] = &[
         ],
     ),
     ("tracing-subscriber", &["parlance-server"]),
+    ("webauthn-rs", &["parlance-passkeys"]),
 ];
 
 /// Checks every arrow from a crate of the workspace.

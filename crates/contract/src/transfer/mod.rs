@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use parlance_domain::accounts::{ApiKey, Rotation};
+use parlance_domain::accounts::{ApiKey, Passkey, Rotation};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::UserId;
 use parlance_domain::progress::Rating::{Again, Easy, Good};
@@ -17,10 +17,9 @@ use parlance_domain::settings::KeyProvider;
 use parlance_domain::transfer::{LearnerRecord, TransferStore};
 use uuid::Uuid;
 
-use crate::api_keys;
+use crate::{api_keys, passkeys, second_factors};
 use crate::progress::learner::{Learner, confidence, counts, far, merge, review, review_id};
 use crate::provider_keys::key;
-use crate::second_factors;
 use crate::settings::{everything, kept};
 use crate::stores::{Stores, account, at, session, terms, user};
 
@@ -98,6 +97,9 @@ async fn busy(at: &Installation, number: u128) -> Learner<'_> {
         stores.sessions.rotate(begun.id, 1, terms(700)).await.unwrap();
     }
     second_factors::give(stores, id).await;
+    for passkey in passkeys_of(id) {
+        passkeys::give(stores, &passkey).await;
+    }
     let ended = session(of_session(9), id, 0);
     stores.end(&ended, terms(800).now).await.unwrap();
 
@@ -138,6 +140,11 @@ fn keys_for_programs(owner: UserId) -> [ApiKey; 2] {
     [used, api_keys::key(number + 2, owner, 700)]
 }
 
+/// In the order in which they were added.
+fn passkeys_of(owner: UserId) -> [Passkey; 2] {
+    [passkeys::passkey(2, owner, 7), passkeys::passkey(1, owner, 8)]
+}
+
 async fn exported(from: &Installation, user: UserId) -> LearnerRecord {
     from.transfer.export(user).await.unwrap().unwrap()
 }
@@ -176,6 +183,7 @@ pub async fn a_record_is_all_that_the_stores_tell_of_a_learner((from, _): &Move)
     assert_eq!((first.first_seen_at, first.last_seen_at), (at(500), at(500)));
     assert_eq!(record.holdings.api_keys, keys_for_programs(ann.user));
     assert_eq!(record.holdings.sessions[2].revoked_at, Some(terms(800).now));
+    assert_eq!(record.holdings.passkeys, passkeys_of(ann.user));
     let second_factor = record.holdings.second_factor.as_ref().unwrap();
     assert_eq!(
         second_factor.codes,
@@ -311,6 +319,9 @@ pub async fn whatever_a_learner_does_changes_the_mark((from, _): &Move) {
             .await
             .unwrap()
     );
+    marks.push(mark(&ann).await);
+    let [passkey, _] = passkeys_of(ann.user);
+    assert!(passkeys::used(&from.stores, &passkey, 1, 9).await);
     marks.push(mark(&ann).await);
     for (place, one) in marks.iter().enumerate() {
         assert!(one.is_some() && !marks[..place].contains(one), "{place}: {one:?}");

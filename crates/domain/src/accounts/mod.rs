@@ -10,6 +10,7 @@ pub(crate) mod keyed;
 mod language;
 mod lockout;
 mod one_time_secrets;
+mod passkey;
 mod password;
 mod ports;
 mod public_key;
@@ -23,6 +24,7 @@ mod sessions;
 mod sign_in;
 mod step_up;
 mod username;
+mod ways_in;
 
 pub use access_token::{AccessClaims, AccessToken, AccessTokens, TokenError};
 pub use account::{
@@ -47,6 +49,13 @@ pub use lockout::{
     Verdict,
 };
 pub use one_time_secrets::OneTimeSecrets;
+pub use passkey::{
+    AddPasskey, AddPasskeyError, Asserted, BeginPasskeyError, Begun, CeremonyError, CeremonyState,
+    ChangePasskeyError, Claim, CredentialId, InsertPasskeyError, InvalidPasskeyName, MOST_PASSKEYS,
+    PASSKEY_CHALLENGE_LIFETIME, Passkey, PasskeyAnswer, PasskeyAudience, PasskeyCeremonies, PasskeyChallenge,
+    PasskeyCredential, PasskeyName, PasskeyOptions, PasskeyOwner, PasskeyPorts, PasskeySignInError,
+    PasskeyStepUpError, PasskeyStore, PasskeyUse, Passkeys, PasskeysOff, RemovePasskeyError,
+};
 pub use password::{
     InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification, WeakPassword,
 };
@@ -73,6 +82,7 @@ pub use sessions::{
 };
 pub use step_up::{RECENT, RecencyError, StepUpError};
 pub use username::{InvalidUsername, Username};
+pub use ways_in::WaysIn;
 
 /// The topic on which the end of a session is announced; a message is the session's id.
 pub const SESSION_REVOKED: &str = "sessions.revoked";

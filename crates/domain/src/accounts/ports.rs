@@ -138,7 +138,7 @@ pub trait AccountStore: Send + Sync {
 
     /// Makes a change, all of it or nothing; says which sessions it ended.
     ///
-    /// - A new password that ends all sessions takes the keys for programs, too.
+    /// - A new password that ends all sessions takes the keys for programs and the passkeys, too.
     /// - Another revision than the expected one is a conflict.
     /// - A secret that was used, has expired by [`Account::updated_at`] or belongs to somebody else is refused; of many changes
     ///   that use the same one, one is made.

@@ -80,8 +80,12 @@ actions! {
     RecoveryCodeUsed = "recovery_code.used",
     /// A passkey was added.
     PasskeyAdded = "passkey.added",
+    /// A passkey was given another name.
+    PasskeyRenamed = "passkey.renamed",
     /// A passkey was taken away.
     PasskeyRemoved = "passkey.removed",
+    /// A passkey counted less than before, so that there may be a copy of it, and was refused.
+    PasskeyWentBack = "passkey.went_back",
     /// An identity at a provider was linked.
     IdentityLinked = "identity.linked",
     /// An identity at a provider was unlinked.

@@ -27,6 +27,7 @@ const fn json(name: &'static str) -> Column {
 }
 
 const SECRET: &str = "shows who somebody is";
+const DEVICES: &str = "by what the answers of a device are checked, of use to nobody else";
 const FOLDED: &str = "another column in the form in which it is looked for";
 const WORKERS: &str = "says which worker has it in hand";
 
@@ -44,6 +45,7 @@ pub const TABLES: &[Table] = &[
     Table::of_user("provider_keys", Some("provider"), PROVIDER_KEYS),
     Table::of_user("second_factors", None, SECOND_FACTORS),
     Table::of_user("recovery_codes", None, RECOVERY_CODES),
+    Table::of_user("passkeys", Some("id"), PASSKEYS),
     Table::of_user("progress_heads", None, PROGRESS_HEADS),
     Table::of_user("progress", Some("word_id"), PROGRESS),
     Table::of_user("progress_events", Some("position"), PROGRESS_EVENTS),
@@ -64,6 +66,10 @@ pub const TABLES: &[Table] = &[
     Table::of_nobody(
         "lockouts",
         "digests of names and addresses that were tried, forgotten when the lock is over",
+    ),
+    Table::of_nobody(
+        "passkey_challenges",
+        "random numbers that devices are to sign within minutes; they tell nothing of whose device",
     ),
     Table::of_nobody("spending_total", "sums over all users"),
     Table::of_nobody("word_lists", "the vocabulary"),
@@ -177,6 +183,17 @@ const SECOND_FACTORS: &[Column] = &[
 
 /// One row for each code that is left: how many there are, and nothing else.
 const RECOVERY_CODES: &[Column] = &[id("user_id"), Column::kept_back("digest", SECRET)];
+
+const PASSKEYS: &[Column] = &[
+    id("user_id"),
+    id("id"),
+    text("name"),
+    Column::kept_back("credential_id", DEVICES),
+    Column::kept_back("public_key", DEVICES),
+    number("counter"),
+    time("created_at"),
+    time("last_used_at"),
+];
 
 const PROGRESS_HEADS: &[Column] = &[id("user_id"), number("revision"), number("position")];
 

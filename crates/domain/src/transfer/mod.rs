@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
-use crate::accounts::{AccountWithPassword, ApiKey, KnownDevice, SecondFactorRecord, Session};
+use crate::accounts::{AccountWithPassword, ApiKey, KnownDevice, Passkey, SecondFactorRecord, Session};
 use crate::audit::{AuditHead, AuditRecord, Place};
 use crate::ids::{AuditId, UserId, WordId};
 use crate::port::PortError;
@@ -37,6 +37,8 @@ pub struct Holdings {
     pub devices: Vec<KnownDevice>,
     /// The second factor, if there is one: without it, the password alone would let somebody in elsewhere.
     pub second_factor: Option<SecondFactorRecord>,
+    /// The passkeys, the one added first first.
+    pub passkeys: Vec<Passkey>,
     /// The keys for programs, latest first.
     pub api_keys: Vec<ApiKey>,
     /// What the learner wants, if they ever said.
@@ -274,6 +276,7 @@ mod tests {
             sessions: Vec::new(),
             devices: Vec::new(),
             second_factor: None,
+            passkeys: Vec::new(),
             api_keys: Vec::new(),
             preferences: None,
             provider_keys: Vec::new(),

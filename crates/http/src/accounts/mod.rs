@@ -8,6 +8,7 @@ mod login;
 mod logout;
 mod me;
 mod origin;
+mod passkeys;
 mod profile_delete;
 mod profile_get;
 mod profile_patch;
@@ -39,6 +40,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         )
         .configure(credentials::routes)
         .configure(second_factor::routes)
+        .configure(passkeys::routes)
         .configure(sessions::routes)
         .configure(api_keys::routes);
 }

@@ -76,18 +76,21 @@ catalogue! {
     Forbidden "FORBIDDEN" 403 "Forbidden",
         "This is for administrators.", "Sign in as somebody who may do it.";
     StepUpRequired "STEP_UP_REQUIRED" 403 "Step-up required",
-        "Please show again who you are.", "Ask for the password, and for a code where there is a second factor, send them to `/auth/step-up`, and repeat the \
-         request.";
+        "Please show again who you are.", "Ask for the password, and for a code where there is a second factor, or for a passkey, send them to \
+         `/auth/step-up`, and repeat the request.";
     InsufficientScope "INSUFFICIENT_SCOPE" 403 "Insufficient scope",
         "This key may not do that.", "Make a key with the scope, if there is one for it; else sign in.";
     WrongPassword "WRONG_PASSWORD" 403 "Wrong password",
         "The password is incorrect.", "Let the user try again.";
     WrongCode "WRONG_CODE" 403 "Wrong code",
         "The code is wrong, or was used before.", "Let the user enter the next code, or a recovery code.";
+    PasskeyRefused "PASSKEY_REFUSED" 403 "Passkey refused",
+        "The passkey was not accepted.",
+        "Ask for new options and let the user try again, or show in another way who they are.";
     CodeRequired "CODE_REQUIRED" 403 "Code required",
         "Please enter the code of your authenticator as well.", "Send `code` with the password.";
     SecondFactorSetupRequired "SECOND_FACTOR_SETUP_REQUIRED" 403 "Second factor to be set up",
-        "Your role calls for a second factor.", "Let the user set one up at `/users/me/second-factor/totp`.";
+        "Your role calls for a second factor.", "Let the user set one up at `/users/me/second-factor/totp`, or sign in with a passkey.";
     AccountDeactivated "ACCOUNT_DEACTIVATED" 403 "Account deactivated",
         "This account is not in use at the moment.", "Let the user ask an administrator.";
     NotFound "NOT_FOUND" 404 "Not found",
@@ -108,6 +111,8 @@ catalogue! {
         "There is no such session.", "Read the list of sessions again.";
     ApiKeyNotFound "API_KEY_NOT_FOUND" 404 "Key not found",
         "There is no such key.", "Read the list of keys again.";
+    PasskeyNotFound "PASSKEY_NOT_FOUND" 404 "Passkey not found",
+        "There is no such passkey.", "Read the list of passkeys again.";
     ProviderKeyNotFound "PROVIDER_KEY_NOT_FOUND" 404 "Provider key not found",
         "There is no key of this provider.", "Read the list of keys again.";
     AudioNotFound "AUDIO_NOT_FOUND" 404 "Audio not found",
@@ -141,6 +146,12 @@ catalogue! {
         "The owner deleted the account, and alone can bring it back.", "Ask the owner to sign in.";
     ApiKeyLimit "API_KEY_LIMIT" 409 "Too many keys",
         "There are as many keys as there can be.", "Revoke one that is not needed.";
+    PasskeyExists "PASSKEY_EXISTS" 409 "Passkey exists",
+        "This passkey is there already.", "Read the list of passkeys again.";
+    PasskeyLimit "PASSKEY_LIMIT" 409 "Too many passkeys",
+        "There are as many passkeys as there can be.", "Take one away that is not needed.";
+    LastWayIn "LAST_WAY_IN" 409 "Last way in",
+        "You could not sign in any more.", "Let the user set a password or add another way to sign in first.";
     IdempotencyInProgress "IDEMPOTENCY_IN_PROGRESS" 409 "Request in progress",
         "The same request is being answered.", "Repeat it after the seconds in `Retry-After`.";
     PreconditionFailed "PRECONDITION_FAILED" 412 "Precondition failed",
@@ -168,6 +179,9 @@ catalogue! {
         "Secrets cannot be kept here at the moment.", "Set `ENCRYPTION_KEYS` on the server.";
     AuthDisabled "AUTH_DISABLED" 503 "Accounts are switched off",
         "Signing in is switched off at the moment.", "Offer what works without an account.";
+    PasskeysDisabled "PASSKEYS_DISABLED" 503 "Passkeys are switched off",
+        "Passkeys are not set up on this server.",
+        "Offer other ways to sign in; set `PASSKEY_RP_ID` on the server.";
     ReadOnly "READ_ONLY" 503 "Read only",
         "Nothing can be changed at the moment.", "Keep the change and send it later.";
     SyncDisabled "SYNC_DISABLED" 503 "Sync is switched off",

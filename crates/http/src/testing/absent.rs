@@ -8,11 +8,12 @@ use chrono::DateTime;
 use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
     AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
-    Admission, ApiKey, ApiKeyStore, Attempt, DeviceStore, Email, Ends, InsertAccountError, LockoutKey,
-    LockoutPolicy, LockoutStore, NewFactor, OneTimeSecret, Outcome, PasswordHash, Proof, PublicKey,
-    RevokedSession, RevokedSessions, Role, Rotation, RotationTerms, SaveAccountError, SecondFactor,
-    SecondFactorStore, SecretStore, SeenDevice, Session, SessionStore, TokenError, Unlock, Unlocked,
-    Username, Verdict,
+    Admission, ApiKey, ApiKeyStore, Attempt, CeremonyState, DeviceStore, Email, Ends, InsertAccountError,
+    InsertPasskeyError, LockoutKey, LockoutPolicy, LockoutStore, NewFactor, OneTimeSecret, Outcome, Passkey,
+    PasskeyAudience, PasskeyChallenge, PasskeyName, PasskeyStore, PasskeyUse, PasswordHash, Proof, PublicKey,
+    RemovePasskeyError, RevokedSession, RevokedSessions, Role, Rotation, RotationTerms, SaveAccountError,
+    SecondFactor, SecondFactorStore, SecretStore, SeenDevice, Session, SessionStore, TokenError, Unlock,
+    Unlocked, Username, Verdict,
 };
 use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery};
 use parlance_domain::audit::{
@@ -21,7 +22,9 @@ use parlance_domain::audit::{
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::health::Probe;
-use parlance_domain::ids::{ApiKeyId, ListId, SecretId, SessionId, UserId, WordId};
+use parlance_domain::ids::{
+    ApiKeyId, ListId, PasskeyChallengeId, PasskeyId, SecretId, SessionId, UserId, WordId,
+};
 use parlance_domain::port::PortError;
 use parlance_domain::progress::{
     ActivityBucket, AppendError, Appended, ListSummary, LoggedReview, ProgressEntry, ProgressRow,
@@ -329,6 +332,52 @@ impl LockoutStore for Absent {
 
     async fn unlock(&self, _: &Unlock) -> Result<Option<Unlocked>, PortError> {
         Err(absent())
+    }
+
+    async fn purge(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {
+        Err(absent())
+    }
+}
+
+#[async_trait]
+impl PasskeyStore for Absent {
+    async fn issue(&self, _: &PasskeyChallenge) -> Result<(), PortError> {
+        Err(absent())
+    }
+
+    async fn redeem(
+        &self,
+        _: PasskeyChallengeId,
+        _: PasskeyAudience,
+        _: Timestamp,
+    ) -> Result<Option<CeremonyState>, PortError> {
+        Err(absent())
+    }
+
+    async fn insert(&self, _: &Passkey, _: u32, _: &Consequences) -> Result<(), InsertPasskeyError> {
+        Err(absent().into())
+    }
+
+    async fn list(&self, _: UserId) -> Result<Vec<Passkey>, PortError> {
+        Err(absent())
+    }
+
+    async fn used(&self, _: UserId, _: PasskeyId, _: &PasskeyUse) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn rename(
+        &self,
+        _: UserId,
+        _: PasskeyId,
+        _: &PasskeyName,
+        _: &Consequences,
+    ) -> Result<bool, PortError> {
+        Err(absent())
+    }
+
+    async fn remove(&self, _: UserId, _: PasskeyId, _: &Consequences) -> Result<(), RemovePasskeyError> {
+        Err(absent().into())
     }
 
     async fn purge(&self, _: Timestamp, _: u32) -> Result<u32, PortError> {

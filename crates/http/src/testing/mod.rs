@@ -18,8 +18,8 @@ use chrono::TimeDelta;
 use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
 use parlance_domain::accounts::{
     Accounts, ApiKeyPorts, ApiKeys, Challenges, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy,
-    LockoutPorts, Lockouts, OneTimeSecrets, RefreshTokens, Roles, SecondFactorChecks, SecondFactorPorts,
-    SecondFactors, SecretTokens, SessionPolicy, SessionPorts, Sessions,
+    LockoutPorts, Lockouts, OneTimeSecrets, PasskeyPorts, Passkeys, RefreshTokens, Roles, SecondFactorChecks,
+    SecondFactorPorts, SecondFactors, SecretTokens, SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog};
@@ -228,6 +228,13 @@ fn services(
             lockouts(clock),
             second_factors.clone(),
         )),
+        passkeys: Arc::new(Passkeys::new(PasskeyPorts {
+            sessions: sessions.clone(),
+            passkeys: Arc::new(Absent),
+            ceremonies: None,
+            clock: clock.clone(),
+            ids: Arc::new(SequentialIds::default()),
+        })),
         personal_data: Arc::new(PersonalData::new(personal_data_ports(clock, &sessions))),
         sessions,
         second_factors,

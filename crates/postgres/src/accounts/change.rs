@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::api_keys::revoke_keys;
 use super::lockouts;
+use super::passkeys::remove_passkeys;
 use super::row::{
     AccountColumns, AccountRow, StandingColumns, account_columns, is_active, is_notable, roles_to,
 };
@@ -117,6 +118,7 @@ pub(super) async fn save(
     if change.password_hash.is_some() && change.ends == Ends::AllSessions {
         // Whoever takes an account back takes it from the keys that others may have made.
         revoke_keys(connection, id).await?;
+        remove_passkeys(connection, id).await?;
     }
     consequences::keep(connection, &change.consequences).await?;
     Ok(ended)

@@ -3,7 +3,7 @@
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::{try_join3, try_join5};
+use futures_util::future::{try_join, try_join3, try_join5};
 use parlance_domain::accounts::Session;
 use parlance_domain::ids::UserId;
 use parlance_domain::transfer::Holdings;
@@ -14,8 +14,8 @@ use crate::accounts::row::{
     AccountColumns, AccountRow, SessionColumns, SessionRow, account_columns, session_columns,
 };
 use crate::accounts::{
-    ApiKeyRow, DeviceRow, SecondFactorRows, api_key_rows, device_rows, keep_api_key, keep_device,
-    keep_second_factor, second_factor_rows, to_second_factor,
+    ApiKeyRow, DeviceRow, PasskeyRow, SecondFactorRows, api_key_rows, device_rows, keep_api_key, keep_device,
+    keep_passkey, keep_second_factor, passkey_rows, second_factor_rows, to_passkeys, to_second_factor,
 };
 use crate::convert::CorruptRow;
 use crate::database::StoreError;
@@ -37,6 +37,7 @@ pub(super) struct HoldingRows {
     sessions: Vec<(SessionRow,)>,
     devices: Vec<DeviceRow>,
     second_factor: SecondFactorRows,
+    passkeys: Vec<PasskeyRow>,
     api_keys: Vec<ApiKeyRow>,
     settings: Option<settings::SettingsRow>,
     provider_keys: Vec<settings::KeyRow>,
@@ -46,11 +47,11 @@ pub(super) struct HoldingRows {
 pub(super) async fn read(connection: &AsyncPgConnection, id: UserId) -> Result<HoldingRows, DieselError> {
     let (mut first, mut second) = (connection, connection);
     let account = async { Account::new(id.0).get_result(&mut first).await.optional() };
-    let (account, sessions, devices, second_factor, (api_keys, settings, provider_keys)) = try_join5(
+    let (account, sessions, devices, (second_factor, passkeys), (api_keys, settings, provider_keys)) = try_join5(
         account,
         Sessions::new(id.0).load(&mut second),
         device_rows(connection, id),
-        second_factor_rows(connection, id),
+        try_join(second_factor_rows(connection, id), passkey_rows(connection, id)),
         try_join3(
             api_key_rows(connection, id),
             settings::row(connection, id),
@@ -63,6 +64,7 @@ pub(super) async fn read(connection: &AsyncPgConnection, id: UserId) -> Result<H
         sessions,
         devices,
         second_factor,
+        passkeys,
         api_keys,
         settings,
         provider_keys,
@@ -81,6 +83,7 @@ pub(super) fn to_holdings(id: UserId, rows: HoldingRows) -> Result<Option<Holdin
         sessions: sessions.collect::<Result<_, CorruptRow>>()?,
         devices: rows.devices.into_iter().map(Into::into).collect(),
         second_factor: to_second_factor(id, rows.second_factor)?,
+        passkeys: to_passkeys(rows.passkeys)?,
         api_keys: api_keys.collect::<Result<_, CorruptRow>>()?,
         preferences: rows.settings.map(|row| row.read(id)).transpose()?,
         provider_keys: settings::read_keys(id, rows.provider_keys)?,
@@ -95,6 +98,7 @@ pub(super) async fn keep(mut connection: &AsyncPgConnection, holdings: &Holdings
         sessions,
         devices,
         second_factor,
+        passkeys,
         api_keys,
         preferences,
         provider_keys,
@@ -105,6 +109,9 @@ pub(super) async fn keep(mut connection: &AsyncPgConnection, holdings: &Holdings
     }
     if let Some(second_factor) = second_factor {
         keep_second_factor(connection, id, second_factor).await?;
+    }
+    for passkey in passkeys {
+        keep_passkey(connection, passkey).await?;
     }
     for key in api_keys {
         keep_api_key(connection, key).await?;

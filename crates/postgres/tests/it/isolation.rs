@@ -16,6 +16,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("known_devices", &["user_id"]),
     ("one_time_secrets", &["user_id"]),
     ("outbox", &["user_id"]),
+    ("passkeys", &["user_id"]),
     ("progress", &["user_id"]),
     ("progress_events", &["user_id"]),
     ("progress_heads", &["user_id"]),

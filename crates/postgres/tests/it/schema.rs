@@ -40,6 +40,7 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
             "known_devices",
             "one_time_secrets",
             "outbox",
+            "passkeys",
             "progress",
             "progress_events",
             "progress_heads",
@@ -89,7 +90,7 @@ async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
          FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
     )
     .await;
-    assert_eq!(references.len(), 17);
+    assert_eq!(references.len(), 18);
     for reference in references {
         let name: String = reference.get("conname");
         assert!(reference.get::<_, bool>("is_told"), "{name}");

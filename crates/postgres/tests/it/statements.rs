@@ -7,8 +7,9 @@ use chrono::TimeDelta;
 use parlance_contract::stores::{Stores, account, at, list_id, session as new_session, terms, user, word_id};
 use parlance_contract::transfer::Installation;
 use parlance_domain::accounts::{
-    Account, AccountWithPassword, ApiKey, Attempt, Ends, LockoutKey, LockoutPolicy, NewFactor, Outcome,
-    Patch, ProfilePatch, Proof, Role, Scope, SeenDevice, Unlock, Verdict,
+    Account, AccountWithPassword, ApiKey, Attempt, CeremonyState, CredentialId, Ends, LockoutKey,
+    LockoutPolicy, NewFactor, Outcome, Passkey, PasskeyAudience, PasskeyChallenge, PasskeyCredential,
+    PasskeyUse, Patch, ProfilePatch, Proof, Role, Scope, SeenDevice, Unlock, Verdict,
 };
 use parlance_domain::admin::{AccountPlace, AccountQuery};
 use parlance_domain::audit::{
@@ -16,7 +17,9 @@ use parlance_domain::audit::{
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::{Beginning, GivenAnswer};
-use parlance_domain::ids::{ApiKeyId, AuditId, DeviceId, EventId, ExportId, MailId, ProgressId};
+use parlance_domain::ids::{
+    ApiKeyId, AuditId, DeviceId, EventId, ExportId, MailId, PasskeyChallengeId, PasskeyId, ProgressId,
+};
 use parlance_domain::mail::{AttemptId, Fate, Lease, Message, OutgoingMail};
 use parlance_domain::personal::{ExportAttempt, ExportLease, ExportOrder, ExportOutcome, Requested};
 use parlance_domain::progress::{
@@ -141,6 +144,7 @@ async fn use_all(stores: &Stores, round: u128) {
     use_api_keys(stores, round).await;
     use_lockouts(stores).await;
     use_second_factors(stores, 1).await;
+    use_passkeys(stores, 1).await;
     use_settings(stores, round).await;
     use_words(stores).await;
     append_to_log(stores, 1_000 * round).await;
@@ -250,6 +254,43 @@ async fn use_api_keys(stores: &Stores, round: u128) {
     assert!(keys.of_bearer(key.id).await.unwrap().is_some());
     assert_eq!(keys.list(user(ANN)).await.unwrap().len(), 1);
     assert!(keys.revoke(user(ANN), key.id, &nothing).await.unwrap());
+}
+
+async fn use_passkeys(stores: &Stores, round: u8) {
+    let (passkeys, nothing) = (&stores.passkeys, Consequences::default());
+    let audience = PasskeyAudience::Anybody;
+    let challenge = PasskeyChallenge {
+        id: PasskeyChallengeId(Uuid::from_u128(round.into())),
+        audience,
+        state: CeremonyState("{}".to_owned()),
+        expires_at: at(300),
+    };
+    passkeys.issue(&challenge).await.unwrap();
+    let redeemed = passkeys.redeem(challenge.id, audience, at(0)).await;
+    assert!(redeemed.unwrap().is_some());
+    passkeys.purge(at(0), 10).await.unwrap();
+    let passkey = Passkey {
+        id: PasskeyId(Uuid::from_u128(round.into())),
+        user_id: user(ANN),
+        name: "a passkey".parse().unwrap(),
+        credential: PasskeyCredential {
+            id: CredentialId::new(vec![round]).unwrap(),
+            public_key: "{}".to_owned(),
+        },
+        counter: 0,
+        created_at: at(0),
+        last_used_at: None,
+    };
+    passkeys.insert(&passkey, 10, &nothing).await.unwrap();
+    let using = PasskeyUse {
+        counter: 1,
+        at: at(1),
+    };
+    assert!(passkeys.used(user(ANN), passkey.id, &using).await.unwrap());
+    let renamed = passkeys.rename(user(ANN), passkey.id, &passkey.name, &nothing);
+    assert!(renamed.await.unwrap());
+    assert_eq!(passkeys.list(user(ANN)).await.unwrap().len(), 1);
+    passkeys.remove(user(ANN), passkey.id, &nothing).await.unwrap();
 }
 
 async fn use_second_factors(stores: &Stores, round: u64) {
@@ -693,6 +734,7 @@ async fn no_statement_but_those_of_progress_reads_a_whole_table() {
     use_sessions(stores, 0).await;
     use_lockouts(stores).await;
     use_second_factors(stores, 1).await;
+    use_passkeys(stores, 1).await;
     use_words(stores).await;
     use_spending(stores, 0).await;
     use_idempotency(stores, 0).await;

@@ -10,8 +10,8 @@ use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_postgres::{
     PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgExports, PgHeldData,
-    PgIdempotency, PgLockouts, PgOutbox, PgProgress, PgProviderKeys, PgSecondFactors, PgSecrets, PgSessions,
-    PgSettings, PgSpending, PgTransfer, PgWords,
+    PgIdempotency, PgLockouts, PgOutbox, PgPasskeys, PgProgress, PgProviderKeys, PgSecondFactors, PgSecrets,
+    PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
 };
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
@@ -68,6 +68,7 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         api_keys: Arc::new(PgApiKeys::new(database.clone())),
         lockouts: Arc::new(PgLockouts::new(database.clone())),
         second_factors: Arc::new(PgSecondFactors::new(database.clone())),
+        passkeys: Arc::new(PgPasskeys::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),
         directory: Arc::new(PgDirectory::new(database.clone())),

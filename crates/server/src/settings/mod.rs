@@ -6,6 +6,7 @@ mod lockout;
 mod mail;
 mod objects;
 mod origin;
+mod passkey;
 mod problems;
 mod providers;
 mod reader;
@@ -27,6 +28,7 @@ use ipnet::IpNet;
 use parlance_domain::accounts::Roles;
 use parlance_http::cors::CorsPolicy;
 use parlance_http::state::{CookieSameSite, Environment};
+use parlance_passkeys::Site;
 use parlance_platform::EncryptionKey;
 use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
@@ -82,6 +84,8 @@ pub struct Settings {
     pub lockout: LockoutSettings,
     /// Who must have a second factor.
     pub second_factor_roles: Roles,
+    /// For which site passkeys are, if there are any.
+    pub passkeys: Option<Site>,
     /// How the audit log is sealed, and how long it is kept.
     pub audit: AuditSettings,
     /// What secrets are sealed with that must be read again, the newest first; without any, development makes its own.
@@ -198,6 +202,7 @@ impl Settings {
             sessions: sessions(&mut reader),
             lockout: lockout::lockout(&mut reader),
             second_factor_roles: second_factor::required_roles(&mut reader),
+            passkeys: passkey::site(&mut reader),
             audit: audit::audit(&mut reader),
             encryption_keys: sealing::encryption_keys(&mut reader),
             bcrypt_cost: bcrypt_cost(&mut reader),

@@ -539,6 +539,22 @@ pub const KEYS: &[Key] = &[
          signs in, but administers nothing until it is set up, and cannot take it away.",
     ),
     key(
+        "PASSKEY_RP_ID",
+        Group::Accounts,
+        "localhost",
+        "The domain that passkeys are for, such as `example.com`: that of the front ends, or one that all of them are below. \
+         Devices bind passkeys to it, so that another one later ends all that were made.",
+    )
+    .in_production(InProduction::RequiredWhere("there are to be passkeys")),
+    key(
+        "PASSKEY_ORIGINS",
+        Group::Accounts,
+        "",
+        "The origins of front ends that passkeys are used on, separated by commas: `https://` and a name of that domain or \
+         below it, perhaps a port; for an Android app `android:apk-key-hash:…`. When not set, the domain itself; for \
+         `localhost` in development on any port.",
+    ),
+    key(
         "AUDIT_KEY",
         Group::Accounts,
         "",

@@ -11,6 +11,7 @@ use parlance_domain::ids::{SessionId, UserId};
 
 use super::api_keys::revoke_keys;
 use super::lockouts;
+use super::passkeys::remove_passkeys;
 use super::row::{StandingColumns, is_notable, roles_to};
 use super::secrets::{redeem, spend_all};
 use super::sessions::end;
@@ -106,6 +107,7 @@ pub(super) fn save(
     if change.password_hash.is_some() && change.ends == Ends::AllSessions {
         // Whoever takes an account back takes it from the keys that others may have made.
         revoke_keys(connection, id)?;
+        remove_passkeys(connection, id)?;
     }
     consequences::keep(connection, &change.consequences)?;
     Ok(ended)

@@ -24,6 +24,10 @@ mod sessions {
     parlance_contract::session_store_contract!(crate::support::stores());
 }
 
+mod passkeys {
+    parlance_contract::passkey_store_contract!(crate::support::stores());
+}
+
 mod api_keys {
     parlance_contract::api_key_store_contract!(crate::support::stores());
 }

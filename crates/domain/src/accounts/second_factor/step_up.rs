@@ -23,7 +23,7 @@ pub enum AuthorityError {
 }
 
 impl Sessions {
-    /// Refuses whoever has a role that calls for a second factor and does not stand on two.
+    /// Refuses whoever has a role that calls for a second factor and does not stand on two. A passkey is two in one.
     ///
     /// Asks no store where no role of theirs does.
     pub async fn require_factors(&self, principal: &Principal) -> Result<(), AuthorityError> {
@@ -32,6 +32,9 @@ impl Sessions {
         }
         let session = self.live_session(principal, self.ports.clock.now()).await?;
         let session = session.ok_or(AuthorityError::Ended)?;
+        if session.proof == Proof::Passkey {
+            return Ok(());
+        }
         if !self.ports.second_factors.is_active(principal.user_id).await? {
             return Err(AuthorityError::SetupRequired);
         }

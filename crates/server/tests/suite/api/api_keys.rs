@@ -51,12 +51,13 @@ const OPEN: [(&str, &str); 22] = [
 ];
 
 /// What no key may call: accounts, sessions, credentials, keys, administration.
-const CLOSED: [&str; 35] = [
+const CLOSED: [&str; 40] = [
     "DELETE /api/v1/conversations/{wordId}",
     "DELETE /api/v1/admin/users/{id}",
     "DELETE /api/v1/users/me",
     "DELETE /api/v1/users/me/api-keys/{id}",
     "DELETE /api/v1/users/me/keys/{provider}",
+    "DELETE /api/v1/users/me/passkeys/{id}",
     "DELETE /api/v1/users/me/second-factor/totp",
     "DELETE /api/v1/users/me/sessions",
     "DELETE /api/v1/users/me/sessions/{id}",
@@ -66,12 +67,14 @@ const CLOSED: [&str; 35] = [
     "GET /api/v1/users/me/api-keys",
     "GET /api/v1/users/me/export",
     "GET /api/v1/users/me/keys",
+    "GET /api/v1/users/me/passkeys",
     "GET /api/v1/users/me/second-factor",
     "GET /api/v1/users/me/sessions",
     "GET /api/v1/users/me/settings",
     "GET /api/v1/users/{id}",
     "PATCH /api/v1/admin/users/{id}",
     "PATCH /api/v1/users/me",
+    "PATCH /api/v1/users/me/passkeys/{id}",
     "PATCH /api/v1/users/me/settings",
     "POST /api/v1/admin/users/{id}/restore",
     "POST /api/v1/admin/users/{id}/sessions/revoke",
@@ -81,6 +84,8 @@ const CLOSED: [&str; 35] = [
     "POST /api/v1/users/me/email",
     "POST /api/v1/users/me/export",
     "POST /api/v1/users/me/export/download",
+    "POST /api/v1/users/me/passkeys",
+    "POST /api/v1/users/me/passkeys/options",
     "POST /api/v1/users/me/password",
     "POST /api/v1/users/me/second-factor/recovery-codes",
     "POST /api/v1/users/me/second-factor/totp",

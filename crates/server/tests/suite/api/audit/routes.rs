@@ -12,7 +12,7 @@ use parlance_platform::SystemClock;
 use serde_json::json;
 
 use crate::api::personal::made;
-use crate::harness::{Answer, Authenticator, PASSWORD, TestApp};
+use crate::harness::{Answer, Authenticator, PASSWORD, PasskeyDevice, TestApp, honest};
 
 /// A request that changes state, and what the log then says.
 pub(super) struct Told {
@@ -78,6 +78,28 @@ pub(super) const TOLD: &[Told] = told! {
         let user = app.register().await;
         Authenticator::set_up(&user, Arc::new(SystemClock)).await;
         user.post_empty("/api/v1/users/me/second-factor/recovery-codes").await.expect(200)
+    }
+    "POST /api/v1/auth/passkeys", SessionStarted, |app| {
+        let user = app.register().await;
+        let device = PasskeyDevice::add(&user).await;
+        device.sign_in(app).await.expect(200)
+    }
+    "POST /api/v1/users/me/passkeys", PasskeyAdded, |app| {
+        let user = app.register().await;
+        let options = user.post_empty("/api/v1/users/me/passkeys/options").await.expect(200).json();
+        let (_, body) = PasskeyDevice::make(&options, &honest());
+        user.post("/api/v1/users/me/passkeys", &body).await.expect(201)
+    }
+    "PATCH /api/v1/users/me/passkeys/{id}", PasskeyRenamed, |app| {
+        let user = app.register().await;
+        let device = PasskeyDevice::add(&user).await;
+        let path = format!("/api/v1/users/me/passkeys/{}", device.id);
+        user.patch(&path, &json!({ "name": "Told" })).await.expect(200)
+    }
+    "DELETE /api/v1/users/me/passkeys/{id}", PasskeyRemoved, |app| {
+        let user = app.register().await;
+        let device = PasskeyDevice::add(&user).await;
+        user.delete(&format!("/api/v1/users/me/passkeys/{}", device.id)).await.expect(204)
     }
     "POST /api/v1/auth/unlock", AccountUnlocked, |app| {
         let user = app.register().await;
@@ -214,6 +236,14 @@ pub(super) const NOT_TOLD: &[(&str, &str)] = &[
     (
         "POST /api/v1/users/me/second-factor/totp",
         "nothing is asked for until the secret is confirmed, which is told",
+    ),
+    (
+        "POST /api/v1/users/me/passkeys/options",
+        "a random number is kept for minutes; what comes of it is told",
+    ),
+    (
+        "POST /api/v1/auth/passkeys/options",
+        "a random number is kept for minutes; what comes of it is told",
     ),
     ("PUT /api/v1/progress/{wordId}", OWN_LOG),
     ("DELETE /api/v1/progress/{wordId}", OWN_LOG),
