@@ -5,7 +5,7 @@ CREATE TABLE passkeys (
     name          TEXT        NOT NULL,
     -- What the device calls it.
     credential_id BYTEA       NOT NULL CHECK (octet_length(credential_id) BETWEEN 1 AND 1023),
-    public_key    TEXT        NOT NULL,
+    public_key    TEXT COLLATE "C" NOT NULL,
     counter       BIGINT      NOT NULL CHECK (counter >= 0),
     created_at    TIMESTAMPTZ NOT NULL,
     last_used_at  TIMESTAMPTZ,

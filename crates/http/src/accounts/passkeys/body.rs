@@ -1,7 +1,7 @@
 //! What the bodies with answers of devices have in common.
 
 use apistos::ApiComponent;
-use parlance_domain::accounts::{PasskeyAnswer, PasskeysOff};
+use parlance_domain::accounts::{PasskeyAnswer, PasskeyName, PasskeysOff};
 use parlance_domain::ids::{PasskeyChallengeId, PasskeyId};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -73,9 +73,10 @@ pub(super) fn check_id(text: &str) -> Result<(), ValidationError> {
 
 /// Checks that there is something in a credential; what, is the concern of those who read it.
 pub(super) fn check_credential(credential: &Map<String, Value>) -> Result<(), ValidationError> {
-    match credential.is_empty() {
-        true => Err(complaint("required", "is required")),
-        false => Ok(()),
+    if credential.is_empty() {
+        Err(complaint("required", "is required"))
+    } else {
+        Ok(())
     }
 }
 
@@ -86,7 +87,7 @@ pub(super) fn read_id(text: &str) -> Result<PasskeyId, ApiError> {
 }
 
 /// The name of a passkey.
-pub(super) fn read_name(text: Option<&str>) -> Result<parlance_domain::accounts::PasskeyName, ApiError> {
+pub(super) fn read_name(text: Option<&str>) -> Result<PasskeyName, ApiError> {
     parsed("name", text.unwrap_or_default())
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, assert_problem};
 
 /// What anybody may ask; every other operation wants a token.
-const PUBLIC: [&str; 23] = [
+const PUBLIC: [&str; 25] = [
     "GET /.well-known/jwks.json",
     "GET /api/v1/audio/{id}",
     "GET /api/v1/config",
@@ -24,6 +24,8 @@ const PUBLIC: [&str; 23] = [
     "GET /readyz",
     "POST /api/v1/auth/email-change/confirm",
     "POST /api/v1/auth/email-verification/confirm",
+    "POST /api/v1/auth/passkeys",
+    "POST /api/v1/auth/passkeys/options",
     "POST /api/v1/auth/password-reset",
     "POST /api/v1/auth/password-reset/confirm",
     "POST /api/v1/auth/second-factor",
