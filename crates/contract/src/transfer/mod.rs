@@ -17,11 +17,11 @@ use parlance_domain::settings::KeyProvider;
 use parlance_domain::transfer::{LearnerRecord, TransferStore};
 use uuid::Uuid;
 
-use crate::{api_keys, passkeys, second_factors};
 use crate::progress::learner::{Learner, confidence, counts, far, merge, review, review_id};
 use crate::provider_keys::key;
 use crate::settings::{everything, kept};
 use crate::stores::{Stores, account, at, session, terms, user};
+use crate::{api_keys, passkeys, second_factors};
 
 pub use audit::*;
 pub use words::*;

@@ -47,18 +47,19 @@ pub(super) struct HoldingRows {
 pub(super) async fn read(connection: &AsyncPgConnection, id: UserId) -> Result<HoldingRows, DieselError> {
     let (mut first, mut second) = (connection, connection);
     let account = async { Account::new(id.0).get_result(&mut first).await.optional() };
-    let (account, sessions, devices, (second_factor, passkeys), (api_keys, settings, provider_keys)) = try_join5(
-        account,
-        Sessions::new(id.0).load(&mut second),
-        device_rows(connection, id),
-        try_join(second_factor_rows(connection, id), passkey_rows(connection, id)),
-        try_join3(
-            api_key_rows(connection, id),
-            settings::row(connection, id),
-            settings::key_rows(connection, id),
-        ),
-    )
-    .await?;
+    let (account, sessions, devices, (second_factor, passkeys), (api_keys, settings, provider_keys)) =
+        try_join5(
+            account,
+            Sessions::new(id.0).load(&mut second),
+            device_rows(connection, id),
+            try_join(second_factor_rows(connection, id), passkey_rows(connection, id)),
+            try_join3(
+                api_key_rows(connection, id),
+                settings::row(connection, id),
+                settings::key_rows(connection, id),
+            ),
+        )
+        .await?;
     Ok(HoldingRows {
         account,
         sessions,
