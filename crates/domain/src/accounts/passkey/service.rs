@@ -8,11 +8,11 @@ use super::{
     Begun, PASSKEY_CHALLENGE_LIFETIME, Passkey, PasskeyAudience, PasskeyCeremonies, PasskeyChallenge,
     PasskeyName, PasskeyStore, RemovePasskeyError,
 };
-use crate::accounts::second_factor::changed;
 use crate::accounts::{Account, Sessions};
 use crate::audit::{Action, Circumstances};
 use crate::consequences::{Consequences, Recorder};
 use crate::ids::{IdGenerator, PasskeyChallengeId, PasskeyId, UserId};
+use crate::mail::Message;
 use crate::port::PortError;
 use crate::time::{Clock, Timestamp};
 
@@ -189,6 +189,6 @@ impl Passkeys {
     ) -> Consequences {
         let entry = self.recorder.by_owner(account.id, action, circumstances);
         let entry = entry.with("passkey", passkey.to_string());
-        Consequences::from(entry).and_mail(self.recorder.mail(account, changed(action)))
+        Consequences::from(entry).and_mail(self.recorder.mail(account, Message::security_changed(action)))
     }
 }
