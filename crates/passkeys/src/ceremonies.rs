@@ -75,9 +75,9 @@ impl PasskeyCeremonies for WebauthnCeremonies {
         let state: PasskeyRegistration = kept(&state.0)?;
         let answer: RegisterPublicKeyCredential = answered(answer)?;
         let passkey = self.webauthn.finish_passkey_registration(&answer, &state);
-        let passkey = passkey.map_err(refuse)?;
+        let passkey = passkey.map_err(|error| refuse(&error))?;
         Ok(PasskeyCredential {
-            id: CredentialId::new(passkey.cred_id().to_vec()).ok_or(CeremonyError::Refused)?,
+            id: CredentialId::new(passkey.cred_id().clone()).ok_or(CeremonyError::Refused)?,
             public_key: text(&passkey)?,
         })
     }
@@ -91,7 +91,7 @@ impl PasskeyCeremonies for WebauthnCeremonies {
     fn claim(&self, answer: &Value) -> Result<Claim, CeremonyError> {
         let answer: PublicKeyCredential = answered(answer)?;
         let claimed = self.webauthn.identify_discoverable_authentication(&answer);
-        let (user, credential) = claimed.map_err(refuse)?;
+        let (user, credential) = claimed.map_err(|error| refuse(&error))?;
         Ok(Claim {
             user_id: UserId(user),
             credential: CredentialId::new(credential.to_vec()).ok_or(CeremonyError::Refused)?,
@@ -113,7 +113,7 @@ impl PasskeyCeremonies for WebauthnCeremonies {
         let finished = self
             .webauthn
             .finish_discoverable_authentication_v2(&answer, state, &passkey);
-        let result = finished.map_err(refuse)?;
+        let result = finished.map_err(|error| refuse(&error))?;
         if !result.user_verified() {
             return Err(CeremonyError::Refused);
         }
@@ -154,7 +154,7 @@ fn unexpected(error: impl std::error::Error + Send + Sync + 'static) -> PortErro
     PortError::new(PORT, PortErrorKind::Unexpected, error)
 }
 
-fn refuse(error: WebauthnError) -> CeremonyError {
+fn refuse(error: &WebauthnError) -> CeremonyError {
     match error {
         WebauthnError::CredentialPossibleCompromise => CeremonyError::WentBack,
         _ => CeremonyError::Refused,

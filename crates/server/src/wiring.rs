@@ -165,17 +165,10 @@ impl System {
         let (personal_data, archives) = base.personal(settings, &stores, &one_time, &sessions)?;
         let post = base.post(settings, secrets, &stores)?;
         gauges.extend(gauges::of_post(&post));
+        let progress = base.progress(&stores);
         let Base {
             clock, ids, shared, ..
         } = base;
-        let progress = Progress::new(
-            stores.progress,
-            stores.accounts,
-            Arc::clone(&stores.words),
-            Arc::clone(&stores.settings),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-        );
         let mut circuits = shared.circuits;
         circuits.extend(voiced.circuits);
         circuits.extend(post.circuit());
@@ -349,6 +342,17 @@ impl Base {
             address_attempts: settings.lockout.address_attempts,
         };
         Arc::new(Lockouts::new(ports, policy))
+    }
+
+    fn progress(&self, stores: &Stores) -> Progress {
+        Progress::new(
+            Arc::clone(&stores.progress),
+            Arc::clone(&stores.accounts),
+            Arc::clone(&stores.words),
+            Arc::clone(&stores.settings),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.ids),
+        )
     }
 
     fn api_keys(&self, stores: &Stores) -> Arc<ApiKeys> {

@@ -228,13 +228,7 @@ fn services(
             lockouts(clock),
             second_factors.clone(),
         )),
-        passkeys: Arc::new(Passkeys::new(PasskeyPorts {
-            sessions: sessions.clone(),
-            passkeys: Arc::new(Absent),
-            ceremonies: None,
-            clock: clock.clone(),
-            ids: Arc::new(SequentialIds::default()),
-        })),
+        passkeys: Arc::new(Passkeys::new(passkey_ports(clock, &sessions))),
         personal_data: Arc::new(PersonalData::new(personal_data_ports(clock, &sessions))),
         sessions,
         second_factors,
@@ -313,6 +307,16 @@ fn administration_ports(clock: &Arc<TestClock>) -> AdministrationPorts {
         sessions: Arc::new(Absent),
         directory: Arc::new(Absent),
         audit: Arc::new(Absent),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+    }
+}
+
+fn passkey_ports(clock: &Arc<TestClock>, sessions: &Arc<Sessions>) -> PasskeyPorts {
+    PasskeyPorts {
+        sessions: Arc::clone(sessions),
+        passkeys: Arc::new(Absent),
+        ceremonies: None,
         clock: clock.clone(),
         ids: Arc::new(SequentialIds::default()),
     }

@@ -68,16 +68,16 @@ fn bad() -> Vec<(&'static str, Behaviour)> {
     vec![
         (
             "another origin",
-            with(|it| it.origin = "https://evil.example".to_owned()),
+            with(|it| "https://evil.example".clone_into(&mut it.origin)),
         ),
         (
             "a site below",
-            with(|it| it.origin = "https://x.app.example.com".to_owned()),
+            with(|it| "https://x.app.example.com".clone_into(&mut it.origin)),
         ),
         ("another port", with(|it| it.origin = format!("{ORIGIN}:8443"))),
         (
             "no https",
-            with(|it| it.origin = "http://app.example.com".to_owned()),
+            with(|it| "http://app.example.com".clone_into(&mut it.origin)),
         ),
         (
             "another site",

@@ -151,7 +151,7 @@ impl TestApp {
     /// Stops the server in good order and starts another one on the same data with other settings.
     pub(crate) async fn restart_with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.builder.settings);
-        self.restart().await
+        Box::pin(self.restart()).await
     }
 
     /// Starts another server on the same data, which must be on PostgreSQL.
