@@ -5,7 +5,9 @@
 //! own: [`TestDatabase`] and [`redis_url`]. [`FakeGoogle`] stands for the services of Google,
 //! [`FakeSmtp`] receives mail.
 
+mod audio;
 mod database;
+pub mod elevenlabs;
 mod environment;
 mod google;
 mod installation;
@@ -18,6 +20,7 @@ mod server;
 mod smtp;
 mod sql;
 mod tls;
+mod told;
 mod wait;
 mod workplace;
 

@@ -33,7 +33,7 @@ const fn tested_on_servers(name: &'static str) -> Arrows {
     }
 }
 
-const ARROWS: [Arrows; 18] = [
+const ARROWS: [Arrows; 19] = [
     Arrows {
         name: "parlance-domain",
         shipped: &[],
@@ -57,6 +57,7 @@ const ARROWS: [Arrows; 18] = [
     adapter("parlance-resilience"),
     tested_on_servers("parlance-google"),
     tested_on_servers("parlance-openai"),
+    tested_on_servers("parlance-elevenlabs"),
     adapter("parlance-offline"),
     tested_on_servers("parlance-objects"),
     tested_on_servers("parlance-mail"),
@@ -77,6 +78,7 @@ const ARROWS: [Arrows; 18] = [
         name: "parlance-server",
         shipped: &[
             "parlance-domain",
+            "parlance-elevenlabs",
             "parlance-google",
             "parlance-http",
             "parlance-mail",

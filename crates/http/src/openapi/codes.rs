@@ -14,11 +14,11 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ConversationUnavailable, DeletedByOwner, EmailExists, EncryptionUnavailable, ExportNotFound,
         Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LinkNotValid, ListNotFound,
         MissingRefreshToken, NotFound, OriginNotAllowed, PreconditionFailed, ProgressNotFound,
-        ProviderKeyNotFound, RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound,
-        SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound, SecondFactorRequired,
-        SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired, SyncDisabled,
-        TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword, WordNotFound, WrongCode,
-        WrongPassword,
+        ProviderKeyNotFound, ProviderKeyRefused, RangeNotSatisfiable, ReadOnly, RefreshTokenReused,
+        ReviewNotFound, SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound,
+        SecondFactorRequired, SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired,
+        SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword,
+        WordNotFound, WrongCode, WrongPassword,
     };
     &[
         (
@@ -159,8 +159,25 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ("undoReview", &[ReviewNotFound, ReadOnly, SyncDisabled]),
         ("listReviews", &[]),
         ("getStudy", &[ListNotFound]),
-        ("speak", &[BudgetExceeded, SpeechUnavailable, UpstreamTimeout]),
-        ("listVoices", &[SpeechUnavailable, UpstreamTimeout]),
+        (
+            "speak",
+            &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
+                BudgetExceeded,
+                SpeechUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
+        (
+            "listVoices",
+            &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
+                SpeechUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
         (
             "getAudio",
             &[
@@ -171,14 +188,30 @@ const OWN: &[(&str, &[ErrorCode])] = {
                 UpstreamTimeout,
             ],
         ),
-        ("transcribe", &[SpeechUnavailable, UpstreamTimeout]),
+        (
+            "transcribe",
+            &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
+                SpeechUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
         (
             "generateConversation",
-            &[BudgetExceeded, ConversationUnavailable, UpstreamTimeout],
+            &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
+                BudgetExceeded,
+                ConversationUnavailable,
+                UpstreamTimeout,
+            ],
         ),
         (
             "speakTurn",
             &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
                 ConversationNotFound,
                 TurnNotFound,
                 BudgetExceeded,
@@ -189,6 +222,8 @@ const OWN: &[(&str, &[ErrorCode])] = {
         (
             "generateEither",
             &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
                 ConversationNotFound,
                 TurnNotFound,
                 BudgetExceeded,

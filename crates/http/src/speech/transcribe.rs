@@ -113,10 +113,7 @@ fn fingerprint(recognition: &Recognition) -> Fingerprint {
 async fn written_down(state: State, user: UserId, received: Received) -> Outcome {
     let speech = &state.services.speech;
     match speech.transcribe(user, &received.recognition).await {
-        Ok(transcript) => {
-            let view = TranscriptView::of(transcript, speech.recognizing_provider());
-            Outcome::made(&state, user, &view).await
-        }
+        Ok(heard) => Outcome::made(&state, user, &TranscriptView::from(heard)).await,
         Err(error) => Outcome::not_made(&state, user, &LISTENING, error).await,
     }
 }
