@@ -84,7 +84,8 @@ impl ApiComponent for Upload {
 
 /// Writes down what is said in a recording.
 ///
-/// Neither the recording nor what is said in it is kept; each call counts.
+/// Neither the recording nor what is said in it is kept; each call counts. For whoever has a key of their own, its provider
+/// listens.
 #[api_operation(tag = "speech", operation_id = "transcribe")]
 pub(super) async fn handler(
     request: HttpRequest,
