@@ -262,7 +262,9 @@ async fn threat_63_a_provider_that_is_unwell_for_learners_is_left_alone_and_the_
 
 #[tokio::test]
 async fn threat_56_no_failure_of_ones_own_provider_is_kept() {
-    let keyed = Keyed::start().await;
+    // What is tried again is not to open a circuit here.
+    let calm = TestApp::builder().unlimited();
+    let keyed = Keyed::of(calm.with(|settings| settings.protection.min_calls = 10_000)).await;
     let ann = keyed.learner_with("openai").await;
     for behaviour in [
         OpenAiBehaviour::Status(500),
