@@ -12,4 +12,4 @@ mod policy;
 pub use answers::{Answer, Answers, Denial, Freshness, Make, MakeError, Question, Tally};
 pub use key::{CacheKey, KeyBuilder};
 pub use leases::{Lease, Leases};
-pub use policy::{CONVERSATIONS, Policy, SPEECH, VOICES};
+pub use policy::{CONVERSATIONS, OWN_CONVERSATIONS, OWN_SPEECH, OWN_VOICES, Policy, SPEECH, VOICES};

@@ -9,7 +9,9 @@ use futures_util::lock::Mutex;
 use super::{
     Brief, Conversation, ConversationWriter, Draft, GeneratorVersion, SubjectWord, Turn, read_turns, record,
 };
-use crate::caching::{Answers, CONVERSATIONS, CacheKey, Freshness, KeyBuilder, Make, MakeError, Question};
+use crate::caching::{
+    Answers, CONVERSATIONS, CacheKey, Freshness, KeyBuilder, Make, MakeError, OWN_CONVERSATIONS, Question,
+};
 use crate::ids::{UserId, WordId};
 use crate::port::PortError;
 use crate::providers::{OwnKey, OwnKeys, ProviderError, ProviderErrorKind, Service};
@@ -132,7 +134,7 @@ impl Conversations {
     pub async fn generate(&self, user: UserId, generate: Generate) -> Result<Generated, MakeError> {
         let own = self.ports.own.serving(user, Service::Conversations).await?;
         let key = self.key(&generate, own.as_ref());
-        let group = group(&generate.word_id);
+        let (group, is_own) = (group(&generate.word_id), own.is_some());
         let make = MakeConversation {
             ports: Arc::clone(&self.ports),
             user,
@@ -141,7 +143,8 @@ impl Conversations {
             generate,
         };
         let answers = &self.ports.answers;
-        let answer = answers.answer(question(&key, &group), Arc::new(make)).await?;
+        let question = question(&key, &group, is_own);
+        let answer = answers.answer(question, Arc::new(make)).await?;
         Ok(Generated {
             conversation: record::read(&answer.value)?,
             cached: answer.freshness != Freshness::New,
@@ -170,7 +173,9 @@ impl Conversations {
         let spoken = self.speech.speak(user, speak).await?;
         // Where everybody reads, nobody is told where to hear what one learner paid for.
         if owner.is_some() || !spoken.own {
-            self.note(&word_id, &key, turn_index, &spoken.audio).await;
+            let group = group(&word_id);
+            let question = question(&key, &group, owner.is_some());
+            self.note(question, turn_index, &spoken.audio).await;
         }
         Ok(SpokenTurn {
             conversation_id: conversation.id,
@@ -261,10 +266,10 @@ impl Conversations {
     }
 
     /// Notes the sound of a turn, again if another copy that noted another turn's at the same time has overwritten it.
-    async fn note(&self, word_id: &WordId, key: &CacheKey, turn_index: usize, audio: &AudioId) {
+    async fn note(&self, question: Question<'_>, turn_index: usize, audio: &AudioId) {
+        let (answers, key) = (&self.ports.answers, question.key);
         let pen = key.digest().bytes().map(usize::from).sum::<usize>() % PENS;
         let _pen = self.pens[pen].lock().await;
-        let (answers, group) = (&self.ports.answers, group(word_id));
         for _ in 0..NOTES {
             let Some(kept) = answers.kept(key).await else {
                 return;
@@ -282,7 +287,7 @@ impl Conversations {
             let Ok(written) = record::write(&conversation) else {
                 return;
             };
-            answers.keep(question(key, &group), written).await;
+            answers.keep(question, written).await;
         }
     }
 }
@@ -292,10 +297,14 @@ fn group(word_id: &WordId) -> String {
     format!("conversations:{word_id}")
 }
 
-fn question<'a>(key: &'a CacheKey, group: &'a str) -> Question<'a> {
+fn question<'a>(key: &'a CacheKey, group: &'a str, is_own: bool) -> Question<'a> {
     Question {
         key,
-        policy: &CONVERSATIONS,
+        policy: if is_own {
+            &OWN_CONVERSATIONS
+        } else {
+            &CONVERSATIONS
+        },
         group: Some(group),
     }
 }
@@ -409,11 +418,13 @@ impl MakeConversation {
         for (index, turn) in turns.iter().enumerate() {
             if let Ok(text) = turn.chinese.parse() {
                 let turn_key = turn_key(owner, word_id, index, &text);
-                answers.keep(question(&turn_key, &group), key.clone()).await;
+                let question = question(&turn_key, &group, owner.is_some());
+                answers.keep(question, key.clone()).await;
             }
         }
         let marker_key = marker_key(owner, word_id);
-        answers.keep(question(&marker_key, &group), key).await;
+        let question = question(&marker_key, &group, owner.is_some());
+        answers.keep(question, key).await;
     }
 }
 

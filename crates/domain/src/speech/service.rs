@@ -11,7 +11,8 @@ use super::{
     SpokenText, Synthesis, Transcript, Voice, VoiceName,
 };
 use crate::caching::{
-    Answer, Answers, CacheKey, Freshness, KeyBuilder, Make, MakeError, Policy, Question, SPEECH, VOICES,
+    _SPEECH, Answer, Answers, CacheKey, Freshness, KeyBuilder, Make, MakeError, OWN_SPEECH, OWN_VOICES,
+    Policy, Question, SPEECH, VOICES,
 };
 use crate::ids::UserId;
 use crate::port::PortError;
@@ -212,15 +213,17 @@ impl Speech {
     /// An answer whose audio is there, or can be made again by whoever fetches it.
     async fn answer(&self, key: &CacheKey, make: Arc<MakeSpeech>) -> Result<Answer, MakeError> {
         let answers = &self.ports.answers;
+        let is_own = make.own.is_some();
+        let question = question(key, if is_own { &OWN_SPEECH } else { &SPEECH });
         let answer = answers
-            .answer(question(key, &SPEECH), Arc::clone(&make) as Arc<dyn Make>)
+            .answer(question, Arc::clone(&make) as Arc<dyn Make>)
             .await?;
-        let may_be_gone = make.own.is_some() && answer.freshness != Freshness::New;
+        let may_be_gone = is_own && answer.freshness != Freshness::New;
         if !may_be_gone || self.read_of(&answer.value).await?.is_some() {
             return Ok(answer);
         }
         let value = make.make().await?;
-        answers.keep(question(key, &SPEECH), value.clone()).await;
+        answers.keep(question, value.clone()).await;
         Ok(Answer {
             value,
             freshness: Freshness::New,
@@ -275,8 +278,9 @@ impl Speech {
             counted,
             own: own.cloned(),
         };
+        let policy = if own.is_some() { &OWN_VOICES } else { &VOICES };
         let answers = &self.ports.answers;
-        let answer = answers.answer(question(&key, &VOICES), Arc::new(make)).await?;
+        let answer = answers.answer(question(&key, policy), Arc::new(make)).await?;
         Ok(read_voices(&answer.value)?)
     }
 
