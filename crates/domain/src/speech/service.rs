@@ -11,8 +11,8 @@ use super::{
     SpokenText, Synthesis, Transcript, Voice, VoiceName,
 };
 use crate::caching::{
-    _SPEECH, Answer, Answers, CacheKey, Freshness, KeyBuilder, Make, MakeError, OWN_SPEECH, OWN_VOICES,
-    Policy, Question, SPEECH, VOICES,
+    Answer, Answers, CacheKey, Freshness, KeyBuilder, Make, MakeError, OWN_SPEECH, OWN_VOICES, Policy,
+    Question, SPEECH, VOICES,
 };
 use crate::ids::UserId;
 use crate::port::PortError;
