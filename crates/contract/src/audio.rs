@@ -19,6 +19,7 @@ macro_rules! audio_store_contract {
                 audio_is_kept_under_its_content,
                 the_same_content_in_another_format_is_other_audio,
                 the_recipe_is_kept_beside_the_audio,
+                what_is_kept_without_a_recipe_takes_none_away,
                 what_is_there_already_is_left_as_it_is,
                 any_bytes_are_kept_as_they_are,
                 large_audio_is_kept_whole,
@@ -99,6 +100,18 @@ pub async fn the_same_content_in_another_format_is_other_audio<S: AudioStore + ?
     keep(&**store, &other).await;
     assert_eq!(read(&**store, &other.id()).await, Some(other));
     assert_eq!(read(&**store, &audio.id()).await, Some(audio));
+}
+
+/// Whoever keeps the same with one adds it, and keeps it from then on.
+pub async fn what_is_kept_without_a_recipe_takes_none_away<S: AudioStore + ?Sized>(store: &Arc<S>) {
+    let audio = sound("some sound");
+    let id = store.keep_without_recipe(&audio).await.unwrap();
+    assert_eq!(id, audio.id());
+    assert_eq!(read(&**store, &id).await.as_ref(), Some(&audio));
+    assert_eq!(store.recipe(&id).await.unwrap(), None);
+    assert_eq!(keep(&**store, &audio).await, id);
+    store.keep_without_recipe(&audio).await.unwrap();
+    assert_eq!(store.recipe(&id).await.unwrap(), Some(RECIPE));
 }
 
 /// Each has its own.

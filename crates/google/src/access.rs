@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parlance_domain::providers::ProviderError;
+use parlance_domain::providers::{ProviderError, ProviderErrorKind};
 use parlance_domain::time::Clock;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
@@ -16,6 +16,8 @@ const API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// Who asks.
 pub(crate) enum Access {
+    /// Nobody yet.
+    Nobody,
     Key(HeaderValue),
     Account(Box<Tokens>),
 }
@@ -30,6 +32,7 @@ impl Access {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Option<String>), GoogleConfigError> {
         match credentials {
+            Credentials::Nobody => Ok((Self::Nobody, None)),
             Credentials::ApiKey(key) => {
                 let key = key.expose_secret().trim();
                 let is_visible = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
@@ -55,6 +58,7 @@ impl Access {
         provider: &'static str,
     ) -> Result<Field, ProviderError> {
         match self {
+            Self::Nobody => Err(ProviderError::new(provider, ProviderErrorKind::Unauthorized)),
             Self::Key(key) => Ok((API_KEY, key.clone())),
             Self::Account(tokens) => Ok((AUTHORIZATION, tokens.header(http, provider).await?)),
         }
@@ -68,7 +72,7 @@ impl Access {
         provider: &'static str,
     ) -> Result<Option<Field>, ProviderError> {
         match self {
-            Self::Key(_) => Ok(None),
+            Self::Nobody | Self::Key(_) => Ok(None),
             Self::Account(tokens) => {
                 let value = tokens.instead_of(refused, http, provider).await?;
                 Ok(Some((AUTHORIZATION, value)))

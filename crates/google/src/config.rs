@@ -9,6 +9,8 @@ use url::{Host, Url};
 /// Who asks.
 #[derive(Debug, Clone)]
 pub enum Credentials {
+    /// Nobody yet: who asks is said by [`crate::Google::with_key`].
+    Nobody,
     /// Whoever has this key.
     ApiKey(SecretString),
     /// A service account: the content of its key file, which is JSON.

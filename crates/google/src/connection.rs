@@ -8,11 +8,13 @@ use parlance_domain::providers::ProviderError;
 use parlance_domain::time::Clock;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode, redirect};
+use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::access::{Access, Field};
-use crate::config::{Endpoints, GoogleConfig, GoogleConfigError, endpoint, is_name};
+use crate::config::{Credentials, Endpoints, GoogleConfig, GoogleConfigError, endpoint, is_name};
 use crate::failure;
+use crate::speech::Chosen;
 use crate::{GeminiWriter, GoogleRecognizer, GoogleSpeech};
 
 /// The field that names who pays.
@@ -28,6 +30,8 @@ pub(crate) struct Connection {
     access: Access,
     user_project: Option<HeaderValue>,
     clock: Arc<dyn Clock>,
+    /// Who speaks if nobody is named, whoever asks.
+    pub(crate) chosen: Arc<Chosen>,
     /// As it was given, but for the endpoints, which have no slash at their ends.
     pub(crate) config: GoogleConfig,
 }
@@ -66,7 +70,33 @@ impl Google {
             access,
             user_project,
             clock,
+            chosen: Arc::default(),
             config: GoogleConfig { endpoints, ..config },
+        })))
+    }
+
+    /// The same asked by whoever has this key, over the same connections. Nothing else of who asks now is sent.
+    pub fn with_key(&self, key: SecretString) -> Result<Self, GoogleConfigError> {
+        let Connection {
+            http,
+            clock,
+            chosen,
+            config,
+            ..
+        } = &*self.0;
+        let credentials = Credentials::ApiKey(key);
+        let (access, _) = Access::new(&credentials, Arc::clone(clock))?;
+        Ok(Self(Arc::new(Connection {
+            http: http.clone(),
+            access,
+            user_project: None,
+            clock: Arc::clone(clock),
+            chosen: Arc::clone(chosen),
+            config: GoogleConfig {
+                credentials,
+                user_project: None,
+                ..config.clone()
+            },
         })))
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -26,6 +27,7 @@ pub(crate) const UNMATCHED: &str = "unmatched";
 pub struct GaugeSource {
     name: &'static str,
     help: &'static str,
+    labels: Vec<(&'static str, &'static str)>,
     read: Arc<dyn Fn() -> f64 + Send + Sync>,
 }
 
@@ -39,7 +41,17 @@ impl GaugeSource {
         Self {
             name,
             help,
+            labels: Vec::new(),
             read: Arc::new(read),
+        }
+    }
+
+    /// One of several gauges of a name, told apart by these labels; those of a name must follow each other.
+    #[must_use]
+    pub fn labelled(self, labels: impl Into<Vec<(&'static str, &'static str)>>) -> Self {
+        Self {
+            labels: labels.into(),
+            ..self
         }
     }
 }
@@ -152,10 +164,16 @@ struct Gauges(Vec<GaugeSource>);
 
 impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        for source in &self.0 {
-            let gauge = ConstGauge::new((source.read)());
-            let metric = encoder.encode_descriptor(source.name, source.help, None, gauge.metric_type())?;
-            gauge.encode(metric)?;
+        for family in self.0.chunk_by(|one, next| one.name == next.name) {
+            let GaugeSource { name, help, .. } = family[0];
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for source in family.iter().filter(|source| !source.labels.is_empty()) {
+                let gauge = ConstGauge::new((source.read)());
+                gauge.encode(metric.encode_family(&source.labels)?)?;
+            }
+            if let Some(source) = family.iter().find(|source| source.labels.is_empty()) {
+                ConstGauge::new((source.read)()).encode(metric)?;
+            }
         }
         Ok(())
     }

@@ -97,7 +97,8 @@ impl Outcome {
     ) -> Self {
         let counted = match &error {
             MakeError::Denied(Denial::Limit(decision)) => Some(*decision),
-            MakeError::Denied(Denial::Budget { .. }) | MakeError::Provider(_) => standing(state, user).await,
+            MakeError::Denied(Denial::Budget { .. } | Denial::KeyRefused(_) | Denial::KeyShut(_))
+            | MakeError::Provider(_) => standing(state, user).await,
             MakeError::Port(_) => None,
         };
         Self {
@@ -139,9 +140,21 @@ pub(crate) fn refusal(state: &AppState, service: &Service, error: MakeError) -> 
             let wait = resets_at - state.services.clock.now();
             ApiError::new(ErrorCode::BudgetExceeded).with_retry_after(wait.to_std().unwrap_or_default())
         }
+        MakeError::Denied(Denial::KeyRefused(error)) => {
+            ApiError::new(ErrorCode::ProviderKeyRefused).with_message(key_refused(error.provider))
+        }
+        MakeError::Denied(Denial::KeyShut(error)) => ApiError::new(ErrorCode::EncryptionUnavailable)
+            .with_message("Your own key of the provider cannot be read here; set it again.")
+            .caused_by(error),
         MakeError::Provider(error) => failure(&state.config.remedies, service, error),
         MakeError::Port(error) => ApiError::shared_port(error),
     }
+}
+
+fn key_refused(provider: &str) -> String {
+    format!(
+        "The provider `{provider}` does not accept your own key: it is wrong, has no right to this, or is used up."
+    )
 }
 
 fn failure(remedies: &Remedies, service: &Service, error: ProviderError) -> ApiError {

@@ -65,12 +65,14 @@ impl ObjectAudio {
         Ok(None)
     }
 
-    async fn keep_both(&self, audio: Audio, recipe: &Bytes) -> Result<AudioId, Failure> {
+    async fn keep_with(&self, audio: Audio, recipe: Option<&Bytes>) -> Result<AudioId, Failure> {
         let (audio, id) = named(audio).await?;
-        // Audio without a recipe could never be made again; a recipe without audio can be followed.
-        self.objects
-            .create(&name_of(RECIPES, &id), recipe, "application/octet-stream")
-            .await?;
+        // Audio without its recipe could never be made again; a recipe without audio can be followed.
+        if let Some(recipe) = recipe {
+            self.objects
+                .create(&name_of(RECIPES, &id), recipe, "application/octet-stream")
+                .await?;
+        }
         self.objects
             .create(&name_of(AUDIO, &id), &audio.content, audio.format.content_type())
             .await?;
@@ -104,7 +106,12 @@ fn name_of(part: &str, id: &AudioId) -> String {
 #[async_trait]
 impl AudioStore for ObjectAudio {
     async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError> {
-        let kept = self.objects.in_time(self.keep_both(audio.clone(), recipe));
+        let kept = self.objects.in_time(self.keep_with(audio.clone(), Some(recipe)));
+        kept.await.map_err(|failure| failure.into_port(PORT))
+    }
+
+    async fn keep_without_recipe(&self, audio: &Audio) -> Result<AudioId, PortError> {
+        let kept = self.objects.in_time(self.keep_with(audio.clone(), None));
         kept.await.map_err(|failure| failure.into_port(PORT))
     }
 

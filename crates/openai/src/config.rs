@@ -1,4 +1,4 @@
-//! Where the server is, what it wants to know of us, and which model is to write.
+//! Where the server is, what it wants to know of us, and which of its models are asked.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -25,9 +25,14 @@ pub enum PlainHttp {
 /// How the server is reached. Its key is never shown.
 #[derive(Debug, Clone)]
 pub struct OpenAiConfig {
-    pub(crate) endpoint: Url,
+    base: Url,
     pub(crate) key: Option<SecretString>,
+    /// Which writes.
     pub(crate) model: String,
+    /// Which speaks.
+    pub(crate) speech_model: String,
+    /// Which listens.
+    pub(crate) transcription_model: String,
     pub(crate) timeout: Duration,
 }
 
@@ -52,7 +57,8 @@ pub enum InvalidConfig {
 }
 
 impl OpenAiConfig {
-    /// The server at a base URL such as [`DEFAULT_BASE_URL`], to which `/chat/completions` is added.
+    /// The server at a base URL such as [`DEFAULT_BASE_URL`], to which the path of a call is added, and its model that
+    /// writes.
     ///
     /// The URL is the operator's; still, an address of a local link, where clouds hand out credentials, is refused. A
     /// server without TLS is named by its address or as `localhost`, so that no name can come to mean another.
@@ -62,18 +68,45 @@ impl OpenAiConfig {
         model: &str,
         plain: PlainHttp,
     ) -> Result<Self, InvalidConfig> {
-        if key.as_ref().is_some_and(|key| !is_key(key.expose_secret())) {
+        let config = Self {
+            base: base(base_url, plain)?,
+            key: None,
+            model: checked_model(model)?,
+            speech_model: "tts-1".to_owned(),
+            transcription_model: "whisper-1".to_owned(),
+            timeout: TIMEOUT,
+        };
+        match key {
+            Some(key) => config.with_key(key),
+            None => Ok(config),
+        }
+    }
+
+    /// The same with a key.
+    pub fn with_key(self, key: SecretString) -> Result<Self, InvalidConfig> {
+        if !is_key(key.expose_secret()) {
             return Err(InvalidConfig::Key);
         }
-        if !(1..=200).contains(&model.len()) || model.chars().any(char::is_control) {
-            return Err(InvalidConfig::Model);
-        }
         Ok(Self {
-            endpoint: endpoint(base_url, plain)?,
-            key,
-            model: model.to_owned(),
-            timeout: TIMEOUT,
+            key: Some(key),
+            ..self
         })
+    }
+
+    /// The same with other models that speak and listen.
+    pub fn with_voices(self, speech_model: &str, transcription_model: &str) -> Result<Self, InvalidConfig> {
+        Ok(Self {
+            speech_model: checked_model(speech_model)?,
+            transcription_model: checked_model(transcription_model)?,
+            ..self
+        })
+    }
+
+    /// Where a call goes, such as `chat/completions`.
+    pub(crate) fn endpoint(&self, call: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{call}", self.base.path().trim_end_matches('/')));
+        url
     }
 
     /// The same with another time that an answer may take.
@@ -94,8 +127,16 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= 4_096 && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn endpoint(base: &str, plain: PlainHttp) -> Result<Url, InvalidConfig> {
-    let mut url = Url::parse(base).map_err(|_| InvalidConfig::Url)?;
+fn checked_model(model: &str) -> Result<String, InvalidConfig> {
+    if (1..=200).contains(&model.len()) && !model.chars().any(char::is_control) {
+        Ok(model.to_owned())
+    } else {
+        Err(InvalidConfig::Model)
+    }
+}
+
+fn base(base: &str, plain: PlainHttp) -> Result<Url, InvalidConfig> {
+    let url = Url::parse(base).map_err(|_| InvalidConfig::Url)?;
     let is_bare = url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()
@@ -111,8 +152,6 @@ fn endpoint(base: &str, plain: PlainHttp) -> Result<Url, InvalidConfig> {
         ("http", _) => return Err(InvalidConfig::Plain),
         _ => return Err(InvalidConfig::Url),
     }
-    let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
-    url.set_path(&path);
     Ok(url)
 }
 
@@ -164,7 +203,7 @@ mod tests {
 
     fn config(url: &str, plain: PlainHttp) -> Result<String, InvalidConfig> {
         let config = OpenAiConfig::new(url, Some("hunter2".into()), "model", plain);
-        config.map(|config| config.endpoint.to_string())
+        config.map(|config| config.endpoint("chat/completions").to_string())
     }
 
     #[test]

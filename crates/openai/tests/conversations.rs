@@ -9,7 +9,7 @@ use parlance_contract::conversation_writer_contract;
 use parlance_contract::conversations::brief;
 use parlance_domain::conversations::{Brief, ConversationWriter, Draft};
 use parlance_domain::providers::{ProviderError, ProviderErrorKind};
-use parlance_openai::{OpenAiConfig, OpenAiWriter, PlainHttp};
+use parlance_openai::{OpenAi, OpenAiConfig, OpenAiWriter, PlainHttp};
 use parlance_testbed::openai::{FakeOpenAi, OpenAiBehaviour};
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl Deref for Fixture {
 fn writer(url: &str, key: Option<&str>, timeout: Duration) -> OpenAiWriter {
     let key = key.map(Into::into);
     let config = OpenAiConfig::new(url, key, FakeOpenAi::MODEL, PlainHttp::Privately).unwrap();
-    OpenAiWriter::new(config.with_timeout(timeout)).unwrap()
+    OpenAi::new(config.with_timeout(timeout)).unwrap().writer()
 }
 
 fn patient(timeout: Duration) -> Fixture {

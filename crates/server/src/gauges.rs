@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parlance_domain::caching::{Answers, CONVERSATIONS, SPEECH, Tally, VOICES};
 use parlance_domain::health::{Circuit, CircuitState};
-use parlance_domain::providers::ProviderErrorKind;
+use parlance_domain::providers::{ProviderErrorKind, Service};
 use parlance_domain::spending::Meter;
 use parlance_http::metrics::GaugeSource;
 use parlance_memory::MemoryCache;
@@ -14,6 +14,7 @@ use parlance_resilience::Guard;
 use parlance_sqlite::SqliteDatabase;
 
 use crate::ledger::Ledger;
+use crate::own_pool::OwnGuard;
 use crate::post::{MAIL, Post};
 use crate::providers;
 use crate::sealer::Sealer;
@@ -286,6 +287,70 @@ pub(crate) fn of_guards(guards: &[(&'static str, Arc<Guard>)]) -> Vec<GaugeSourc
         _ => guard_gauges!(guard, "conversations"),
     };
     guards.iter().flat_map(of_guard).collect()
+}
+
+/// A guard, and the labels that tell its gauges from those of others.
+type Labelled = (Vec<(&'static str, &'static str)>, Arc<Guard>);
+
+/// Of all guards by provider, and by whose key is shown to it.
+pub(crate) fn of_keys(house: &[(&'static str, Arc<Guard>)], own: &[OwnGuard]) -> Vec<GaugeSource> {
+    let labels = |service: &'static str, provider: &'static str, key: &'static str| {
+        vec![("service", service), ("provider", provider), ("key", key)]
+    };
+    let house = house
+        .iter()
+        .map(|(service, guard)| (labels(service, guard.provider(), "house"), Arc::clone(guard)));
+    let own = own.iter().map(|own| {
+        let service = match own.service {
+            Service::Speech => providers::SPEECH,
+            Service::Recognition => providers::RECOGNITION,
+            Service::Conversations => providers::CONVERSATIONS,
+        };
+        let labels = labels(service, own.provider.as_str(), "own");
+        (labels, Arc::clone(&own.guard))
+    });
+    let guards: Vec<Labelled> = house.chain(own).collect();
+    let mut gauges = of_each(
+        &guards,
+        "provider_attempts",
+        "How often a provider was asked, retries included",
+        |guard| guard.metered().attempts,
+    );
+    gauges.extend(of_each(
+        &guards,
+        "provider_successes",
+        "How often a provider answered as it should",
+        |guard| guard.metered().successes,
+    ));
+    gauges.extend(of_each(
+        &guards,
+        "provider_unauthorized",
+        "Calls whose key a provider did not accept",
+        |guard| guard.metered().failures_of(ProviderErrorKind::Unauthorized),
+    ));
+    gauges.extend(of_each(
+        &guards,
+        "provider_exhausted",
+        "Calls that were too many for a provider or a key",
+        |guard| guard.metered().failures_of(ProviderErrorKind::Exhausted),
+    ));
+    gauges.extend(of_each(
+        &guards,
+        "provider_circuit_open",
+        "Whether a provider is left alone after failures",
+        |guard| u64::from(guard.state() != CircuitState::Closed),
+    ));
+    gauges
+}
+
+fn of_each(
+    guards: &[Labelled],
+    name: &'static str,
+    help: &'static str,
+    read: fn(&Arc<Guard>) -> u64,
+) -> Vec<GaugeSource> {
+    let of_one = |(labels, guard): &Labelled| gauge(guard, name, help, read).labelled(labels.clone());
+    guards.iter().map(of_one).collect()
 }
 
 /// How often answers of a service were there; the names begin with that of the service.

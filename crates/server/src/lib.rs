@@ -9,6 +9,7 @@ mod gauges;
 mod ledger;
 pub mod logs;
 mod nobody;
+mod own_pool;
 mod passkeys;
 mod personal;
 mod post;

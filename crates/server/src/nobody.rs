@@ -63,6 +63,10 @@ impl AudioStore for Nobody {
         Err(PortError::unavailable("AudioStore", missing()))
     }
 
+    async fn keep_without_recipe(&self, _: &Audio) -> Result<AudioId, PortError> {
+        Err(PortError::unavailable("AudioStore", missing()))
+    }
+
     async fn read(&self, _: &AudioId) -> Result<Option<Audio>, PortError> {
         Ok(None)
     }

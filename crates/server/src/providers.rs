@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use anyhow::Context;
 use parlance_domain::conversations::{CheckedWriter, ConversationWriter};
+use parlance_domain::providers::Service;
 use parlance_domain::speech::{SpeechRecognizer, SpeechSynthesizer};
 use parlance_domain::time::Clock;
 use parlance_google::{Credentials, Endpoints, GeminiConfig, Google, GoogleConfig};
 use parlance_http::state::Remedies;
 use parlance_offline::{EspeakConfig, EspeakSpeech, MissingRecognizer, TemplateWriter};
-use parlance_openai::{DEFAULT_BASE_URL, OpenAiConfig, OpenAiWriter, PlainHttp};
+use parlance_openai::{DEFAULT_BASE_URL, OpenAi, OpenAiConfig, OpenAiWriter, PlainHttp};
 use parlance_resilience::{
     BreakerConfig, Guard, GuardConfig, GuardedRecognizer, GuardedSynthesizer, GuardedWriter, Opens,
 };
 use secrecy::SecretString;
 
 use crate::nobody::Nobody;
+use crate::own_pool::OwnPool;
 use crate::settings::{
     ConversationProvider, GoogleAccount, GoogleSettings, OpenAiSettings, ProtectionSettings,
     ProviderSettings, Settings, SpeechProvider,
@@ -40,6 +42,8 @@ pub(crate) struct Providers {
     pub(crate) writer: Arc<dyn ConversationWriter>,
     /// The guards of all three.
     pub(crate) guards: [(&'static str, Arc<Guard>); 3],
+    /// Who is asked with learners' own keys.
+    pub(crate) own: Arc<OwnPool>,
     /// Whether there is somebody to speak and somebody to write.
     pub(crate) there: There,
 }
@@ -67,7 +71,13 @@ impl Providers {
         let speech = guard(synthesizer.provider(), SPEECH, protection.speech_timeout);
         let recognition = guard(recognizer.provider(), RECOGNITION, protection.recognition_timeout);
         let conversations = guard(writer.provider(), CONVERSATIONS, protection.conversation_timeout);
+        let own = OwnPool::new(providers, clock, |service| match service {
+            Service::Speech => &speech,
+            Service::Recognition => &recognition,
+            Service::Conversations => &conversations,
+        })?;
         Ok(Self {
+            own: Arc::new(own),
             synthesizer: Arc::new(GuardedSynthesizer::new(synthesizer, Arc::clone(&speech))),
             recognizer: Arc::new(GuardedRecognizer::new(recognizer, Arc::clone(&recognition))),
             // A draft that is no dialogue is a failure like any other: it is tried again, and counts.
@@ -124,6 +134,16 @@ fn google(settings: &ProviderSettings, asks: Asks, clock: &Arc<dyn Clock>) -> an
         Asks::ForConversations => gemini.key.clone().map(key).or(account),
     };
     let credentials = credentials.context("there are no credentials for Google")?;
+    at_google(settings, credentials, clock)
+}
+
+/// Google where the settings say that it is.
+pub(crate) fn at_google(
+    settings: &ProviderSettings,
+    credentials: Credentials,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Google> {
+    let ProviderSettings { google, gemini, .. } = settings;
     let config = GoogleConfig {
         endpoints: Endpoints {
             text_to_speech: google.tts.clone(),
@@ -171,7 +191,7 @@ fn openai(settings: &OpenAiSettings) -> anyhow::Result<OpenAiWriter> {
     let model = model.as_deref().context("OPENAI_MODEL")?;
     let config = OpenAiConfig::new(url, key.clone(), model, PlainHttp::Privately)
         .context("the settings of OpenAI are refused")?;
-    Ok(OpenAiWriter::new(config)?)
+    Ok(OpenAi::new(config)?.writer())
 }
 
 fn guard_config(

@@ -22,6 +22,7 @@ use parlance_domain::health::{Circuit, Probe};
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::limits::Limit;
 use parlance_domain::progress::Progress;
+use parlance_domain::providers::OwnKeys;
 use parlance_domain::settings::{ProviderKeys, UserSettings};
 use parlance_domain::speech::{AudioStore, Speech, SpeechPorts};
 use parlance_domain::spending::{Allowance, AllowancePolicy, SpendingStore};
@@ -158,7 +159,9 @@ impl System {
         let api_keys = base.api_keys(&stores);
         let (administration, second_factors) = base.administration(settings, &stores, &sessions, &lockouts);
         let passkeys = passkeys(settings, &base, &sessions, &stores.passkeys)?;
-        let voiced = base.voiced(settings, &stores, &mut gauges).await?;
+        let provider_keys = base.provider_keys(secrets, &stores);
+        let sounds = audio_store(settings, !secrets.encryption.is_empty()).await?;
+        let voiced = base.voiced(settings, &stores, &provider_keys, sounds, &mut gauges)?;
         let audit = Arc::new(base.audit(settings, secrets, &stores));
         let sealer = Arc::new(Sealer::new(Arc::clone(&audit), Arc::clone(&base.clock)));
         gauges.extend(gauges::of_sealer(&sealer));
@@ -203,12 +206,7 @@ impl System {
             audit,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
-            provider_keys: Arc::new(ProviderKeys::new(
-                stores.provider_keys,
-                secrets.sealer(),
-                Arc::clone(&clock),
-                Arc::clone(&ids),
-            )),
+            provider_keys,
             settings: Arc::new(UserSettings::new(
                 stores.settings,
                 Arc::clone(&clock),
@@ -355,6 +353,15 @@ impl Base {
         )
     }
 
+    fn provider_keys(&self, secrets: &Secrets, stores: &Stores) -> Arc<ProviderKeys> {
+        Arc::new(ProviderKeys::new(
+            Arc::clone(&stores.provider_keys),
+            secrets.sealer(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.ids),
+        ))
+    }
+
     fn api_keys(&self, stores: &Stores) -> Arc<ApiKeys> {
         Arc::new(ApiKeys::new(ApiKeyPorts {
             keys: Arc::clone(&stores.api_keys),
@@ -410,10 +417,12 @@ impl Base {
         audit_log_at(settings, secrets, store, &self.clock, &self.ids)
     }
 
-    async fn voiced(
+    fn voiced(
         &self,
         settings: &Settings,
         stores: &Stores,
+        provider_keys: &Arc<ProviderKeys>,
+        (audio, object_store): Audio,
         gauges: &mut Vec<GaugeSource>,
     ) -> anyhow::Result<Voiced> {
         let providers = Providers::new(settings, &self.clock)?;
@@ -421,16 +430,18 @@ impl Base {
         let answers = Arc::clone(&cached.answers) as Arc<dyn Answers>;
         let ledger = Arc::new(Ledger::new(Arc::clone(&stores.spending), Arc::clone(&self.clock)));
         gauges.extend(gauges::of_guards(&providers.guards));
+        gauges.extend(gauges::of_keys(&providers.guards, providers.own.guards()));
         gauges.extend(gauges::of_answers(&answers, &cached.near));
         gauges.extend(gauges::of_ledger(&ledger, &settings.budgets));
         let allowance = Arc::new(self.allowance(settings, Arc::clone(&stores.spending)));
-        let (audio, object_store) = audio_store(settings).await?;
+        let own = Arc::new(OwnKeys::new(Arc::clone(provider_keys), providers.own));
         let speech = Speech::new(SpeechPorts {
             synthesizer: providers.synthesizer,
             recognizer: providers.recognizer,
             audio,
             answers: Arc::clone(&answers),
             allowance: Arc::clone(&allowance),
+            own: Arc::clone(&own),
             clock: Arc::clone(&self.clock),
         });
         let ports = ConversationPorts {
@@ -438,6 +449,7 @@ impl Base {
             words: Arc::clone(&stores.words),
             answers,
             allowance,
+            own,
             clock: Arc::clone(&self.clock),
         };
         let circuits = providers.guards.into_iter();
@@ -495,17 +507,26 @@ const fn ai_limit(settings: &Settings) -> Limit {
 
 type Audio = (Arc<dyn AudioStore>, Option<Arc<dyn Probe>>);
 
-/// Where audio is kept. Where nobody speaks and nothing was ever kept, no directory is made: the file system may be
-/// read-only.
-async fn audio_store(settings: &Settings) -> anyhow::Result<Audio> {
+/// Where audio is kept. Where nobody speaks, not even for a learner's own key, and nothing was ever kept, no directory
+/// is made: the file system may be read-only.
+async fn audio_store(settings: &Settings, may_have_keys: bool) -> anyhow::Result<Audio> {
     let objects = &settings.objects;
-    let is_needed = settings.providers.speech != SpeechProvider::Nobody;
-    if !is_needed && objects.in_directory() && !Path::new(&objects.url).is_dir() {
+    let is_needed = settings.providers.speech != SpeechProvider::Nobody
+        || !objects.in_directory()
+        || Path::new(&objects.url).is_dir();
+    if !is_needed && !may_have_keys {
         return Ok((Arc::new(Nobody), None));
     }
     let config = objects_config(settings)?;
     let opened = tokio::task::spawn_blocking(move || ObjectAudio::open(&config)).await?;
-    let store = Arc::new(opened.context("OBJECT_STORE")?);
+    let store = match opened {
+        Ok(store) => Arc::new(store),
+        Err(error) if !is_needed => {
+            tracing::warn!(%error, "audio can be kept nowhere: learners' own keys speak nothing");
+            return Ok((Arc::new(Nobody), None));
+        }
+        Err(error) => return Err(error).context("OBJECT_STORE"),
+    };
     Ok((Arc::clone(&store) as Arc<dyn AudioStore>, Some(store)))
 }
 

@@ -5,7 +5,9 @@
 //! own: [`TestDatabase`] and [`redis_url`]. [`FakeGoogle`] stands for the services of Google,
 //! [`FakeSmtp`] receives mail, [`SoftPasskey`] is a device that holds a passkey.
 
+mod audio;
 mod database;
+pub mod elevenlabs;
 mod environment;
 mod google;
 mod installation;
@@ -19,6 +21,7 @@ mod server;
 mod smtp;
 mod sql;
 mod tls;
+mod told;
 mod wait;
 mod workplace;
 

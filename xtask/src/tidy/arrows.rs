@@ -57,6 +57,7 @@ const ARROWS: [Arrows; 19] = [
     adapter("parlance-resilience"),
     tested_on_servers("parlance-google"),
     tested_on_servers("parlance-openai"),
+    tested_on_servers("parlance-elevenlabs"),
     adapter("parlance-offline"),
     tested_on_servers("parlance-objects"),
     tested_on_servers("parlance-mail"),
@@ -78,6 +79,7 @@ const ARROWS: [Arrows; 19] = [
         name: "parlance-server",
         shipped: &[
             "parlance-domain",
+            "parlance-elevenlabs",
             "parlance-google",
             "parlance-http",
             "parlance-mail",

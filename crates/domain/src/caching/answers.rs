@@ -9,6 +9,7 @@ use super::{CacheKey, Policy};
 use crate::limits::LimitDecision;
 use crate::port::PortError;
 use crate::providers::ProviderError;
+use crate::sealing::OpenError;
 use crate::time::Timestamp;
 
 /// What is asked for.
@@ -52,6 +53,10 @@ pub enum Denial {
         /// When the next day begins.
         resets_at: Timestamp,
     },
+    /// The provider does not accept their own key.
+    KeyRefused(ProviderError),
+    /// Their own key cannot be opened.
+    KeyShut(OpenError),
 }
 
 /// Why there is no answer.

@@ -44,6 +44,18 @@ pub const VOICES: Policy = Policy {
     ..SPEECH
 };
 
+/// Speech that a learner's own key paid for: as fresh, and gone soon after.
+pub const OWN_SPEECH: Policy = Policy {
+    if_error: SPEECH.revalidate,
+    ..SPEECH
+};
+
+/// The voices that a learner's own key may name.
+pub const OWN_VOICES: Policy = Policy {
+    if_error: VOICES.revalidate,
+    ..VOICES
+};
+
 /// Conversations: an hour.
 pub const CONVERSATIONS: Policy = Policy {
     service: "Conversation",
@@ -54,4 +66,10 @@ pub const CONVERSATIONS: Policy = Policy {
     refusal: Duration::from_secs(30),
     largest: 64 * 1024,
     making: Duration::from_secs(40),
+};
+
+/// Conversations that a learner's own key paid for: as fresh, and gone soon after.
+pub const OWN_CONVERSATIONS: Policy = Policy {
+    if_error: CONVERSATIONS.revalidate,
+    ..CONVERSATIONS
 };

@@ -7,12 +7,14 @@ use bytes::Bytes;
 use futures_util::lock::Mutex;
 
 use super::{
-    Brief, Conversation, ConversationWriter, GeneratorVersion, SubjectWord, Turn, read_turns, record,
+    Brief, Conversation, ConversationWriter, Draft, GeneratorVersion, SubjectWord, Turn, read_turns, record,
 };
-use crate::caching::{Answers, CONVERSATIONS, CacheKey, Freshness, KeyBuilder, Make, MakeError, Question};
+use crate::caching::{
+    Answers, CONVERSATIONS, CacheKey, Freshness, KeyBuilder, Make, MakeError, OWN_CONVERSATIONS, Question,
+};
 use crate::ids::{UserId, WordId};
 use crate::port::PortError;
-use crate::providers::{ProviderError, ProviderErrorKind};
+use crate::providers::{OwnKey, OwnKeys, ProviderError, ProviderErrorKind, Service};
 use crate::speech::{
     AudioId, LanguageTag, Speak, SpeakError, SpeakingRate, Speech, Spoken, SpokenText, VoiceName,
     settle_failure,
@@ -96,6 +98,8 @@ pub struct ConversationPorts {
     pub answers: Arc<dyn Answers>,
     /// Says what may be spent.
     pub allowance: Arc<Allowance>,
+    /// Knows users' own keys.
+    pub own: Arc<OwnKeys>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -125,17 +129,22 @@ impl Conversations {
     }
 
     /// A conversation around a word, written unless somebody had it written before.
+    ///
+    /// With a key of the user's own it is that which pays, and nobody else reads it.
     pub async fn generate(&self, user: UserId, generate: Generate) -> Result<Generated, MakeError> {
-        let key = self.key(&generate);
-        let group = group(&generate.word_id);
+        let own = self.ports.own.serving(user, Service::Conversations).await?;
+        let key = self.key(&generate, own.as_ref());
+        let (group, is_own) = (group(&generate.word_id), own.is_some());
         let make = MakeConversation {
             ports: Arc::clone(&self.ports),
             user,
+            own,
             key: key.clone(),
             generate,
         };
         let answers = &self.ports.answers;
-        let answer = answers.answer(question(&key, &group), Arc::new(make)).await?;
+        let question = question(&key, &group, is_own);
+        let answer = answers.answer(question, Arc::new(make)).await?;
         Ok(Generated {
             conversation: record::read(&answer.value)?,
             cached: answer.freshness != Freshness::New,
@@ -150,7 +159,11 @@ impl Conversations {
             text,
             voice,
         } = turn;
-        let (key, conversation) = self.conversation_with(&word_id, turn_index, &text).await?;
+        let Found {
+            key,
+            conversation,
+            owner,
+        } = self.conversation_of(user, &word_id, turn_index, &text).await?;
         let speak = Speak {
             text,
             voice,
@@ -158,7 +171,12 @@ impl Conversations {
             rate: SpeakingRate::USUAL,
         };
         let spoken = self.speech.speak(user, speak).await?;
-        self.note(&word_id, &key, turn_index, &spoken.audio).await;
+        // Where everybody reads, nobody is told where to hear what one learner paid for.
+        if owner.is_some() || !spoken.own {
+            let group = group(&word_id);
+            let question = question(&key, &group, owner.is_some());
+            self.note(question, turn_index, &spoken.audio).await;
+        }
         Ok(SpokenTurn {
             conversation_id: conversation.id,
             turn_index,
@@ -171,31 +189,59 @@ impl Conversations {
         self.ports.answers.forget_group(&group(word_id)).await
     }
 
-    /// Everything that a conversation follows from, and nothing of who asks.
-    fn key(&self, generate: &Generate) -> CacheKey {
+    /// Everything that a conversation follows from, and nothing of who asks, unless it is for them alone.
+    fn key(&self, generate: &Generate, own: Option<&OwnKey>) -> CacheKey {
         let Generate {
             word_id,
             word,
             version,
         } = generate;
-        KeyBuilder::new("conversation")
-            .field("provider", self.provider())
+        let shared = || KeyBuilder::new("conversation").field("provider", self.provider());
+        own.map_or_else(shared, |own| own.private("own-conversation"))
             .field("version", version.as_str())
             .field("wordId", word_id.as_str())
             .field("word", word.as_str())
             .finish()
     }
 
-    /// The conversation that says this in this place.
-    async fn conversation_with(
+    /// The conversation that says this in this place: one of the user's own if they have a key, else one of everybody's.
+    async fn conversation_of(
         &self,
+        user: UserId,
         word_id: &WordId,
         turn_index: usize,
         text: &SpokenText,
-    ) -> Result<(CacheKey, Conversation), SpeakTurnError> {
+    ) -> Result<Found, SpeakTurnError> {
+        let own = self.ports.own.serving(user, Service::Conversations).await;
+        let own = own.map_err(|error| SpeakError::NotMade(error.into()))?;
+        let mine = match own {
+            Some(_) => Some(
+                self.conversation_with(Some(user), word_id, turn_index, text)
+                    .await,
+            ),
+            None => None,
+        };
+        if let Some(Ok(found)) = mine {
+            return Ok(found);
+        }
+        let shared = self.conversation_with(None, word_id, turn_index, text).await;
+        match (shared, mine) {
+            (Err(SpeakTurnError::ConversationNotFound), Some(Err(why))) => Err(why),
+            (shared, _) => shared,
+        }
+    }
+
+    /// The conversation of an owner, or of everybody, that says this in this place.
+    async fn conversation_with(
+        &self,
+        owner: Option<UserId>,
+        word_id: &WordId,
+        turn_index: usize,
+        text: &SpokenText,
+    ) -> Result<Found, SpeakTurnError> {
         let answers = &self.ports.answers;
-        let Some(key) = answers.kept(&turn_key(word_id, turn_index, text)).await else {
-            return Err(match answers.kept(&marker_key(word_id)).await {
+        let Some(key) = answers.kept(&turn_key(owner, word_id, turn_index, text)).await else {
+            return Err(match answers.kept(&marker_key(owner, word_id)).await {
                 Some(_) => SpeakTurnError::TurnNotFound,
                 None => SpeakTurnError::ConversationNotFound,
             });
@@ -209,17 +255,21 @@ impl Conversations {
             .get(turn_index)
             .is_some_and(|turn| says(turn, text))
         {
-            Ok((key, conversation))
+            Ok(Found {
+                key,
+                conversation,
+                owner,
+            })
         } else {
             Err(SpeakTurnError::TurnNotFound)
         }
     }
 
     /// Notes the sound of a turn, again if another copy that noted another turn's at the same time has overwritten it.
-    async fn note(&self, word_id: &WordId, key: &CacheKey, turn_index: usize, audio: &AudioId) {
+    async fn note(&self, question: Question<'_>, turn_index: usize, audio: &AudioId) {
+        let (answers, key) = (&self.ports.answers, question.key);
         let pen = key.digest().bytes().map(usize::from).sum::<usize>() % PENS;
         let _pen = self.pens[pen].lock().await;
-        let (answers, group) = (&self.ports.answers, group(word_id));
         for _ in 0..NOTES {
             let Some(kept) = answers.kept(key).await else {
                 return;
@@ -237,7 +287,7 @@ impl Conversations {
             let Ok(written) = record::write(&conversation) else {
                 return;
             };
-            answers.keep(question(key, &group), written).await;
+            answers.keep(question, written).await;
         }
     }
 }
@@ -247,28 +297,47 @@ fn group(word_id: &WordId) -> String {
     format!("conversations:{word_id}")
 }
 
-fn question<'a>(key: &'a CacheKey, group: &'a str) -> Question<'a> {
+fn question<'a>(key: &'a CacheKey, group: &'a str, is_own: bool) -> Question<'a> {
     Question {
         key,
-        policy: &CONVERSATIONS,
+        policy: if is_own {
+            &OWN_CONVERSATIONS
+        } else {
+            &CONVERSATIONS
+        },
         group: Some(group),
     }
 }
 
-/// Where it is kept which conversation has a turn.
-fn turn_key(word_id: &WordId, turn_index: usize, text: &SpokenText) -> CacheKey {
-    KeyBuilder::new("turn")
+/// A conversation that was kept.
+struct Found {
+    key: CacheKey,
+    conversation: Conversation,
+    /// Whose it is; everybody's, if nobody's.
+    owner: Option<UserId>,
+}
+
+/// Where it is kept which conversation, an owner's or everybody's, has a turn.
+fn turn_key(owner: Option<UserId>, word_id: &WordId, turn_index: usize, text: &SpokenText) -> CacheKey {
+    of_owner(owner, "turn", "own-turn")
         .field("wordId", word_id.as_str())
         .field("turn", &turn_index.to_string())
         .field("text", text.as_str())
         .finish()
 }
 
-/// Where it is kept that a word has a conversation.
-fn marker_key(word_id: &WordId) -> CacheKey {
-    KeyBuilder::new("conversations-of")
+/// Where it is kept that a word has a conversation, an owner's or everybody's.
+fn marker_key(owner: Option<UserId>, word_id: &WordId) -> CacheKey {
+    of_owner(owner, "conversations-of", "own-conversations-of")
         .field("wordId", word_id.as_str())
         .finish()
+}
+
+fn of_owner(owner: Option<UserId>, shared: &'static str, own: &'static str) -> KeyBuilder {
+    match owner {
+        Some(user) => KeyBuilder::new(own).field("user", &user.to_string()),
+        None => KeyBuilder::new(shared),
+    }
 }
 
 fn says(turn: &Turn, text: &SpokenText) -> bool {
@@ -279,12 +348,26 @@ fn says(turn: &Turn, text: &SpokenText) -> bool {
 struct MakeConversation {
     ports: Arc<ConversationPorts>,
     user: UserId,
+    /// What pays in the place of the installation.
+    own: Option<OwnKey>,
     key: CacheKey,
     generate: Generate,
 }
 
 impl MakeConversation {
-    async fn write(&self, brief: &Brief) -> Result<Vec<Turn>, MakeError> {
+    /// The turns, and who wrote them.
+    async fn write(&self, brief: &Brief) -> Result<(Vec<Turn>, &'static str), MakeError> {
+        let (draft, provider) = match &self.own {
+            Some(own) => self.by_own(own, brief).await?,
+            None => (self.by_house(brief).await?, self.ports.writer.provider()),
+        };
+        let invalid = |error| ProviderError::new(provider, ProviderErrorKind::Invalid).caused_by(error);
+        let turns = read_turns(&draft.text, &brief.word).map_err(invalid)?;
+        Ok((turns, provider))
+    }
+
+    /// At the installation's cost.
+    async fn by_house(&self, brief: &Brief) -> Result<Draft, MakeError> {
         let ConversationPorts {
             allowance, writer, ..
         } = &*self.ports;
@@ -302,9 +385,15 @@ impl MakeConversation {
         allowance
             .settle(reservation, draft.tokens.unwrap_or(reserved))
             .await;
-        let invalid =
-            |error| ProviderError::new(writer.provider(), ProviderErrorKind::Invalid).caused_by(error);
-        Ok(read_turns(&draft.text, &brief.word).map_err(invalid)?)
+        Ok(draft)
+    }
+
+    /// At the user's own cost: no budget applies, only the limit.
+    async fn by_own(&self, own: &OwnKey, brief: &Brief) -> Result<(Draft, &'static str), MakeError> {
+        self.ports.allowance.call(own.user()).await?;
+        let writer = self.ports.own.writer(own)?;
+        let draft = writer.write(brief).await.map_err(OwnKey::failure)?;
+        Ok((draft, writer.provider()))
     }
 
     /// What is known of the word; a word that is not the vocabulary's is known by itself alone.
@@ -323,15 +412,19 @@ impl MakeConversation {
     /// Keeps by which of its turns the conversation is found.
     async fn index(&self, turns: &[Turn]) {
         let word_id = &self.generate.word_id;
+        let owner = self.own.as_ref().map(OwnKey::user);
         let (answers, group) = (&self.ports.answers, group(word_id));
         let key = Bytes::copy_from_slice(self.key.as_str().as_bytes());
         for (index, turn) in turns.iter().enumerate() {
             if let Ok(text) = turn.chinese.parse() {
-                let turn_key = turn_key(word_id, index, &text);
-                answers.keep(question(&turn_key, &group), key.clone()).await;
+                let turn_key = turn_key(owner, word_id, index, &text);
+                let question = question(&turn_key, &group, owner.is_some());
+                answers.keep(question, key.clone()).await;
             }
         }
-        answers.keep(question(&marker_key(word_id), &group), key).await;
+        let marker_key = marker_key(owner, word_id);
+        let question = question(&marker_key, &group, owner.is_some());
+        answers.keep(question, key).await;
     }
 }
 
@@ -343,7 +436,7 @@ fn is_written(known: &Word, word: &SubjectWord) -> bool {
 impl Make for MakeConversation {
     async fn make(&self) -> Result<Bytes, MakeError> {
         let brief = self.brief().await?;
-        let turns = self.write(&brief).await?;
+        let (turns, provider) = self.write(&brief).await?;
         self.index(&turns).await;
         let Generate {
             word_id,
@@ -358,7 +451,7 @@ impl Make for MakeConversation {
             version: *version,
             turns,
             generated_at: self.ports.clock.now(),
-            provider: self.ports.writer.provider().to_owned(),
+            provider: provider.to_owned(),
         };
         Ok(record::write(&conversation)?)
     }

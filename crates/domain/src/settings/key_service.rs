@@ -1,15 +1,16 @@
-//! The use-cases of learners' own keys of providers: look, set, take away.
+//! The use-cases of learners' own keys of providers: look, set, open for a call, take away.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{KeyProvider, KeyText, ProviderKey};
 use crate::audit::{Action, Circumstances};
 use crate::consequences::{Consequences, Recorder};
 use crate::ids::{IdGenerator, UserId};
 use crate::port::PortError;
-use crate::sealing::{SealError, Sealer};
+use crate::sealing::{OpenError, SealError, Sealer};
 use crate::time::Clock;
 
 /// Keeps learners' own keys of providers, sealed.
@@ -98,6 +99,27 @@ impl ProviderKeys {
         let consequences = entry.with("provider", provider.as_str()).into();
         self.store.keep(user, &key, &consequences).await?;
         Ok(key)
+    }
+
+    /// The key of the first of these providers of which a learner has one.
+    pub async fn first_of(
+        &self,
+        user: UserId,
+        providers: &[KeyProvider],
+    ) -> Result<Option<ProviderKey>, PortError> {
+        let mut keys = self.store.list(user).await?;
+        let place = |provider| keys.iter().position(|key| key.provider == provider);
+        let first = providers.iter().copied().find_map(place);
+        Ok(first.map(|place| keys.swap_remove(place)))
+    }
+
+    /// Opens a learner's key, for as long as a call takes.
+    pub fn open(&self, user: UserId, key: &ProviderKey) -> Result<SecretString, OpenError> {
+        let label = ProviderKey::label(user, key.provider);
+        let opened = self.sealer.open(&label, &key.sealed)?;
+        let text = std::str::from_utf8(opened.expose_secret());
+        let text = text.map_err(|_| OpenError::Refused(key.sealed.key_id.clone()))?;
+        Ok(text.into())
     }
 
     /// Takes a key away.

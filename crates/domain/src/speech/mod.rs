@@ -12,7 +12,7 @@ pub use ports::{
     AudioStore, Recognition, SpeechRecognizer, SpeechSynthesizer, Synthesis, TimedWord, Transcript,
 };
 pub(crate) use service::settle_failure;
-pub use service::{Speak, SpeakError, Speech, SpeechPorts, Spoken};
+pub use service::{Heard, Speak, SpeakError, Speech, SpeechPorts, Spoken, Voices};
 pub use text::{InvalidText, SpokenText, is_han};
 pub use voice::{
     Gender, InvalidLanguage, InvalidRate, InvalidVoice, LanguageTag, SpeakingRate, Voice, VoiceName,

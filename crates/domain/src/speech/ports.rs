@@ -88,6 +88,10 @@ pub trait AudioStore: Send + Sync {
     /// - Whoever reads it sees all of it or nothing, even if this is broken off in the middle.
     async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError>;
 
+    /// Keeps audio that nobody but its owner has made again: without a recipe. What is there already is left as it is, as
+    /// is its recipe.
+    async fn keep_without_recipe(&self, audio: &Audio) -> Result<AudioId, PortError>;
+
     /// The audio of this id; never any other, whatever became of it where it is kept.
     async fn read(&self, id: &AudioId) -> Result<Option<Audio>, PortError>;
 

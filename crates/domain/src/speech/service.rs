@@ -11,11 +11,12 @@ use super::{
     SpokenText, Synthesis, Transcript, Voice, VoiceName,
 };
 use crate::caching::{
-    Answer, Answers, CacheKey, Freshness, KeyBuilder, Make, MakeError, Policy, Question, SPEECH, VOICES,
+    Answer, Answers, CacheKey, Freshness, KeyBuilder, Make, MakeError, OWN_SPEECH, OWN_VOICES, Policy,
+    Question, SPEECH, VOICES,
 };
 use crate::ids::UserId;
 use crate::port::PortError;
-use crate::providers::{ProviderError, ProviderErrorKind};
+use crate::providers::{OwnKey, OwnKeys, ProviderError, ProviderErrorKind, Service};
 use crate::spending::{Allowance, Meter, Reservation};
 use crate::time::{Clock, Timestamp};
 
@@ -51,6 +52,26 @@ pub struct Spoken {
     pub made_at: Timestamp,
     /// Whether it was there already.
     pub cached: bool,
+    /// Whether the user's own key paid for it: nobody else is told where it is.
+    pub own: bool,
+}
+
+/// What was heard, and by whom.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heard {
+    /// What.
+    pub transcript: Transcript,
+    /// Who listened.
+    pub provider: &'static str,
+}
+
+/// The voices that a user may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voices {
+    /// The voices.
+    pub voices: Vec<Voice>,
+    /// Whose they are.
+    pub provider: &'static str,
 }
 
 /// Why nothing was spoken.
@@ -82,6 +103,8 @@ pub struct SpeechPorts {
     pub answers: Arc<dyn Answers>,
     /// Says what may be spent.
     pub allowance: Arc<Allowance>,
+    /// Knows users' own keys.
+    pub own: Arc<OwnKeys>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }
@@ -105,43 +128,44 @@ impl Speech {
         self.ports.synthesizer.provider()
     }
 
-    /// Who listens.
-    pub fn recognizing_provider(&self) -> &'static str {
-        self.ports.recognizer.provider()
-    }
-
     /// Speaks a text on behalf of a user, unless somebody had it spoken before.
+    ///
+    /// With a key of their own it is that which pays, and nobody else hears of it.
     pub async fn speak(&self, user: UserId, speak: Speak) -> Result<Spoken, SpeakError> {
-        self.speak_for(Some(user), speak).await
+        let own = self.own_key(user, Service::Speech).await;
+        let own = own.map_err(SpeakError::NotMade)?;
+        self.speak_for(Some(user), own, speak).await
     }
 
     /// Speaks a text ahead of time, on behalf of nobody: only the budget of the installation applies.
     pub async fn prewarm(&self, speak: Speak) -> Result<Spoken, SpeakError> {
-        self.speak_for(None, speak).await
+        self.speak_for(None, None, speak).await
     }
 
-    /// The voices of the provider; those that serve a language, if one is named.
-    pub async fn voices(&self, language: Option<&LanguageTag>) -> Result<Vec<Voice>, MakeError> {
-        let key = KeyBuilder::new("voices")
-            .field("provider", self.provider())
-            .finish();
-        let make = MakeVoices(Arc::clone(&self.ports.synthesizer));
-        let answer = self
-            .ports
-            .answers
-            .answer(question(&key, &VOICES), Arc::new(make))
-            .await?;
-        let mut voices = read_voices(&answer.value)?;
+    /// The voices that a user may name; those that serve a language, if one is named.
+    pub async fn voices(&self, user: UserId, language: Option<&LanguageTag>) -> Result<Voices, MakeError> {
+        let own = self.own_key(user, Service::Speech).await?;
+        let provider = own.as_ref().map_or_else(|| self.provider(), OwnKey::provider);
+        let mut voices = self.all_voices(Some(user), own.as_ref()).await?;
         if let Some(language) = language {
             voices.retain(|voice| voice.language.serves(language));
         }
-        Ok(voices)
+        Ok(Voices { voices, provider })
     }
 
     /// Writes down what a user said. Nobody else's business: neither the recording nor the transcript is kept.
-    pub async fn transcribe(&self, user: UserId, recognition: &Recognition) -> Result<Transcript, MakeError> {
+    pub async fn transcribe(&self, user: UserId, recognition: &Recognition) -> Result<Heard, MakeError> {
+        let own = self.own_key(user, Service::Recognition).await?;
         self.ports.allowance.call(user).await?;
-        Ok(self.ports.recognizer.recognize(recognition).await?)
+        let (recognizer, failure): (_, fn(ProviderError) -> MakeError) = match &own {
+            Some(own) => (self.ports.own.recognizer(own)?, OwnKey::failure),
+            None => (Arc::clone(&self.ports.recognizer), MakeError::from),
+        };
+        let transcript = recognizer.recognize(recognition).await.map_err(failure)?;
+        Ok(Heard {
+            transcript,
+            provider: recognizer.provider(),
+        })
     }
 
     /// The audio of an id, and its own id: made again from its recipe if it is gone, it is perhaps not the same to the
@@ -157,40 +181,65 @@ impl Speech {
         self.make_again(id, synthesis).await.map(Some)
     }
 
-    async fn speak_for(&self, user: Option<UserId>, speak: Speak) -> Result<Spoken, SpeakError> {
+    async fn own_key(&self, user: UserId, service: Service) -> Result<Option<OwnKey>, MakeError> {
+        Ok(self.ports.own.serving(user, service).await?)
+    }
+
+    async fn speak_for(
+        &self,
+        user: Option<UserId>,
+        own: Option<OwnKey>,
+        speak: Speak,
+    ) -> Result<Spoken, SpeakError> {
         let synthesis = synthesis_of(speak);
-        let key = self.key(&synthesis);
-        let make = MakeSpeech {
+        let key = self.key(&synthesis, own.as_ref());
+        let make = Arc::new(MakeSpeech {
             ports: Arc::clone(&self.ports),
             user,
+            own: own.clone(),
             synthesis: synthesis.clone(),
-        };
-        let answer = self
-            .ports
-            .answers
-            .answer(question(&key, &SPEECH), Arc::new(make))
-            .await;
-        match answer {
+        });
+        match self.answer(&key, make).await {
             Ok(answer) => self
-                .spoken(&answer)
+                .spoken(&answer, own.is_some())
                 .map_err(|error| SpeakError::NotMade(error.into())),
             Err(MakeError::Provider(error)) if error.kind == ProviderErrorKind::Refused => {
-                Err(self.why_refused(&synthesis).await)
+                Err(self.why_refused(&synthesis, own.as_ref()).await)
             }
             Err(error) => Err(SpeakError::NotMade(error)),
         }
     }
 
-    /// Everything that the sound follows from, and nothing of who asks.
-    fn key(&self, synthesis: &Synthesis) -> CacheKey {
+    /// An answer whose audio is there, or can be made again by whoever fetches it.
+    async fn answer(&self, key: &CacheKey, make: Arc<MakeSpeech>) -> Result<Answer, MakeError> {
+        let answers = &self.ports.answers;
+        let is_own = make.own.is_some();
+        let question = question(key, if is_own { &OWN_SPEECH } else { &SPEECH });
+        let answer = answers
+            .answer(question, Arc::clone(&make) as Arc<dyn Make>)
+            .await?;
+        let may_be_gone = is_own && answer.freshness != Freshness::New;
+        if !may_be_gone || self.read_of(&answer.value).await?.is_some() {
+            return Ok(answer);
+        }
+        let value = make.make().await?;
+        answers.keep(question, value.clone()).await;
+        Ok(Answer {
+            value,
+            freshness: Freshness::New,
+        })
+    }
+
+    /// Everything that the sound follows from, and nothing of who asks, unless it is for them alone.
+    fn key(&self, synthesis: &Synthesis, own: Option<&OwnKey>) -> CacheKey {
         let Synthesis {
             text,
             language,
             voice,
             rate,
         } = synthesis;
-        KeyBuilder::new("tts")
-            .field("provider", self.provider())
+        let shared = || KeyBuilder::new("tts").field("provider", self.provider());
+        own.map_or_else(shared, |own| own.private("own-tts"))
             .field("text", text.as_str())
             .field("language", language.as_str())
             .field("voice", voice.as_deref().unwrap_or_default())
@@ -198,7 +247,7 @@ impl Speech {
             .finish()
     }
 
-    fn spoken(&self, answer: &Answer) -> Result<Spoken, PortError> {
+    fn spoken(&self, answer: &Answer, own: bool) -> Result<Spoken, PortError> {
         let SpokenRecord {
             audio,
             voice,
@@ -212,12 +261,32 @@ impl Speech {
             provider,
             made_at,
             cached: answer.freshness != Freshness::New,
+            own,
         })
     }
 
+    /// All voices: of the installation's provider, or of the one that is asked with a user's own key.
+    async fn all_voices(
+        &self,
+        counted: Option<UserId>,
+        own: Option<&OwnKey>,
+    ) -> Result<Vec<Voice>, MakeError> {
+        let shared = || KeyBuilder::new("voices").field("provider", self.provider());
+        let key = own.map_or_else(shared, |own| own.private("own-voices")).finish();
+        let make = MakeVoices {
+            ports: Arc::clone(&self.ports),
+            counted,
+            own: own.cloned(),
+        };
+        let policy = if own.is_some() { &OWN_VOICES } else { &VOICES };
+        let answers = &self.ports.answers;
+        let answer = answers.answer(question(&key, policy), Arc::new(make)).await?;
+        Ok(read_voices(&answer.value)?)
+    }
+
     /// What of a request the provider does not know.
-    async fn why_refused(&self, synthesis: &Synthesis) -> SpeakError {
-        let Ok(voices) = self.voices(None).await else {
+    async fn why_refused(&self, synthesis: &Synthesis, own: Option<&OwnKey>) -> SpeakError {
+        let Ok(voices) = self.all_voices(None, own).await else {
             return SpeakError::Refused;
         };
         let has_voice = |name: &String| voices.iter().any(|voice| voice.name == *name);
@@ -239,6 +308,7 @@ impl Speech {
         let make = Arc::new(MakeSpeech {
             ports: Arc::clone(&self.ports),
             user: None,
+            own: None,
             synthesis,
         });
         let answers = &self.ports.answers;
@@ -291,11 +361,14 @@ fn synthesis_of(speak: Speak) -> Synthesis {
 struct MakeSpeech {
     ports: Arc<SpeechPorts>,
     user: Option<UserId>,
+    /// What pays in the place of the installation.
+    own: Option<OwnKey>,
     synthesis: Synthesis,
 }
 
 impl MakeSpeech {
-    async fn synthesize(&self) -> Result<(Audio, String), MakeError> {
+    /// At the installation's cost: the sound, and the voice.
+    async fn by_house(&self) -> Result<(Audio, String), MakeError> {
         let SpeechPorts {
             allowance,
             synthesizer,
@@ -313,6 +386,17 @@ impl MakeSpeech {
             }
         }
     }
+
+    /// At the user's own cost: no budget applies, only the limit.
+    async fn by_own(&self, own: &OwnKey) -> Result<(Audio, String), MakeError> {
+        let SpeechPorts {
+            allowance, own: keys, ..
+        } = &*self.ports;
+        allowance.call(own.user()).await?;
+        let synthesizer = keys.synthesizer(own)?;
+        let spoken = synthesizer.synthesize(&self.synthesis).await;
+        spoken.map_err(OwnKey::failure)
+    }
 }
 
 /// Gives back what was reserved, unless the provider may have done its work all the same.
@@ -328,23 +412,46 @@ pub(crate) async fn settle_failure(allowance: &Allowance, reservation: Reservati
 #[async_trait]
 impl Make for MakeSpeech {
     async fn make(&self) -> Result<Bytes, MakeError> {
-        let (audio, voice) = self.synthesize().await?;
-        let recipe = write_recipe(&self.synthesis)?;
+        let store = &self.ports.audio;
+        let (audio, voice, provider) = if let Some(own) = &self.own {
+            let (audio, voice) = self.by_own(own).await?;
+            // The installation does not make it again.
+            let audio = store.keep_without_recipe(&audio).await?;
+            (audio, voice, own.provider())
+        } else {
+            let (audio, voice) = self.by_house().await?;
+            let recipe = write_recipe(&self.synthesis)?;
+            let audio = store.keep(&audio, &recipe).await?;
+            (audio, voice, self.ports.synthesizer.provider())
+        };
         let record = SpokenRecord {
-            audio: self.ports.audio.keep(&audio, &recipe).await?,
+            audio,
             voice,
-            provider: self.ports.synthesizer.provider().to_owned(),
+            provider: provider.to_owned(),
             made_at: self.ports.clock.now(),
         };
         Ok(record.write()?)
     }
 }
 
-struct MakeVoices(Arc<dyn SpeechSynthesizer>);
+struct MakeVoices {
+    ports: Arc<SpeechPorts>,
+    /// Whose limit it counts towards when their own key is used.
+    counted: Option<UserId>,
+    own: Option<OwnKey>,
+}
 
 #[async_trait]
 impl Make for MakeVoices {
     async fn make(&self) -> Result<Bytes, MakeError> {
-        Ok(write_voices(&self.0.voices().await?)?)
+        let Some(own) = &self.own else {
+            return Ok(write_voices(&self.ports.synthesizer.voices().await?)?);
+        };
+        if let Some(user) = self.counted {
+            self.ports.allowance.call(user).await?;
+        }
+        let synthesizer = self.ports.own.synthesizer(own)?;
+        let voices = synthesizer.voices().await.map_err(OwnKey::failure)?;
+        Ok(write_voices(&voices)?)
     }
 }

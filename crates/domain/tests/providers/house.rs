@@ -10,11 +10,14 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use parking_lot::Mutex;
 use parlance_domain::caching::{Answer, Answers, CacheKey, Freshness, Make, MakeError, Question, Tally};
+use parlance_domain::consequences::Consequences;
 use parlance_domain::conversations::{Brief, ConversationPorts, ConversationWriter, Conversations, Draft};
-use parlance_domain::ids::{ListId, UserId, WordId};
+use parlance_domain::ids::{IdGenerator, ListId, UserId, WordId};
 use parlance_domain::limits::{Limit, RateLimiter, Taken};
 use parlance_domain::port::PortError;
-use parlance_domain::providers::{ProviderError, ProviderErrorKind};
+use parlance_domain::providers::{OwnKeys, OwnProviders, ProviderError, ProviderErrorKind};
+use parlance_domain::sealing::{KeyId, Label, OpenError, SealError, Sealed, Sealer};
+use parlance_domain::settings::{KeyProvider, ProviderKey, ProviderKeyStore, ProviderKeys};
 use parlance_domain::speech::{
     Audio, AudioFormat, AudioId, AudioStore, Gender, Recognition, Speech, SpeechPorts, SpeechRecognizer,
     SpeechSynthesizer, Synthesis, TimedWord, Transcript, Voice,
@@ -26,6 +29,7 @@ use parlance_domain::time::{Clock, Timestamp};
 use parlance_domain::words::{
     ImportSummary, Vocabulary, Word, WordCursor, WordHit, WordList, WordQuery, WordStore,
 };
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -44,6 +48,9 @@ pub(crate) struct House {
     pub(crate) kept: Arc<KeptAnswers>,
     pub(crate) audio: Arc<KeptAudio>,
     pub(crate) spent: Arc<Spent>,
+    pub(crate) keys: Arc<KeptKeys>,
+    /// Who is asked with users' own keys.
+    pub(crate) own: Arc<Provider>,
 }
 
 impl House {
@@ -66,12 +73,24 @@ impl House {
                 tokens: caps,
             },
         ));
+        let keys = Arc::new(KeptKeys::default());
+        let own_provider = Arc::new(Provider::default());
+        let own = Arc::new(OwnKeys::new(
+            Arc::new(ProviderKeys::new(
+                Arc::clone(&keys) as Arc<dyn ProviderKeyStore>,
+                Arc::new(Envelope),
+                Arc::clone(&clock),
+                Arc::new(Counted),
+            )),
+            Arc::new(WithKey(Arc::clone(&own_provider))),
+        ));
         let speech = Speech::new(SpeechPorts {
             synthesizer: Arc::clone(&provider) as Arc<dyn SpeechSynthesizer>,
             recognizer: Arc::clone(&provider) as Arc<dyn SpeechRecognizer>,
             audio: Arc::clone(&audio) as Arc<dyn AudioStore>,
             answers: Arc::clone(&kept) as Arc<dyn Answers>,
             allowance: Arc::clone(&allowance),
+            own: Arc::clone(&own),
             clock: Arc::clone(&clock),
         });
         let ports = ConversationPorts {
@@ -79,6 +98,7 @@ impl House {
             words: Arc::new(OneWord),
             answers: Arc::clone(&kept) as Arc<dyn Answers>,
             allowance,
+            own,
             clock,
         };
         Self {
@@ -88,7 +108,126 @@ impl House {
             kept,
             audio,
             spent,
+            keys,
+            own: own_provider,
         }
+    }
+}
+
+/// A key of which the text is what it is sealed as.
+pub(crate) const KEY: &str = "sk-canary-0123456789";
+
+/// Keeps users' own keys.
+#[derive(Default)]
+pub(crate) struct KeptKeys(Mutex<HashMap<UserId, Vec<ProviderKey>>>);
+
+impl KeptKeys {
+    /// Gives a user a key, sealed with `seal`, in the place of the one before.
+    pub(crate) fn set(&self, user: UserId, provider: KeyProvider, seal: &str, set_at: &str) {
+        let key = ProviderKey {
+            provider,
+            sealed: Sealed {
+                key_id: seal.parse().unwrap(),
+                nonce: [0; Sealed::NONCE_BYTES],
+                ciphertext: [
+                    KEY.as_bytes(),
+                    &ProviderKey::label(user, provider).associated_data(),
+                ]
+                .concat(),
+            },
+            last_four: "6789".parse().unwrap(),
+            set_at: set_at.parse().unwrap(),
+        };
+        self.take_away(user, provider);
+        self.0.lock().entry(user).or_default().push(key);
+    }
+
+    pub(crate) fn take_away(&self, user: UserId, provider: KeyProvider) {
+        let mut keys = self.0.lock();
+        keys.entry(user)
+            .or_default()
+            .retain(|key| key.provider != provider);
+    }
+}
+
+#[async_trait]
+impl ProviderKeyStore for KeptKeys {
+    async fn list(&self, user: UserId) -> Result<Vec<ProviderKey>, PortError> {
+        Ok(self.0.lock().get(&user).cloned().unwrap_or_default())
+    }
+
+    async fn keep(&self, _: UserId, _: &ProviderKey, _: &Consequences) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: UserId, _: KeyProvider, _: &Consequences) -> Result<bool, PortError> {
+        Ok(false)
+    }
+}
+
+/// Opens what is sealed with `good` for the label that is behind it.
+struct Envelope;
+
+impl Sealer for Envelope {
+    fn seal(&self, _: &Label, _: &[u8]) -> Result<Sealed, SealError> {
+        Err(SealError::NoKey)
+    }
+
+    fn open(&self, label: &Label, sealed: &Sealed) -> Result<SecretSlice<u8>, OpenError> {
+        let opened = sealed.ciphertext.strip_suffix(&label.associated_data()[..]);
+        match opened {
+            Some(opened) if sealed.key_id.as_str() == "good" => Ok(opened.to_vec().into()),
+            Some(_) => Err(OpenError::UnknownKey(sealed.key_id.clone())),
+            None => Err(OpenError::Refused(sealed.key_id.clone())),
+        }
+    }
+
+    fn newest(&self) -> Option<&KeyId> {
+        None
+    }
+}
+
+struct Counted;
+
+impl IdGenerator for Counted {
+    fn next(&self) -> Uuid {
+        Uuid::from_u128(7)
+    }
+}
+
+/// The same provider for every key, which must be the right one.
+struct WithKey(Arc<Provider>);
+
+impl WithKey {
+    fn with(&self, key: &SecretString) -> Arc<Provider> {
+        assert_eq!(key.expose_secret(), KEY);
+        Arc::clone(&self.0)
+    }
+}
+
+impl OwnProviders for WithKey {
+    fn synthesizer(
+        &self,
+        _: KeyProvider,
+        key: &SecretString,
+    ) -> Result<Arc<dyn SpeechSynthesizer>, ProviderError> {
+        Ok(self.with(key))
+    }
+
+    fn recognizer(
+        &self,
+        _: KeyProvider,
+        key: &SecretString,
+    ) -> Result<Arc<dyn SpeechRecognizer>, ProviderError> {
+        Ok(self.with(key))
+    }
+
+    fn writer(
+        &self,
+        _: KeyProvider,
+        key: &SecretString,
+    ) -> Result<Arc<dyn ConversationWriter>, ProviderError> {
+        Ok(self.with(key))
     }
 }
 
@@ -213,6 +352,13 @@ impl KeptAnswers {
         self.of.lock().len()
     }
 
+    /// Under what they are kept, in order.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<_> = self.of.lock().keys().cloned().collect();
+        keys.sort();
+        keys
+    }
+
     pub(crate) fn forget_all(&self) {
         self.of.lock().clear();
     }
@@ -279,6 +425,12 @@ impl AudioStore for KeptAudio {
         let id = audio.id();
         self.audio.lock().insert(id.clone(), audio.clone());
         self.recipes.lock().insert(id.clone(), recipe.clone());
+        Ok(id)
+    }
+
+    async fn keep_without_recipe(&self, audio: &Audio) -> Result<AudioId, PortError> {
+        let id = audio.id();
+        self.audio.lock().insert(id.clone(), audio.clone());
         Ok(id)
     }
 

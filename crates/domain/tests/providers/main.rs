@@ -3,4 +3,5 @@
 
 mod conversations;
 mod house;
+mod own;
 mod speech;

@@ -142,9 +142,15 @@ async fn voices_are_filtered_by_language_and_asked_for_once() {
     let names = |voices: Vec<parlance_domain::speech::Voice>| -> Vec<String> {
         voices.into_iter().map(|voice| voice.name).collect()
     };
-    assert_eq!(names(house.speech.voices(None).await.unwrap()), ["mei", "amy"]);
+    assert_eq!(
+        names(house.speech.voices(ADA, None).await.unwrap().voices),
+        ["mei", "amy"]
+    );
     let chinese = "zh".parse().unwrap();
-    assert_eq!(names(house.speech.voices(Some(&chinese)).await.unwrap()), ["mei"]);
+    assert_eq!(
+        names(house.speech.voices(ADA, Some(&chinese)).await.unwrap().voices),
+        ["mei"]
+    );
     assert_eq!(house.kept.count(), 1);
 }
 
@@ -184,8 +190,8 @@ async fn threat_54_recordings_and_transcripts_are_not_kept() {
         language: None,
     };
     for asked in 1..=QUOTA {
-        let transcript = house.speech.transcribe(ADA, &recognition).await.unwrap();
-        assert_eq!(transcript.transcript, "你好");
+        let heard = house.speech.transcribe(ADA, &recognition).await.unwrap();
+        assert_eq!(heard.transcript.transcript, "你好");
         assert_eq!(house.provider.asked(), asked);
     }
     assert_eq!(house.kept.count(), 0);

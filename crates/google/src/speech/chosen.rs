@@ -15,7 +15,7 @@ const KINDS: [&str; 4] = ["-Standard-", "-Wavenet-", "-Neural2-", "-Chirp"];
 
 /// The voices that were chosen, by what Google calls their languages.
 #[derive(Default)]
-pub(super) struct Chosen {
+pub(crate) struct Chosen {
     known: Mutex<HashMap<String, Voice>>,
     /// Held by who looks one up.
     asking: tokio::sync::Mutex<()>,

@@ -6,6 +6,7 @@ mod recording;
 mod synthesizer;
 mod voices;
 
+pub(crate) use chosen::Chosen;
 pub use recognizer::GoogleRecognizer;
 pub use synthesizer::GoogleSpeech;
 

@@ -11,7 +11,6 @@ use parlance_domain::speech::{Audio, AudioFormat, SpeechSynthesizer, Synthesis, 
 use serde::Deserialize;
 use serde_json::json;
 
-use super::chosen::Chosen;
 use super::{PROVIDER, voices};
 use crate::config::is_name;
 use crate::connection::{Call, Connection, Google};
@@ -27,7 +26,6 @@ const FASTEST: f64 = 2.0;
 /// Cloud Text-to-Speech.
 pub struct GoogleSpeech {
     google: Arc<Connection>,
-    chosen: Chosen,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +39,6 @@ impl GoogleSpeech {
     pub(crate) fn new(google: &Google) -> Self {
         Self {
             google: Arc::clone(&google.0),
-            chosen: Chosen::default(),
         }
     }
 
@@ -60,7 +57,11 @@ impl GoogleSpeech {
             let language = language::of_voice(name).unwrap_or_else(|| synthesis.language.clone());
             return Ok((language::for_synthesis(&language), name.clone()));
         }
-        let voice = self.chosen.voice(&self.google, &synthesis.language).await?;
+        let voice = self
+            .google
+            .chosen
+            .voice(&self.google, &synthesis.language)
+            .await?;
         Ok((voice.language.to_string(), voice.name))
     }
 }

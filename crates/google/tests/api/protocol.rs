@@ -1,10 +1,14 @@
 //! What is sent.
 
+use std::sync::Arc;
+
 use parlance_contract::conversations::brief;
+use parlance_contract::fakes::TestClock;
 use parlance_contract::speech::{recording, synthesis};
 use parlance_domain::conversations::{Brief, ConversationWriter};
+use parlance_domain::providers::ProviderErrorKind;
 use parlance_domain::speech::{Recognition, SpeechRecognizer, SpeechSynthesizer, Synthesis};
-use parlance_google::{Credentials, Google, GoogleConfigError};
+use parlance_google::{Credentials, Google, GoogleConfig, GoogleConfigError};
 use parlance_testbed::{FakeGoogle, GoogleRequest, GoogleService};
 use serde_json::{Value, json};
 
@@ -47,6 +51,35 @@ async fn the_project_that_pays_is_named_where_it_is_known() {
     account.voices().await.unwrap();
     let request = last(&account, GoogleService::Voices);
     assert_eq!(request.header("x-goog-user-project"), Some("of-the-file"));
+}
+
+#[tokio::test]
+async fn whoever_brings_a_key_along_asks_with_it_and_nothing_else() {
+    let fake = FakeGoogle::start().unwrap();
+    let config = GoogleConfig {
+        credentials: Credentials::Nobody,
+        user_project: Some("who-pays".to_owned()),
+        ..fixture::config(&fake)
+    };
+    let google = Google::new(config, Arc::new(TestClock::default())).unwrap();
+    let nobody = google.speech().voices().await.unwrap_err();
+    assert_eq!(nobody.kind, ProviderErrorKind::Unauthorized);
+    assert_eq!(fake.calls(GoogleService::Voices), 0);
+    for _ in 0..2 {
+        let own = google.with_key(FakeGoogle::LEARNERS_KEY.into()).unwrap();
+        own.speech().synthesize(&synthesis("hello", "en")).await.unwrap();
+    }
+    assert_eq!(fake.calls(GoogleService::Voices), 1, "who speaks is known to all");
+    for request in fake.requests(GoogleService::Synthesis) {
+        assert_eq!(request.header("x-goog-api-key"), Some(FakeGoogle::LEARNERS_KEY));
+        assert_eq!(request.header("x-goog-user-project"), None);
+    }
+    let wrong = google.with_key("AIza-canary-that-is-wrong".into()).unwrap();
+    let error = wrong.writer().write(&brief("学习")).await.unwrap_err();
+    assert_eq!(error.kind, ProviderErrorKind::Unauthorized);
+    assert!(!format!("{error:?} {wrong:?}").contains("canary"), "{error:?}");
+    let refused = google.with_key("canary with blanks".into()).err().unwrap();
+    assert!(matches!(refused, GoogleConfigError::ApiKey), "{refused:?}");
 }
 
 #[tokio::test]

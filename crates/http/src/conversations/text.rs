@@ -17,7 +17,8 @@ use crate::upstream::{Outcome, WRITING};
 
 /// A dialogue around a word.
 ///
-/// One that was written before is there at once and counts towards no limit.
+/// One that was written before is there at once and counts towards no limit. For whoever has a key of their own, its
+/// provider writes, and nobody else reads it.
 #[api_operation(tag = "conversations", operation_id = "generateConversation")]
 pub(super) async fn handler(
     request: HttpRequest,

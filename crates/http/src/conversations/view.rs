@@ -126,6 +126,7 @@ impl From<SpokenTurn> for SpokenTurnView {
             provider: _,
             made_at,
             cached,
+            own: _,
         } = spoken;
         Self {
             conversation_id,

@@ -154,6 +154,9 @@ catalogue! {
         "You could not sign in any more.", "Let the user set a password or add another way to sign in first.";
     IdempotencyInProgress "IDEMPOTENCY_IN_PROGRESS" 409 "Request in progress",
         "The same request is being answered.", "Repeat it after the seconds in `Retry-After`.";
+    ProviderKeyRefused "PROVIDER_KEY_REFUSED" 409 "Provider key refused",
+        "The provider does not accept your own key.",
+        "Let the user set another key at `/users/me/keys`, or remove it.";
     PreconditionFailed "PRECONDITION_FAILED" 412 "Precondition failed",
         "It has changed meanwhile.", "Read it again and repeat the change with the new `ETag`.";
     PayloadTooLarge "PAYLOAD_TOO_LARGE" 413 "Payload too large",

@@ -169,7 +169,10 @@ impl Attempt {
     /// A refusal that stays one, as it was sent.
     fn final_refusal(&self, error: &ApiError) -> Option<GivenAnswer> {
         let status = error.code().status();
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        // With another key the same request may go well.
+        let may_change =
+            status == StatusCode::TOO_MANY_REQUESTS || error.code() == ErrorCode::ProviderKeyRefused;
+        if status.is_server_error() || may_change {
             return None;
         }
         let problem = Problem::of(error, &self.request_id, &self.state.config.docs_url);

@@ -12,14 +12,7 @@ const OWN: &[(&str, &[ErrorCode])] = {
         AccountDeactivated, AccountDeleted, AccountLocked, ApiKeyLimit, ApiKeyNotFound, AudioNotFound,
         AuthDisabled, BudgetExceeded, ChallengeNotValid, CodeRequired, ConversationNotFound,
         ConversationUnavailable, DeletedByOwner, EmailExists, EncryptionUnavailable, ExportNotFound,
-        Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LastWayIn, LinkNotValid,
-        ListNotFound, MissingRefreshToken, NotFound, OriginNotAllowed, PasskeyExists, PasskeyLimit,
-        PasskeyNotFound, PasskeyRefused, PasskeysDisabled, PreconditionFailed, ProgressNotFound,
-        ProviderKeyNotFound, RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound,
-        SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound, SecondFactorRequired,
-        SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired, SyncDisabled,
-        TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword, WordNotFound, WrongCode,
-        WrongPassword,
+        Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LastWayIn, LinkNotValid, ListNotFound, MissingRefreshToken, NotFound, OriginNotAllowed, PasskeyExists, PasskeyLimit, PasskeyNotFound, PasskeyRefused, PasskeysDisabled, PreconditionFailed, ProgressNotFound, ProviderKeyNotFound, ProviderKeyRefused, RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound, SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound, SecondFactorRequired, SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired, SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword, WordNotFound, WrongCode, WrongPassword,
     };
     &[
         (
@@ -194,8 +187,25 @@ const OWN: &[(&str, &[ErrorCode])] = {
         ("undoReview", &[ReviewNotFound, ReadOnly, SyncDisabled]),
         ("listReviews", &[]),
         ("getStudy", &[ListNotFound]),
-        ("speak", &[BudgetExceeded, SpeechUnavailable, UpstreamTimeout]),
-        ("listVoices", &[SpeechUnavailable, UpstreamTimeout]),
+        (
+            "speak",
+            &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
+                BudgetExceeded,
+                SpeechUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
+        (
+            "listVoices",
+            &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
+                SpeechUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
         (
             "getAudio",
             &[
@@ -206,14 +216,30 @@ const OWN: &[(&str, &[ErrorCode])] = {
                 UpstreamTimeout,
             ],
         ),
-        ("transcribe", &[SpeechUnavailable, UpstreamTimeout]),
+        (
+            "transcribe",
+            &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
+                SpeechUnavailable,
+                UpstreamTimeout,
+            ],
+        ),
         (
             "generateConversation",
-            &[BudgetExceeded, ConversationUnavailable, UpstreamTimeout],
+            &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
+                BudgetExceeded,
+                ConversationUnavailable,
+                UpstreamTimeout,
+            ],
         ),
         (
             "speakTurn",
             &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
                 ConversationNotFound,
                 TurnNotFound,
                 BudgetExceeded,
@@ -224,6 +250,8 @@ const OWN: &[(&str, &[ErrorCode])] = {
         (
             "generateEither",
             &[
+                ProviderKeyRefused,
+                EncryptionUnavailable,
                 ConversationNotFound,
                 TurnNotFound,
                 BudgetExceeded,

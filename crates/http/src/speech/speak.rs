@@ -51,7 +51,8 @@ fn check_rate(rate: f64) -> Result<(), ValidationError> {
 /// Has a text spoken.
 ///
 /// What was spoken before is there at once and counts towards no limit. `audioUrl` plays without a token and never
-/// changes.
+/// changes. For whoever has a key of their own at `/users/me/keys`, its provider speaks, outside the budgets of the
+/// installation, and for them alone.
 #[api_operation(tag = "speech", operation_id = "speak")]
 pub(super) async fn handler(
     request: HttpRequest,

@@ -84,7 +84,8 @@ impl ApiComponent for Upload {
 
 /// Writes down what is said in a recording.
 ///
-/// Neither the recording nor what is said in it is kept; each call counts.
+/// Neither the recording nor what is said in it is kept; each call counts. For whoever has a key of their own, its provider
+/// listens.
 #[api_operation(tag = "speech", operation_id = "transcribe")]
 pub(super) async fn handler(
     request: HttpRequest,
@@ -113,10 +114,7 @@ fn fingerprint(recognition: &Recognition) -> Fingerprint {
 async fn written_down(state: State, user: UserId, received: Received) -> Outcome {
     let speech = &state.services.speech;
     match speech.transcribe(user, &received.recognition).await {
-        Ok(transcript) => {
-            let view = TranscriptView::of(transcript, speech.recognizing_provider());
-            Outcome::made(&state, user, &view).await
-        }
+        Ok(heard) => Outcome::made(&state, user, &TranscriptView::from(heard)).await,
         Err(error) => Outcome::not_made(&state, user, &LISTENING, error).await,
     }
 }

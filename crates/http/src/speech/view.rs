@@ -1,7 +1,7 @@
 //! What speech looks like outside.
 
 use apistos::ApiComponent;
-use parlance_domain::speech::{AudioId, Spoken, TimedWord, Transcript, Voice};
+use parlance_domain::speech::{AudioId, Heard, Spoken, TimedWord, Transcript, Voice};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,6 +36,7 @@ impl From<Spoken> for SpokenView {
             provider,
             made_at: _,
             cached,
+            own: _,
         } = spoken;
         Self {
             audio_url: public_url.unwrap_or_else(|| audio_url(&audio)),
@@ -104,8 +105,9 @@ struct TimedWordView {
     end_ms: u64,
 }
 
-impl TranscriptView {
-    pub(super) fn of(transcript: Transcript, provider: &'static str) -> Self {
+impl From<Heard> for TranscriptView {
+    fn from(heard: Heard) -> Self {
+        let Heard { transcript, provider } = heard;
         let Transcript {
             transcript,
             confidence,

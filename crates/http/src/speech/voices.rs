@@ -1,7 +1,7 @@
 //! `GET /tts/voices`
 
 use apistos::{ApiComponent, api_operation};
-use parlance_domain::speech::LanguageTag;
+use parlance_domain::speech::{LanguageTag, Voices};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use validator::Validate;
@@ -27,19 +27,19 @@ fn example_language() -> &'static str {
 }
 
 /// The voices that there are.
+///
+/// For whoever has a key of their own, those of its provider.
 #[api_operation(tag = "speech", operation_id = "listVoices")]
 pub(super) async fn handler(
-    _caller: Scoped<scopes::Speech>,
+    caller: Scoped<scopes::Speech>,
     ApiQuery(query): ApiQuery<Query>,
     state: State,
 ) -> Result<Reply<Vec<VoiceView>>, ApiError> {
     let language = query.language.as_deref();
     let language: Option<LanguageTag> = language.map(|text| parsed("language", text)).transpose()?;
     let speech = &state.services.speech;
-    let voices = speech.voices(language.as_ref()).await;
-    let voices = voices.map_err(|error| refusal(&state, &FETCHING, error))?;
-    let views = voices
-        .into_iter()
-        .map(|voice| VoiceView::of(voice, speech.provider()));
+    let voices = speech.voices(caller.user_id(), language.as_ref()).await;
+    let Voices { voices, provider } = voices.map_err(|error| refusal(&state, &FETCHING, error))?;
+    let views = voices.into_iter().map(|voice| VoiceView::of(voice, provider));
     Reply::private(&views.collect::<Vec<_>>())
 }

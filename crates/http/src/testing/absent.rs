@@ -2,6 +2,8 @@
 
 mod personal;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::DateTime;
@@ -21,6 +23,7 @@ use parlance_domain::audit::{
     ChainError, SealedRecord,
 };
 use parlance_domain::consequences::Consequences;
+use parlance_domain::conversations::ConversationWriter;
 use parlance_domain::health::Probe;
 use parlance_domain::ids::{
     ApiKeyId, ListId, PasskeyChallengeId, PasskeyId, SecretId, SessionId, UserId, WordId,
@@ -30,6 +33,7 @@ use parlance_domain::progress::{
     ActivityBucket, AppendError, Appended, ListSummary, LoggedReview, ProgressEntry, ProgressRow,
     ProgressStore, Submission, Totals,
 };
+use parlance_domain::providers::{OwnProviders, ProviderError, ProviderErrorKind};
 use parlance_domain::pubsub::PubSub;
 use parlance_domain::randomness::SecretGenerator;
 use parlance_domain::sealing::{KeyId, Label, OpenError, SealError, Sealed, Sealer};
@@ -37,11 +41,12 @@ use parlance_domain::settings::{
     KeptPreferences, KeyProvider, ProviderKey, ProviderKeyStore, Retention, SavePreferencesError,
     SettingsStore,
 };
+use parlance_domain::speech::{SpeechRecognizer, SpeechSynthesizer};
 use parlance_domain::time::Timestamp;
 use parlance_domain::words::{
     ImportSummary, Vocabulary, Word, WordCursor, WordHit, WordList, WordQuery, WordStore,
 };
-use secrecy::SecretSlice;
+use secrecy::{SecretSlice, SecretString};
 use uuid::Uuid;
 
 /// Stores of which nobody is to ask anything; as a store of words it is empty, as an audit log it is told all and tells
@@ -260,6 +265,36 @@ impl Sealer for Absent {
     fn newest(&self) -> Option<&KeyId> {
         None
     }
+}
+
+impl OwnProviders for Absent {
+    fn synthesizer(
+        &self,
+        provider: KeyProvider,
+        _: &SecretString,
+    ) -> Result<Arc<dyn SpeechSynthesizer>, ProviderError> {
+        Err(missing(provider))
+    }
+
+    fn recognizer(
+        &self,
+        provider: KeyProvider,
+        _: &SecretString,
+    ) -> Result<Arc<dyn SpeechRecognizer>, ProviderError> {
+        Err(missing(provider))
+    }
+
+    fn writer(
+        &self,
+        provider: KeyProvider,
+        _: &SecretString,
+    ) -> Result<Arc<dyn ConversationWriter>, ProviderError> {
+        Err(missing(provider))
+    }
+}
+
+const fn missing(provider: KeyProvider) -> ProviderError {
+    ProviderError::new(provider.as_str(), ProviderErrorKind::Missing)
 }
 
 #[async_trait]

@@ -164,6 +164,13 @@ impl AudioStore for AudioShelf {
         Ok(id)
     }
 
+    async fn keep_without_recipe(&self, audio: &Audio) -> Result<AudioId, PortError> {
+        self.works()?;
+        let id = audio.id();
+        locked(&self.audio).insert(id.clone(), audio.clone());
+        Ok(id)
+    }
+
     async fn read(&self, id: &AudioId) -> Result<Option<Audio>, PortError> {
         self.works()?;
         Ok(locked(&self.audio).get(id).cloned())

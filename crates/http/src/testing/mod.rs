@@ -27,6 +27,7 @@ use parlance_domain::consequences::Recorder;
 use parlance_domain::conversations::{ConversationPorts, Conversations};
 use parlance_domain::personal::{PersonalData, PersonalDataPorts};
 use parlance_domain::progress::Progress;
+use parlance_domain::providers::OwnKeys;
 use parlance_domain::settings::{ProviderKeys, UserSettings};
 use parlance_domain::speech::{Speech, SpeechPorts};
 use parlance_domain::spending::{Allowance, AllowancePolicy, Caps};
@@ -159,6 +160,16 @@ where
     }
 }
 
+fn provider_keys(clock: &Arc<TestClock>) -> Arc<ProviderKeys> {
+    let ids = Arc::new(SequentialIds::default());
+    Arc::new(ProviderKeys::new(
+        Arc::new(Absent),
+        Arc::new(Absent),
+        clock.clone(),
+        ids,
+    ))
+}
+
 fn services(
     config: &HttpConfig,
     provider: &Arc<Provider>,
@@ -175,12 +186,15 @@ fn services(
     };
     let allowance = Allowance::new(Arc::new(Purse::default()), limiter.clone(), clock.clone(), policy);
     let allowance = Arc::new(allowance);
+    let provider_keys = provider_keys(clock);
+    let own = Arc::new(OwnKeys::new(provider_keys.clone(), Arc::new(Absent)));
     let speech = Speech::new(SpeechPorts {
         synthesizer: provider.clone(),
         recognizer: provider.clone(),
         audio: audio.clone(),
         answers: answers.clone(),
         allowance: allowance.clone(),
+        own: own.clone(),
         clock: clock.clone(),
     });
     let ports = ConversationPorts {
@@ -188,6 +202,7 @@ fn services(
         words: Arc::new(Absent),
         answers: answers.clone(),
         allowance,
+        own,
         clock: clock.clone(),
     };
     let sessions = sessions(clock);
@@ -247,12 +262,7 @@ fn services(
             clock.clone(),
             Arc::new(SequentialIds::default()),
         )),
-        provider_keys: Arc::new(ProviderKeys::new(
-            Arc::new(Absent),
-            Arc::new(Absent),
-            clock.clone(),
-            Arc::new(SequentialIds::default()),
-        )),
+        provider_keys,
         conversations: Conversations::new(ports, speech.clone()),
         speech,
         idempotency: keys.clone(),

@@ -36,6 +36,10 @@ impl<T: Send + Sync> AudioStore for Held<T> {
         self.store.keep(audio, recipe).await
     }
 
+    async fn keep_without_recipe(&self, audio: &Audio) -> Result<AudioId, PortError> {
+        self.store.keep_without_recipe(audio).await
+    }
+
     async fn read(&self, id: &AudioId) -> Result<Option<Audio>, PortError> {
         self.store.read(id).await
     }

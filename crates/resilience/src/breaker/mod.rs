@@ -10,6 +10,7 @@ use std::error::Error;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -74,6 +75,11 @@ impl Breaker {
             elapsed,
             inner: Mutex::new(inner),
         }
+    }
+
+    /// By what it tells the time.
+    pub(crate) fn clock(&self) -> Elapsed {
+        Arc::clone(&self.elapsed)
     }
 
     /// Leave to call, unless what is behind is to be left alone.

@@ -4,6 +4,7 @@ mod config;
 mod meter;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 pub use self::config::GuardConfig;
 use self::meter::Meter;
 pub use self::meter::Metered;
-use crate::{Breaker, Elapsed, LeftAlone, monotonic};
+use crate::{Breaker, BreakerConfig, Elapsed, LeftAlone, monotonic};
 
 /// Whoever finds no place is told to come again after this.
 const COME_AGAIN: Duration = Duration::from_secs(1);
@@ -32,8 +33,10 @@ const COME_AGAIN: Duration = Duration::from_secs(1);
 pub struct Guard {
     config: GuardConfig,
     breaker: Breaker,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     meter: Meter,
+    /// Whether many keys are asked with, so that one that was used too often tells nothing about the provider.
+    many_keys: bool,
 }
 
 impl Guard {
@@ -46,10 +49,39 @@ impl Guard {
     pub fn with_clock(config: GuardConfig, elapsed: Elapsed) -> Self {
         Self {
             breaker: Breaker::with_clock(config.breaker, elapsed),
-            places: Semaphore::new(config.at_once.clamp(1, Semaphore::MAX_PERMITS)),
+            places: Arc::new(Semaphore::new(config.at_once.clamp(1, Semaphore::MAX_PERMITS))),
             meter: Meter::default(),
+            many_keys: false,
             config,
         }
+    }
+
+    /// A guard of calls for the same service that are made with many keys, none of them ours.
+    ///
+    /// They take the same places and have the same deadlines, but figures and a circuit of their own, which does not open
+    /// for what a key does wrong.
+    #[must_use]
+    pub fn beside(&self, provider: &'static str, circuit: &'static str) -> Self {
+        let breaker = BreakerConfig {
+            name: circuit,
+            ..self.config.breaker
+        };
+        Self {
+            breaker: Breaker::with_clock(breaker, self.breaker.clock()),
+            places: Arc::clone(&self.places),
+            meter: Meter::default(),
+            many_keys: true,
+            config: GuardConfig {
+                provider,
+                breaker,
+                ..self.config
+            },
+        }
+    }
+
+    /// The provider, as errors name it.
+    pub const fn provider(&self) -> &'static str {
+        self.config.provider
     }
 
     /// What the calls came to so far.
@@ -107,7 +139,7 @@ impl Guard {
             }
             Ok(Err(error)) => {
                 self.meter.failure(error.kind);
-                if error.is_failure() {
+                if self.tells(&error) {
                     permit.failed(&error);
                 }
                 Err(error)
@@ -118,6 +150,11 @@ impl Guard {
                 Err(error)
             }
         }
+    }
+
+    /// Whether a failure tells that the provider is unwell.
+    fn tells(&self, error: &ProviderError) -> bool {
+        error.is_failure() && !(self.many_keys && error.kind == ProviderErrorKind::Exhausted)
     }
 
     fn pauses(&self) -> impl BackoffBuilder {

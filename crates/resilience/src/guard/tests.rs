@@ -333,3 +333,57 @@ async fn a_call_that_is_given_up_leaves_its_place_and_the_trial() {
     assert!(call(&guard, |_| Ok(())).await.0.is_ok());
     assert_eq!(guard.state(), CircuitState::Closed);
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_beside_share_places_and_deadlines_but_no_circuit() {
+    let house = guard(GuardConfig { at_once: 1, ..CONFIG });
+    let own = house.beside("other", "ownCircuit");
+    let failure = fail(&own, ProviderErrorKind::Timeout).await.0;
+    assert_eq!(
+        failure.provider, "test",
+        "what the provider says of itself is handed on"
+    );
+    for _ in 0..20 {
+        fail(&own, ProviderErrorKind::Timeout).await;
+    }
+    assert_eq!(
+        (own.state(), house.state()),
+        (CircuitState::Open, CircuitState::Closed)
+    );
+    assert_eq!(fail(&own, ProviderErrorKind::Timeout).await.0.provider, "other");
+    assert_eq!(
+        house.metered(),
+        Metered {
+            failures: house.metered().failures,
+            ..Metered::default()
+        }
+    );
+
+    let another = house.beside("other", "ownCircuit");
+    let slow = house.call(|| async {
+        sleep(CONFIG.wait * 2).await;
+        Ok(())
+    });
+    let (slow, full) = tokio::join!(slow, call(&another, |_| Ok(())));
+    assert!(slow.is_ok());
+    assert_eq!(full.0.unwrap_err().kind, ProviderErrorKind::Full);
+    let began = Instant::now();
+    let late = another.call(std::future::pending::<Result<(), _>>).await;
+    assert_eq!(late.unwrap_err().kind, ProviderErrorKind::Timeout);
+    assert_eq!(began.elapsed().as_secs(), CONFIG.attempt.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_key_does_wrong_opens_no_circuit_of_many_keys() {
+    let own = guard(CONFIG).beside("other", "ownCircuit");
+    for kind in [
+        ProviderErrorKind::Exhausted,
+        ProviderErrorKind::Unauthorized,
+        ProviderErrorKind::Refused,
+    ] {
+        for _ in 0..20 {
+            fail(&own, kind).await;
+        }
+        assert_eq!(own.state(), CircuitState::Closed, "{kind:?}");
+    }
+}

@@ -6,6 +6,7 @@ mod lockout;
 mod mail;
 mod objects;
 mod origin;
+mod own_keys;
 mod passkey;
 mod problems;
 mod providers;
@@ -38,6 +39,7 @@ pub use lockout::LockoutSettings;
 pub use mail::{MailDelivery, MailSettings};
 pub use objects::ObjectSettings;
 pub use origin::out_of_reach;
+pub use own_keys::{OwnKeySettings, OwnOpenAiSettings};
 pub use problems::{Problem, Problems};
 pub use providers::{
     BudgetSettings, ConversationProvider, GeminiSettings, GoogleAccount, GoogleSettings, OpenAiSettings,

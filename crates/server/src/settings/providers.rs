@@ -9,6 +9,7 @@ use parlance_openai::{OpenAiConfig, PlainHttp};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
+use super::own_keys::{self, OwnKeySettings};
 use super::reader::Reader;
 
 /// Who speaks and listens.
@@ -48,6 +49,8 @@ pub struct ProviderSettings {
     pub gemini: GeminiSettings,
     /// Whatever speaks the protocol of `OpenAI`.
     pub openai: OpenAiSettings,
+    /// Where learners' own keys are used.
+    pub own_keys: OwnKeySettings,
     /// The program that speaks offline, if it is not to be looked for.
     pub espeak: Option<PathBuf>,
 }
@@ -142,6 +145,7 @@ pub(super) fn providers(reader: &mut Reader<'_>) -> ProviderSettings {
         google,
         gemini,
         openai,
+        own_keys: own_keys::own_keys(reader),
         espeak: reader.text("ESPEAK_PATH").map(PathBuf::from),
     }
 }
@@ -340,7 +344,7 @@ fn parse_thinking(text: &str) -> Result<Option<u32>, String> {
     }
 }
 
-fn parse_model(text: &str) -> Result<String, String> {
+pub(super) fn parse_model(text: &str) -> Result<String, String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/@".contains(&byte);
     if text.len() <= 128 && text.bytes().all(is_plain) && !text.contains("..") && !text.starts_with('/') {
         Ok(text.to_owned())
@@ -350,7 +354,7 @@ fn parse_model(text: &str) -> Result<String, String> {
 }
 
 /// A server that speaks the protocol of `OpenAI`: over TLS, or near.
-fn parse_openai_url(text: &str) -> Result<String, String> {
+pub(super) fn parse_openai_url(text: &str) -> Result<String, String> {
     OpenAiConfig::new(text, None, "any", PlainHttp::Privately)
         .map(|_| text.to_owned())
         .map_err(|error| error.to_string())

@@ -378,6 +378,56 @@ pub const KEYS: &[Key] = &[
         "Which of its models writes conversations.",
     ),
     key(
+        "OWN_KEYS_OPENAI_URL",
+        Group::Providers,
+        "https://api.openai.com/v1",
+        "Where learners' own keys of OpenAI are sent, and nothing else: `https://`, or `http://` and an address of this \
+         machine or of a private network. They never go to `OPENAI_BASE_URL`.",
+    ),
+    key(
+        "OWN_KEYS_OPENAI_MODEL",
+        Group::Providers,
+        "gpt-4o-mini",
+        "Which model writes conversations for learners' own keys of OpenAI.",
+    ),
+    key(
+        "OWN_KEYS_OPENAI_SPEECH_MODEL",
+        Group::Providers,
+        "tts-1",
+        "Which model speaks for them.",
+    ),
+    key(
+        "OWN_KEYS_OPENAI_TRANSCRIPTION_MODEL",
+        Group::Providers,
+        "whisper-1",
+        "Which model listens for them; it must know `verbose_json`.",
+    ),
+    key(
+        "OWN_KEYS_ELEVENLABS_URL",
+        Group::Providers,
+        "https://api.elevenlabs.io",
+        "Where learners' own keys of ElevenLabs are sent: `https://`, or `http://` on this machine. Those of Google go to \
+         `GOOGLE_TTS_URL`, `GOOGLE_STT_URL` and `GEMINI_URL`.",
+    ),
+    key(
+        "OWN_KEYS_ELEVENLABS_MODEL",
+        Group::Providers,
+        "eleven_multilingual_v2",
+        "Which model speaks for learners' own keys of ElevenLabs.",
+    ),
+    key(
+        "OWN_KEYS_ELEVENLABS_TRANSCRIPTION_MODEL",
+        Group::Providers,
+        "scribe_v1",
+        "Which model listens for them.",
+    ),
+    key(
+        "OWN_KEYS_ELEVENLABS_VOICE",
+        Group::Providers,
+        "JBFqnCBsd6RMkjVDRZzb",
+        "The id of the voice that speaks for them if nobody is named.",
+    ),
+    key(
         "ESPEAK_PATH",
         Group::Providers,
         "",

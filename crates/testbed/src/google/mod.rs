@@ -1,6 +1,5 @@
 //! A local server that speaks the protocols of Google, and misbehaves as it is told.
 
-mod audio;
 mod body;
 mod call;
 mod dialogue;
@@ -50,6 +49,8 @@ pub struct FakeGoogle {
 impl FakeGoogle {
     /// The key that it knows.
     pub const API_KEY: &str = "AIza-key-of-tests-that-opens-nothing";
+    /// Another key that it knows: one that a learner brings along.
+    pub const LEARNERS_KEY: &str = "AIza-key-of-a-learner-that-opens-nothing";
 
     /// Starts one that behaves.
     pub fn start() -> Result<Self> {

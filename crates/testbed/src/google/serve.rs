@@ -44,7 +44,7 @@ fn refuse_caller(state: &State, service: GoogleService, request: &GoogleRequest)
         .and_then(|value| value.strip_prefix("Bearer "));
     match (request.header("x-goog-api-key"), token) {
         _ if service == GoogleService::Tokens => None,
-        (Some(FakeGoogle::API_KEY), None) => None,
+        (Some(FakeGoogle::API_KEY | FakeGoogle::LEARNERS_KEY), None) => None,
         (Some(_), _) => Some(
             failure(400, "API key not valid. Please pass a valid API key.")
                 .reason("API_KEY_INVALID")

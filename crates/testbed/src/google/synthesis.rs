@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::audio;
 use super::script::GoogleBehaviour;
+use crate::audio;
 
 /// The voices: name, language, gender. The dear ones come first, as they do at Google.
 const VOICES: [(&str, &str, &str); 10] = [

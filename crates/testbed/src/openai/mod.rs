@@ -1,71 +1,30 @@
 //! A local server that speaks the protocol of `OpenAI`, and misbehaves as it is told.
 
-mod body;
 mod protocol;
-mod serve;
+mod speech;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+use std::fmt;
+use std::sync::Arc;
 
-use actix_web::dev::Server;
-use actix_web::web::Data;
-use actix_web::{App, HttpServer, web};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::listener::Listener;
-use crate::port::Port;
+use crate::told::{Answer, Protocol, Refusal, Request, Told};
+pub use crate::told::{Behaviour as OpenAiBehaviour, Request as OpenAiRequest};
 
-/// No connection is closed for being idle while a test runs.
-const IDLE: Duration = Duration::from_mins(10);
-
-/// How a call is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OpenAiBehaviour {
-    /// As it should be.
-    Right,
-    /// With this status and an error as `OpenAI` writes it.
-    Status(u16),
-    /// With this status and this header field besides.
-    StatusHeader(u16, &'static str, String),
-    /// With this status and this content, whatever it is.
-    Content(u16, String),
-    /// As it should be, after this time.
-    Slow(Duration),
-    /// Never.
-    Hang,
-    /// It begins, and never goes on.
-    HangInside,
-    /// It is cut off in the middle of the body.
-    Cut,
-}
-
-/// A request as it came.
-#[derive(Debug, Clone)]
-pub struct OpenAiRequest {
-    /// Its path.
-    pub path: String,
-    /// Its header fields by their names in small letters.
-    pub headers: BTreeMap<String, String>,
-    /// Its content.
-    pub body: Value,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    next: VecDeque<OpenAiBehaviour>,
-    requests: Vec<OpenAiRequest>,
-    unknown: Vec<&'static str>,
-}
-
-/// A server of the protocol's `POST /v1/chat/completions` on this machine, until it is dropped.
+/// A server of the protocol's `POST /v1/chat/completions`, `/v1/audio/speech` and `/v1/audio/transcriptions` on this
+/// machine, until it is dropped.
 ///
 /// Requests that are not as the protocol has them, or not by whoever has the key, are answered with an error.
-#[derive(Debug)]
 pub struct FakeOpenAi {
-    state: Data<Mutex<State>>,
-    listener: Listener,
+    protocol: Arc<OpenAiProtocol>,
+    told: Told,
+}
+
+#[derive(Default)]
+struct OpenAiProtocol {
+    unknown: Mutex<Vec<&'static str>>,
 }
 
 impl FakeOpenAi {
@@ -76,45 +35,64 @@ impl FakeOpenAi {
 
     /// Starts one that behaves.
     pub fn start() -> Result<Self> {
-        let port = Port::claim()?;
-        let state = Data::new(Mutex::new(State::default()));
-        let shared = state.clone();
-        let listener = Listener::start("openai", port, move |port| listen(port, shared))?;
-        Ok(Self { state, listener })
+        let protocol = Arc::new(OpenAiProtocol::default());
+        let told = Told::start("openai", Arc::clone(&protocol) as Arc<dyn Protocol>)?;
+        Ok(Self { protocol, told })
     }
 
     /// Its base URL.
     pub fn url(&self) -> String {
-        format!("{}/v1", self.listener.url())
+        format!("{}/v1", self.told.url())
     }
 
     /// Lets the next call, after those that were told before, be answered like this.
     pub fn next(&self, behaviour: OpenAiBehaviour) {
-        self.state.lock().next.push_back(behaviour);
+        self.told.next(behaviour);
+    }
+
+    /// Lets all calls be answered like this from now on.
+    pub fn always(&self, behaviour: OpenAiBehaviour) {
+        self.told.always(behaviour);
     }
 
     /// From now on it refuses requests with one of these: `json_schema`, or members of a request.
     pub fn does_not_understand(&self, unknown: &[&'static str]) {
-        self.state.lock().unknown = unknown.to_vec();
+        *self.protocol.unknown.lock() = unknown.to_vec();
     }
 
     /// All requests, the latest at the end.
     pub fn requests(&self) -> Vec<OpenAiRequest> {
-        self.state.lock().requests.clone()
+        self.told.requests()
     }
 }
 
-fn listen(port: u16, state: Data<Mutex<State>>) -> Result<Server> {
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(state.clone())
-            .default_service(web::to(serve::answer))
-    });
-    let server = server
-        .workers(1)
-        .keep_alive(IDLE)
-        .disable_signals()
-        .bind(("127.0.0.1", port))
-        .with_context(|| format!("cannot listen on port {port}"))?;
-    Ok(server.run())
+impl fmt::Debug for FakeOpenAi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeOpenAi").finish_non_exhaustive()
+    }
+}
+
+impl Protocol for OpenAiProtocol {
+    fn answer(&self, request: &Request) -> Result<Answer, Refusal> {
+        let key = request.headers.get("authorization");
+        let is_known = key.is_some_and(|key| *key == format!("Bearer {}", FakeOpenAi::KEY));
+        match request.path.as_str() {
+            "POST /v1/chat/completions" | "POST /v1/audio/speech" | "POST /v1/audio/transcriptions"
+                if !is_known =>
+            {
+                Err(Refusal::of(401))
+            }
+            "POST /v1/chat/completions" => {
+                protocol::check(&request.body, &self.unknown.lock())?;
+                Ok(Answer::json(&protocol::completion(&request.body)))
+            }
+            "POST /v1/audio/speech" => speech::speak(&request.body),
+            "POST /v1/audio/transcriptions" => speech::listen(request),
+            _ => Err(Refusal::of(404)),
+        }
+    }
+
+    fn error(&self, refusal: &Refusal) -> Value {
+        protocol::error(refusal)
+    }
 }

@@ -3,14 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::FakeOpenAi;
-
-/// Why a request is refused.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
-    pub(super) param: Option<String>,
-    pub(super) message: String,
-}
+use crate::told::Refusal;
 
 /// An error as `OpenAI` writes it.
 pub(super) fn error(refusal: &Refusal) -> Value {

@@ -45,8 +45,8 @@ impl Validate for Body {
 
 /// Keeps the caller's own key of a provider, in the place of the one before.
 ///
-/// It is kept encrypted, and only its last four characters are ever shown again. Wants a sign-in or `/auth/step-up` within
-/// the last ten minutes.
+/// From then on it pays for what its provider does for the caller: speech and conversations. It is kept encrypted, and
+/// only its last four characters are ever shown again. Wants a sign-in or `/auth/step-up` within the last ten minutes.
 #[api_operation(tag = "settings", operation_id = "setProviderKey")]
 pub(super) async fn handler(
     state: State,

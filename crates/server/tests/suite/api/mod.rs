@@ -28,6 +28,7 @@ mod limits;
 mod lockout;
 mod mail;
 mod openapi;
+mod own_keys;
 mod passkeys;
 mod personal;
 mod progress;

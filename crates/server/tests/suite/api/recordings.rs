@@ -59,6 +59,11 @@ async fn send(user: &TestUser, body: Vec<u8>) -> Answer {
     user.send(request.body(body)).await
 }
 
+/// Has a second of sound written down.
+pub(super) async fn transcribe(user: &TestUser) -> Answer {
+    send(user, form(&[language("zh-CN"), audio(&wav(1))])).await
+}
+
 #[tokio::test]
 async fn what_was_said_is_written_down() {
     let voiced = Voiced::start().await;

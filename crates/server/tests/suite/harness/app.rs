@@ -29,7 +29,7 @@ pub(crate) struct TestApp {
 /// A server that is to be started.
 #[derive(Clone)]
 pub(crate) struct Builder {
-    settings: Settings,
+    settings: Box<Settings>,
     overrides: Overrides,
     vocabulary: bool,
     shared: bool,
@@ -46,7 +46,7 @@ impl Builder {
             ("LOGIN_LIMIT_PER_MINUTE", "0"),
         ]));
         Self {
-            settings: settings.unwrap(),
+            settings: Box::new(settings.unwrap()),
             overrides: Overrides::default(),
             vocabulary: false,
             shared: false,

@@ -122,6 +122,34 @@ async fn a_key_that_is_missing_is_named() {
 }
 
 #[tokio::test]
+async fn threat_75_a_key_that_cannot_be_opened_is_told_and_paid_by_nobody() {
+    let parlance = Parlance::new().set("ENCRYPTION_KEYS", OLD);
+    let server = parlance.serve().await;
+    let ann = with_key(&server, "ann@example.com").await;
+    server.stop().await;
+    let parlance = parlance.set("ENCRYPTION_KEYS", NEW).set("RUST_LOG", "trace");
+    let server = parlance.serve().await;
+    let ann = server.login(&ann.email).await;
+    let path = "/api/v1/users/me/keys/openai";
+    for answer in [ann.speak("你好").await, ann.converse("w", "学习").await] {
+        assert_problem(&answer, 503, "ENCRYPTION_UNAVAILABLE");
+        assert!(!answer.text().contains("canary") && !answer.text().contains("old"));
+    }
+    // Taken away, it stands in nobody's way.
+    ann.delete(path).await.expect(204);
+    ann.converse("w", "学习").await.expect(200);
+    let log = server.log.clone();
+    server.stop().await;
+    log.line("\"stopped\"").await.unwrap();
+    let log = log.text();
+    assert!(
+        log.contains("sealed with the key `old`, which is not among ENCRYPTION_KEYS"),
+        "{log}"
+    );
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[tokio::test]
 async fn threat_75_a_second_factor_opens_when_the_key_that_it_was_sealed_with_is_gone() {
     let ann = "ann@example.com";
     let parlance = Parlance::new().set("ENCRYPTION_KEYS", OLD);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parlance_testbed::openai::{FakeOpenAi, OpenAiBehaviour};
 use parlance_testbed::{FakeGoogle, GoogleBehaviour, GoogleService, Redis, TestDatabase, redis_url};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -231,6 +232,54 @@ async fn threat_48_keys_and_what_is_said_come_out_nowhere() {
     }
     for answer in &answers {
         assert!(!answer.text().contains(FakeGoogle::API_KEY), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn threat_48_learners_own_keys_come_out_nowhere() {
+    const KEYS: [&str; 3] = [
+        FakeOpenAi::KEY,
+        FakeGoogle::LEARNERS_KEY,
+        "sk-canary-of-a-learner-that-is-wrong",
+    ];
+    let (google, openai) = (FakeGoogle::start().unwrap(), FakeOpenAi::start().unwrap());
+    let parlance = with_google(Parlance::new(), &google)
+        .set("RUST_LOG", "trace")
+        .set("OWN_KEYS_OPENAI_URL", &openai.url())
+        .set("OWN_KEYS_OPENAI_MODEL", FakeOpenAi::MODEL)
+        .set("METRICS_ADDR", "127.0.0.1:0");
+    let server = parlance.serve().await;
+    let user = server.register("ann@example.com").await;
+    let mut answers = Vec::new();
+    for (number, key) in KEYS.into_iter().enumerate() {
+        let provider = if number == 1 { "google" } else { "openai" };
+        answers.push(user.set_key(provider, key).await);
+        openai.next(OpenAiBehaviour::Content(400, format!("key {key} of canarytext")));
+        openai.next(OpenAiBehaviour::Content(500, format!("key {key} of canarytext")));
+        openai.next(OpenAiBehaviour::Cut);
+        for _ in 0..2 {
+            answers.push(user.speak(&format!("canarytext {number}")).await);
+            answers.push(user.converse(&format!("w{number}"), "学习").await);
+        }
+        user.delete(&format!("/api/v1/users/me/keys/{provider}")).await;
+    }
+    let metrics = server.metrics().await;
+    let log = server.log.clone();
+    server.stop().await;
+    log.line("\"stopped\"").await.unwrap();
+    let log = log.text();
+    assert!(log.contains("/api/v1/tts"), "requests are logged at all");
+    for canary in KEYS.into_iter().chain(["canarytext", "学习"]) {
+        let found = log.lines().find(|line| line.contains(canary));
+        assert_eq!(found, None, "{canary} is in the log");
+        assert!(!metrics.contains(canary));
+    }
+    for answer in &answers {
+        assert!(
+            !KEYS.iter().any(|key| answer.text().contains(key)),
+            "{}",
+            answer.text()
+        );
     }
 }
 

@@ -14,7 +14,7 @@ fn byte(seed: u64, number: u64) -> u8 {
 }
 
 /// What a sound is told from others by.
-pub(super) fn seed(of: impl Hash) -> u64 {
+pub(crate) fn seed(of: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
     hasher.finish()
@@ -27,7 +27,7 @@ const SIDE_INFORMATION: [u8; 9] = [0; 9];
 const ANCILLARY: usize = 96 - FRAME.len() - SIDE_INFORMATION.len();
 
 /// MP3: silence. What tells it from others is in the ancillary data, which decoders skip.
-pub(super) fn mp3(seed: u64, milliseconds: u64) -> Vec<u8> {
+pub(crate) fn mp3(seed: u64, milliseconds: u64) -> Vec<u8> {
     let frames = (milliseconds / 24).max(4);
     let mut sound = Vec::new();
     for frame in 0..frames {
@@ -41,7 +41,7 @@ pub(super) fn mp3(seed: u64, milliseconds: u64) -> Vec<u8> {
 const RATE: u32 = 8_000;
 
 /// WAV: a tone, whose pitch follows from the seed.
-pub(super) fn wav(seed: u64, milliseconds: u64) -> Vec<u8> {
+pub(crate) fn wav(seed: u64, milliseconds: u64) -> Vec<u8> {
     let samples = milliseconds.max(100) * u64::from(RATE) / 1_000;
     let half_wave = 5 + seed % 30;
     let mut data: Vec<u8> = (0..samples)

@@ -1,8 +1,12 @@
 //! Providers: services of others that cost money, are slow, and fail.
 
+mod own;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use own::{OwnKey, OwnKeys, OwnProviders, Service};
 
 /// What went wrong with a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
