@@ -32,7 +32,7 @@ use parlance_http::metrics::GaugeSource;
 use parlance_http::state::{
     CookiePolicy, Draining, Environment, Features, HttpConfig, HttpServices, Limits, Timeouts,
 };
-use parlance_memory::{Elapsed, MemoryRevokedSessions};
+use parlance_memory::{Elapsed, MemoryKeyless, MemoryRevokedSessions};
 use parlance_objects::{ObjectAudio, ObjectsConfig};
 use parlance_platform::{
     AesGcmSealer, BcryptConfig, BcryptPasswordHasher, EncryptionKey, SystemClock, SystemSecrets, UuidV7Ids,
@@ -356,6 +356,7 @@ impl Base {
     fn provider_keys(&self, secrets: &Secrets, stores: &Stores) -> Arc<ProviderKeys> {
         Arc::new(ProviderKeys::new(
             Arc::clone(&stores.provider_keys),
+            Arc::new(MemoryKeyless::default()),
             secrets.sealer(),
             Arc::clone(&self.clock),
             Arc::clone(&self.ids),

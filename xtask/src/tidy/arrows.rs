@@ -33,7 +33,7 @@ const fn tested_on_servers(name: &'static str) -> Arrows {
     }
 }
 
-const ARROWS: [Arrows; 19] = [
+const ARROWS: [Arrows; 20] = [
     Arrows {
         name: "parlance-domain",
         shipped: &[],

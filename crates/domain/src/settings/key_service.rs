@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{KeyProvider, KeyText, ProviderKey};
+use super::{KeyProvider, KeyText, KeylessLearners, ProviderKey};
 use crate::audit::{Action, Circumstances};
 use crate::consequences::{Consequences, Recorder};
 use crate::ids::{IdGenerator, UserId};
@@ -52,6 +52,7 @@ pub enum RemoveKeyError {
 /// The use-cases of learners' own keys of providers.
 pub struct ProviderKeys {
     store: Arc<dyn ProviderKeyStore>,
+    keyless: Arc<dyn KeylessLearners>,
     sealer: Arc<dyn Sealer>,
     clock: Arc<dyn Clock>,
     recorder: Recorder,
@@ -61,12 +62,14 @@ impl ProviderKeys {
     /// The use-cases over these ports.
     pub fn new(
         store: Arc<dyn ProviderKeyStore>,
+        keyless: Arc<dyn KeylessLearners>,
         sealer: Arc<dyn Sealer>,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
         Self {
             store,
+            keyless,
             sealer,
             recorder: Recorder::new(Arc::clone(&clock), ids),
             clock,
@@ -97,17 +100,28 @@ impl ProviderKeys {
             .recorder
             .by_owner(user, Action::ProviderKeySet, circumstances);
         let consequences = entry.with("provider", provider.as_str()).into();
-        self.store.keep(user, &key, &consequences).await?;
+        let kept = self.store.keep(user, &key, &consequences).await;
+        // Even of a key of which nobody knows whether it was kept.
+        self.keyless.key_set(user).await;
+        kept?;
         Ok(key)
     }
 
-    /// The key of the first of these providers of which a learner has one.
+    /// The key of the first of these providers of which a learner has one. A key that was set in another copy of the program
+    /// is known within [`KEYLESS_FOR`](super::KEYLESS_FOR), one that was taken away at once.
     pub async fn first_of(
         &self,
         user: UserId,
         providers: &[KeyProvider],
     ) -> Result<Option<ProviderKey>, PortError> {
+        if self.keyless.contains(user).await {
+            return Ok(None);
+        }
+        let before = self.keyless.keys_set();
         let mut keys = self.store.list(user).await?;
+        if keys.is_empty() {
+            self.keyless.insert(user, before).await;
+        }
         let place = |provider| keys.iter().position(|key| key.provider == provider);
         let first = providers.iter().copied().find_map(place);
         Ok(first.map(|place| keys.swap_remove(place)))

@@ -2,6 +2,7 @@
 
 mod data;
 mod key_service;
+mod keyless;
 mod keys;
 mod ports;
 mod preferences;
@@ -10,6 +11,7 @@ mod service;
 
 pub use data::{DataError, FreeData, merge};
 pub use key_service::{ProviderKeyStore, ProviderKeys, RemoveKeyError};
+pub use keyless::{KEYLESS_FOR, KeylessLearners, KeysSet};
 pub use keys::{
     InvalidKeyText, InvalidLastFour, KeyProvider, KeyText, LastFour, ProviderKey, UnknownKeyProvider,
 };

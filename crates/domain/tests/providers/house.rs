@@ -17,7 +17,9 @@ use parlance_domain::limits::{Limit, RateLimiter, Taken};
 use parlance_domain::port::PortError;
 use parlance_domain::providers::{OwnKeys, OwnProviders, ProviderError, ProviderErrorKind};
 use parlance_domain::sealing::{KeyId, Label, OpenError, SealError, Sealed, Sealer};
-use parlance_domain::settings::{KeyProvider, ProviderKey, ProviderKeyStore, ProviderKeys};
+use parlance_domain::settings::{
+    KeyProvider, KeylessLearners, KeysSet, ProviderKey, ProviderKeyStore, ProviderKeys,
+};
 use parlance_domain::speech::{
     Audio, AudioFormat, AudioId, AudioStore, Gender, Recognition, Speech, SpeechPorts, SpeechRecognizer,
     SpeechSynthesizer, Synthesis, TimedWord, Transcript, Voice,
@@ -78,6 +80,7 @@ impl House {
         let own = Arc::new(OwnKeys::new(
             Arc::new(ProviderKeys::new(
                 Arc::clone(&keys) as Arc<dyn ProviderKeyStore>,
+                Arc::new(Forgetful),
                 Arc::new(Envelope),
                 Arc::clone(&clock),
                 Arc::new(Counted),
@@ -163,6 +166,24 @@ impl ProviderKeyStore for KeptKeys {
     async fn remove(&self, _: UserId, _: KeyProvider, _: &Consequences) -> Result<bool, PortError> {
         Ok(false)
     }
+}
+
+/// Remembers nobody, so that the keys are read each time.
+struct Forgetful;
+
+#[async_trait]
+impl KeylessLearners for Forgetful {
+    async fn contains(&self, _: UserId) -> bool {
+        false
+    }
+
+    fn keys_set(&self) -> KeysSet {
+        KeysSet(0)
+    }
+
+    async fn insert(&self, _: UserId, _: KeysSet) {}
+
+    async fn key_set(&self, _: UserId) {}
 }
 
 /// Opens what is sealed with `good` for the label that is behind it.

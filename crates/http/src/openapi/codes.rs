@@ -12,7 +12,14 @@ const OWN: &[(&str, &[ErrorCode])] = {
         AccountDeactivated, AccountDeleted, AccountLocked, ApiKeyLimit, ApiKeyNotFound, AudioNotFound,
         AuthDisabled, BudgetExceeded, ChallengeNotValid, CodeRequired, ConversationNotFound,
         ConversationUnavailable, DeletedByOwner, EmailExists, EncryptionUnavailable, ExportNotFound,
-        Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LastWayIn, LinkNotValid, ListNotFound, MissingRefreshToken, NotFound, OriginNotAllowed, PasskeyExists, PasskeyLimit, PasskeyNotFound, PasskeyRefused, PasskeysDisabled, PreconditionFailed, ProgressNotFound, ProviderKeyNotFound, ProviderKeyRefused, RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound, SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound, SecondFactorRequired, SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired, SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword, WordNotFound, WrongCode, WrongPassword,
+        Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LastWayIn, LinkNotValid,
+        ListNotFound, MissingRefreshToken, NotFound, OriginNotAllowed, PasskeyExists, PasskeyLimit,
+        PasskeyNotFound, PasskeyRefused, PasskeysDisabled, PreconditionFailed, ProgressNotFound,
+        ProviderKeyNotFound, ProviderKeyRefused, RangeNotSatisfiable, ReadOnly, RefreshTokenReused,
+        ReviewNotFound, SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound,
+        SecondFactorRequired, SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired,
+        SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword,
+        WordNotFound, WrongCode, WrongPassword,
     };
     &[
         (

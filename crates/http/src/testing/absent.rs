@@ -38,8 +38,8 @@ use parlance_domain::pubsub::PubSub;
 use parlance_domain::randomness::SecretGenerator;
 use parlance_domain::sealing::{KeyId, Label, OpenError, SealError, Sealed, Sealer};
 use parlance_domain::settings::{
-    KeptPreferences, KeyProvider, ProviderKey, ProviderKeyStore, Retention, SavePreferencesError,
-    SettingsStore,
+    KeptPreferences, KeyProvider, KeylessLearners, KeysSet, ProviderKey, ProviderKeyStore, Retention,
+    SavePreferencesError, SettingsStore,
 };
 use parlance_domain::speech::{SpeechRecognizer, SpeechSynthesizer};
 use parlance_domain::time::Timestamp;
@@ -640,4 +640,19 @@ impl AccessTokens for Names {
     fn public_keys(&self) -> Vec<PublicKey> {
         Vec::new()
     }
+}
+
+#[async_trait]
+impl KeylessLearners for Absent {
+    async fn contains(&self, _: UserId) -> bool {
+        false
+    }
+
+    fn keys_set(&self) -> KeysSet {
+        KeysSet(0)
+    }
+
+    async fn insert(&self, _: UserId, _: KeysSet) {}
+
+    async fn key_set(&self, _: UserId) {}
 }

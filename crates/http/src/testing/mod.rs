@@ -165,6 +165,7 @@ fn provider_keys(clock: &Arc<TestClock>) -> Arc<ProviderKeys> {
     Arc::new(ProviderKeys::new(
         Arc::new(Absent),
         Arc::new(Absent),
+        Arc::new(Absent),
         clock.clone(),
         ids,
     ))

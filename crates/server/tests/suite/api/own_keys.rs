@@ -71,6 +71,19 @@ async fn threat_54_what_a_learners_own_key_speaks_is_neither_shared_nor_paid_by_
 }
 
 #[tokio::test]
+async fn a_key_serves_from_the_moment_on_in_which_it_was_set() {
+    let keyed = Keyed::start().await;
+    let ann = keyed.voiced.app.register().await;
+    for _ in 0..2 {
+        assert_eq!(spoken(&ann, "你好").await["provider"], "google");
+    }
+    ann.set_right_key("elevenlabs").await;
+    assert_eq!(made(&spoken(&ann, "你好").await), (false, "elevenlabs"));
+    ann.delete("/api/v1/users/me/keys/elevenlabs").await.expect(204);
+    assert_eq!(made(&spoken(&ann, "你好").await), (true, "google"));
+}
+
+#[tokio::test]
 async fn threat_54_what_a_learners_own_key_writes_is_neither_shared_nor_paid_by_the_house() {
     let keyed = Keyed::start().await;
     let ann = keyed.learner_with("openai").await;

@@ -1,4 +1,4 @@
-//! A server whose learners may bring keys along: of a fake Google, OpenAI and ElevenLabs.
+//! A server whose learners may bring keys along: of a fake Google, `OpenAI` and `ElevenLabs`.
 
 use parlance_server::settings::Settings;
 use parlance_testbed::FakeGoogle;
