@@ -1,7 +1,5 @@
 //! Listens by `POST /v1/speech-to-text`.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use parlance_domain::providers::{ProviderError, ProviderErrorKind};
 use parlance_domain::speech::{LanguageTag, Recognition, SpeechRecognizer, TimedWord, Transcript};
@@ -104,16 +102,7 @@ fn confidence(words: &[Piece]) -> f64 {
 }
 
 fn timed(piece: Piece) -> Option<TimedWord> {
-    Some(TimedWord {
-        word: piece.text,
-        start_ms: milliseconds(piece.start?)?,
-        end_ms: milliseconds(piece.end?)?,
-    })
-}
-
-fn milliseconds(seconds: f64) -> Option<u64> {
-    let time = Duration::try_from_secs_f64(seconds).ok()?;
-    u64::try_from(time.as_millis()).ok()
+    TimedWord::within_seconds(piece.text, piece.start?, piece.end?)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The providers of speech, and the store of audio.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -55,6 +57,21 @@ pub struct TimedWord {
     pub start_ms: u64,
     /// When it ends.
     pub end_ms: u64,
+}
+
+impl TimedWord {
+    /// A word with its times in seconds; `None` where one of these is none, or before the beginning.
+    pub fn within_seconds(word: String, start: f64, end: f64) -> Option<Self> {
+        let milliseconds = |seconds| {
+            let time = Duration::try_from_secs_f64(seconds).ok()?;
+            u64::try_from(time.as_millis()).ok()
+        };
+        Some(Self {
+            word,
+            start_ms: milliseconds(start)?,
+            end_ms: milliseconds(end)?,
+        })
+    }
 }
 
 /// What was heard.

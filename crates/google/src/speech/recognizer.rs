@@ -137,19 +137,17 @@ fn transcript(answer: Answer) -> Option<Transcript> {
 }
 
 fn timed(word: &HeardWord) -> Option<TimedWord> {
-    Some(TimedWord {
-        word: word.word.clone(),
-        start_ms: milliseconds(&word.start_time)?,
-        end_ms: milliseconds(&word.end_time)?,
-    })
+    TimedWord::within_seconds(
+        word.word.clone(),
+        seconds(&word.start_time)?,
+        seconds(&word.end_time)?,
+    )
 }
 
-/// Milliseconds of a time such as `1.300s`; the beginning is sometimes left out.
-fn milliseconds(time: &str) -> Option<u64> {
+/// Seconds of a time such as `1.300s`; the beginning is sometimes left out.
+fn seconds(time: &str) -> Option<f64> {
     if time.is_empty() {
-        return Some(0);
+        return Some(0.0);
     }
-    let seconds: f64 = time.strip_suffix('s')?.parse().ok()?;
-    let time = std::time::Duration::try_from_secs_f64(seconds).ok()?;
-    u64::try_from(time.as_millis()).ok()
+    time.strip_suffix('s')?.parse().ok()
 }

@@ -1,7 +1,6 @@
 //! Listens by `POST {base}/audio/transcriptions`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use parlance_domain::providers::{ProviderError, ProviderErrorKind};
@@ -97,16 +96,7 @@ fn read(answer: &[u8]) -> Result<Transcript, ProviderError> {
 
 fn timed(heard: HeardWord) -> Option<TimedWord> {
     let HeardWord { word, start, end } = heard;
-    Some(TimedWord {
-        word,
-        start_ms: milliseconds(start)?,
-        end_ms: milliseconds(end)?,
-    })
-}
-
-fn milliseconds(seconds: f64) -> Option<u64> {
-    let time = Duration::try_from_secs_f64(seconds).ok()?;
-    u64::try_from(time.as_millis()).ok()
+    TimedWord::within_seconds(word, start, end)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use parlance_domain::ids::AuditId;
 use parlance_domain::port::PortError;
 use parlance_domain::transfer::{KeptEntry, TransferStore};
 
-use super::ADVICE;
+use super::{ADVICE, page_of};
 use crate::logs::say;
 
 /// How many entries are moved at a time.
@@ -51,6 +51,5 @@ async fn page(
     after: Option<AuditId>,
 ) -> Result<Option<(Vec<KeptEntry>, AuditId)>, PortError> {
     let entries = store.audit(after, ENTRIES).await?;
-    let last = entries.last().map(|entry| entry.record.id);
-    Ok(last.map(|last| (entries, last)))
+    Ok(page_of(entries, |entry| entry.record.id))
 }

@@ -7,6 +7,7 @@ use parlance_domain::port::PortError;
 use parlance_domain::transfer::{LearnerMark, LearnerRecord, TransferStore};
 use parlance_postgres::Hold;
 
+use super::page_of;
 use crate::logs::say;
 
 /// How many learners are asked for at a time.
@@ -155,9 +156,7 @@ async fn page(
     store: &dyn TransferStore,
     after: Option<UserId>,
 ) -> Result<Option<(Vec<UserId>, UserId)>, PortError> {
-    let learners = store.learners(after, PAGE).await?;
-    let last = learners.last().copied();
-    Ok(last.map(|last| (learners, last)))
+    Ok(page_of(store.learners(after, PAGE).await?, |learner| *learner))
 }
 
 async fn count(store: &dyn TransferStore) -> Result<u64, PortError> {

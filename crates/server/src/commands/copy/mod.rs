@@ -107,6 +107,12 @@ async fn copy(source: &Database, target: &Database, compare_all: bool) -> anyhow
     Ok(moved)
 }
 
+/// What was read, and the key of the last of it, behind which one goes on; none at the end.
+fn page_of<T, K>(items: Vec<T>, key: impl Fn(&T) -> K) -> Option<(Vec<T>, K)> {
+    let last = items.last().map(key);
+    last.map(|last| (items, last))
+}
+
 /// Keeps everybody from writing to the source.
 async fn hold_still(source: &Database) -> anyhow::Result<Option<Hold>> {
     match source {

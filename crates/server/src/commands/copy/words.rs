@@ -4,7 +4,7 @@ use anyhow::bail;
 use parlance_domain::port::PortError;
 use parlance_domain::words::{Vocabulary, Word, WordList};
 
-use super::ADVICE;
+use super::{ADVICE, page_of};
 use crate::database::Stores;
 use crate::logs::say;
 
@@ -14,11 +14,8 @@ const WORDS: u32 = 1_000;
 /// Words and lists are written again when they are there: the same twice is the same.
 pub(super) async fn copy(source: &Stores, target: &Stores) -> anyhow::Result<()> {
     let (mut after, mut count) = (None, 0);
-    loop {
-        let words = source.transfer.words(after.as_ref(), WORDS).await?;
-        let Some(last) = words.last().map(|word| word.id.clone()) else {
-            break;
-        };
+    let id = |word: &Word| word.id.clone();
+    while let Some((words, last)) = page_of(source.transfer.words(after.as_ref(), WORDS).await?, id) {
         count += words.len();
         target.transfer.import_words(&words).await?;
         after = Some(last);
