@@ -35,7 +35,13 @@ const FLOORS: &[(&str, &str)] = &[
 ];
 
 /// Crates without a fixed version.
-const BANNED: &[&str] = &["rsa", "actix-governor"];
+const BANNED: &[&str] = &["actix-governor"];
+
+/// Crates with a hole in a part that nobody here calls, and who may depend on them.
+///
+/// `rsa` tells by its time what it decrypts or signs with a private key (RUSTSEC-2023-0071). Who checks signatures with
+/// public keys has none.
+const CONFINED: &[(&str, &[&str])] = &[("rsa", &["openidconnect"])];
 
 /// A package of the lock file.
 #[derive(Debug, Default)]
@@ -44,6 +50,7 @@ struct Locked {
     version: String,
     source: Option<String>,
     has_checksum: bool,
+    dependencies: Vec<String>,
 }
 
 /// Refuses a lock file with a source that is not a registry, or with a version below its floor.
@@ -69,7 +76,15 @@ fn parse(lock: &str) -> Vec<Locked> {
         if line == "[[package]]" {
             packages.push(Locked::default());
         }
-        let (Some(package), Some((key, value))) = (packages.last_mut(), line.split_once(" = ")) else {
+        let Some(package) = packages.last_mut() else {
+            continue;
+        };
+        // ` "name",` or ` "name version",` within the brackets.
+        if let Some(dependency) = line.strip_prefix(" \"") {
+            let name = dependency.split([' ', '"']).next().unwrap_or_default();
+            package.dependencies.push(name.to_owned());
+        }
+        let Some((key, value)) = line.split_once(" = ") else {
             continue;
         };
         let value = value.trim_matches('"').to_owned();
@@ -100,6 +115,9 @@ fn objection(package: &Locked) -> Result<Option<String>> {
             "{name}: has a known hole or a licence that is not allowed"
         )));
     }
+    if let Some(confined) = confined(package) {
+        return Ok(Some(format!("{name} -> {confined}: confined to others")));
+    }
     let version: Version = package.version.parse()?;
     let mut floors = Vec::new();
     for (_, floor) in FLOORS.iter().filter(|(of, _)| *of == package.name) {
@@ -107,6 +125,16 @@ fn objection(package: &Locked) -> Result<Option<String>> {
     }
     let fits = floors.is_empty() || is_above(&version, &floors);
     Ok((!fits).then(|| format!("{name}: below its floor")))
+}
+
+/// What a package depends on that is not for it.
+fn confined(package: &Locked) -> Option<&'static str> {
+    let mut confined = CONFINED.iter();
+    let found = confined.find(|(name, users)| {
+        let depends = package.dependencies.iter().any(|dependency| dependency == name);
+        depends && !users.contains(&package.name.as_str())
+    });
+    found.map(|(name, _)| *name)
 }
 
 /// Whether a version is at or above the floor of its own line, or of a line above every floor.
@@ -140,6 +168,7 @@ mod tests {
             version: version.into(),
             source: Some("registry+somewhere".into()),
             has_checksum: true,
+            dependencies: Vec::new(),
         }
     }
 
@@ -160,7 +189,7 @@ mod tests {
             ("jsonwebtoken", "9.3.0"),
             ("h2", "0.3.26"),
             ("h2", "0.4.15"),
-            ("rsa", "0.9.8"),
+            ("actix-governor", "0.6.0"),
         ] {
             assert!(!is_fine(&locked(name, version)), "{name} {version}");
         }
@@ -173,6 +202,19 @@ mod tests {
         ] {
             assert!(is_fine(&locked(name, version)), "{name} {version}");
         }
+    }
+
+    #[test]
+    fn threat_76_a_crate_with_a_hole_stays_with_those_who_do_not_call_it() {
+        let lock = "[[package]]\nname = \"openidconnect\"\nversion = \"4.1.0\"\nsource = \"registry+x\"\nchecksum = \"0\"\n\
+                    dependencies = [\n \"rand\",\n \"rsa 0.9.10\",\n]\n";
+        let allowed = parse(lock).remove(0);
+        assert_eq!(allowed.dependencies, ["rand", "rsa"]);
+        assert!(is_fine(&allowed));
+        assert!(!is_fine(&Locked {
+            name: "parlance-oidc".into(),
+            ..allowed
+        }));
     }
 
     #[test]

@@ -17,7 +17,10 @@ mod statement;
 mod transfer;
 mod words;
 
-pub use accounts::{PgAccounts, PgApiKeys, PgDevices, PgLockouts, PgSecondFactors, PgSecrets, PgSessions};
+pub use accounts::{
+    PgAccounts, PgApiKeys, PgAuthorizations, PgDevices, PgIdentities, PgLockouts, PgSecondFactors, PgSecrets,
+    PgSessions,
+};
 pub use admin::PgDirectory;
 pub use audit::PgAudit;
 pub use config::PgConfig;

@@ -156,6 +156,7 @@ impl System {
             base.accounts(settings, secrets, &stores, &one_time, &lockouts, &mut gauges);
         let api_keys = base.api_keys(&stores);
         let (administration, second_factors) = base.administration(settings, &stores, &sessions, &lockouts);
+        let federation = base.federation(settings, secrets, &stores, &one_time, &sessions)?;
         let voiced = base.voiced(settings, &stores, &mut gauges).await?;
         let audit = Arc::new(base.audit(settings, secrets, &stores));
         let sealer = Arc::new(Sealer::new(Arc::clone(&audit), Arc::clone(&base.clock)));
@@ -166,14 +167,7 @@ impl System {
         let Base {
             clock, ids, shared, ..
         } = base;
-        let progress = Progress::new(
-            stores.progress,
-            stores.accounts,
-            Arc::clone(&stores.words),
-            Arc::clone(&stores.settings),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-        );
+        let progress = progress(&stores, &clock, &ids);
         let mut circuits = shared.circuits;
         circuits.extend(voiced.circuits);
         circuits.extend(post.circuit());
@@ -182,6 +176,7 @@ impl System {
             sessions: Arc::clone(&sessions),
             administration: Arc::clone(&administration),
             secrets: one_time,
+            federation: Arc::clone(&federation),
             lockouts,
             signing_keys,
             devices: stores.devices,
@@ -203,6 +198,7 @@ impl System {
             sessions,
             personal_data,
             second_factors,
+            federation,
             audit,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
@@ -240,12 +236,24 @@ impl System {
     }
 }
 
+/// The use-cases of progress.
+fn progress(stores: &Stores, clock: &Arc<dyn Clock>, ids: &Arc<dyn IdGenerator>) -> Progress {
+    Progress::new(
+        Arc::clone(&stores.progress),
+        Arc::clone(&stores.accounts),
+        Arc::clone(&stores.words),
+        Arc::clone(&stores.settings),
+        Arc::clone(clock),
+        Arc::clone(ids),
+    )
+}
+
 /// What everything else stands on, beside the stores.
 pub(crate) struct Base {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     access_tokens: Arc<dyn AccessTokens>,
-    shared: Shared,
+    pub(crate) shared: Shared,
 }
 
 /// Speech, conversations, and what keeps them cheap.
@@ -553,6 +561,7 @@ pub(crate) fn http_config(settings: &Settings, there: There, timeouts: Option<Ti
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("PARLANCE_COMMIT").unwrap_or("unknown").to_owned(),
         cors: settings.cors_origins.clone(),
+        public_url: settings.mail.public_url.clone(),
         refresh_cookie: CookiePolicy {
             secure: settings.environment == Environment::Production,
             same_site: settings.sessions.same_site,

@@ -179,6 +179,7 @@ fn holdings(connection: &mut SqliteConnection, id: UserId) -> Result<Option<Hold
         sessions: accounts::sessions_of(connection, id)?,
         devices: accounts::devices_of(connection, id)?,
         second_factor: accounts::second_factor_of(connection, id)?,
+        identities: accounts::identities_of(connection, id)?,
         api_keys: accounts::api_keys_of(connection, id)?,
         preferences: settings::preferences(connection, id)?,
         provider_keys: settings::keys(connection, id)?,
@@ -198,6 +199,9 @@ fn keep(
     }
     if let Some(second_factor) = &holdings.second_factor {
         accounts::keep_second_factor(connection, id, second_factor)?;
+    }
+    for identity in &holdings.identities {
+        accounts::keep_identity(connection, identity)?;
     }
     for key in &holdings.api_keys {
         accounts::keep_api_key(connection, key)?;

@@ -33,7 +33,7 @@ const fn tested_on_servers(name: &'static str) -> Arrows {
     }
 }
 
-const ARROWS: [Arrows; 18] = [
+const ARROWS: [Arrows; 19] = [
     Arrows {
         name: "parlance-domain",
         shipped: &[],
@@ -60,6 +60,7 @@ const ARROWS: [Arrows; 18] = [
     adapter("parlance-offline"),
     tested_on_servers("parlance-objects"),
     tested_on_servers("parlance-mail"),
+    tested_on_servers("parlance-oidc"),
     Arrows {
         name: "parlance-testbed",
         shipped: &[],
@@ -83,6 +84,7 @@ const ARROWS: [Arrows; 18] = [
             "parlance-memory",
             "parlance-objects",
             "parlance-offline",
+            "parlance-oidc",
             "parlance-openai",
             "parlance-platform",
             "parlance-postgres",
@@ -158,11 +160,15 @@ const KEPT: &[(&str, &[&str])] = &[
     ("clap", &["parlance-server", "parlance-soak", "xtask"]),
     ("diesel", &["parlance-postgres", "parlance-sqlite"]),
     ("dotenvy", &["parlance-server"]),
-    // Google's service accounts sign with it too.
-    ("jsonwebtoken", &["parlance-google", "parlance-platform"]),
+    // Google's service accounts sign with it too, and so does a provider of identities for tests.
+    (
+        "jsonwebtoken",
+        &["parlance-google", "parlance-platform", "parlance-testbed"],
+    ),
     ("lettre", &["parlance-mail"]),
     ("object_store", &["parlance-objects"]),
     ("libsqlite3-sys", &["parlance-sqlite"]),
+    ("openidconnect", &["parlance-oidc"]),
     (
         "rand",
         &[

@@ -18,6 +18,7 @@ use parlance_domain::transfer::{LearnerRecord, TransferStore};
 use uuid::Uuid;
 
 use crate::api_keys;
+use crate::identities;
 use crate::progress::learner::{Learner, confidence, counts, far, merge, review, review_id};
 use crate::provider_keys::key;
 use crate::second_factors;
@@ -98,6 +99,7 @@ async fn busy(at: &Installation, number: u128) -> Learner<'_> {
         stores.sessions.rotate(begun.id, 1, terms(700)).await.unwrap();
     }
     second_factors::give(stores, id).await;
+    identities::give(stores, id, number).await;
     let ended = session(of_session(9), id, 0);
     stores.end(&ended, terms(800).now).await.unwrap();
 
@@ -176,6 +178,8 @@ pub async fn a_record_is_all_that_the_stores_tell_of_a_learner((from, _): &Move)
     assert_eq!((first.first_seen_at, first.last_seen_at), (at(500), at(500)));
     assert_eq!(record.holdings.api_keys, keys_for_programs(ann.user));
     assert_eq!(record.holdings.sessions[2].revoked_at, Some(terms(800).now));
+    let identities = from.stores.identities.list(ann.user).await.unwrap();
+    assert_eq!((identities.len(), &record.holdings.identities), (1, &identities));
     let second_factor = record.holdings.second_factor.as_ref().unwrap();
     assert_eq!(
         second_factor.codes,

@@ -6,6 +6,7 @@ mod api_key;
 mod credentials;
 mod device;
 mod email;
+mod federation;
 pub(crate) mod keyed;
 mod language;
 mod lockout;
@@ -23,6 +24,7 @@ mod sessions;
 mod sign_in;
 mod step_up;
 mod username;
+mod ways_in;
 
 pub use access_token::{AccessClaims, AccessToken, AccessTokens, TokenError};
 pub use account::{
@@ -40,6 +42,13 @@ pub use credentials::{
 };
 pub use device::{DEVICE_KNOWN_FOR, DEVICES_KNOWN, DeviceStore, DeviceTokens, KnownDevice, SeenDevice};
 pub use email::{Email, InvalidEmail};
+pub use federation::{
+    AUTHORIZATION_LIFETIME, Authorization, AuthorizationRequest, AuthorizationStore, AuthorizationTokens,
+    BeginError, Begun, BrowserBinding, Callback, CodeGrant, CompleteError, Completed, Completion,
+    ConfirmLinkError, Errand, ExchangeError, Federation, FederationPorts, IdentityClaims, IdentityProvider,
+    IdentityStore, InvalidProviderId, InvalidSubject, LinkedIdentity, ProviderId, RegisterIdentityError,
+    Subject, UnlinkError, UnlinkOutcome,
+};
 pub use language::{InvalidLanguage, LanguageTag};
 pub use lockout::{
     Admission, Admitted, Attempt, Counts, LockoutKey, LockoutPolicy, LockoutPorts, LockoutStore, Lockouts,
@@ -51,8 +60,8 @@ pub use password::{
     InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification, WeakPassword,
 };
 pub use ports::{
-    AccountChange, AccountStore, Ends, InsertAccountError, RevokedSession, RevokedSessions, SaveAccountError,
-    SecretStore, SessionStore,
+    AccountChange, AccountStore, Ends, Forgets, InsertAccountError, RevokedSession, RevokedSessions,
+    SaveAccountError, SecretStore, SessionStore,
 };
 pub use public_key::{PublicKey, PublicPoint};
 pub use refresh_token::{RefreshToken, RefreshTokens};
@@ -73,6 +82,7 @@ pub use sessions::{
 };
 pub use step_up::{RECENT, RecencyError, StepUpError};
 pub use username::{InvalidUsername, Username};
+pub use ways_in::{WayIn, WaysIn};
 
 /// The topic on which the end of a session is announced; a message is the session's id.
 pub const SESSION_REVOKED: &str = "sessions.revoked";

@@ -82,6 +82,8 @@ actions! {
     PasskeyAdded = "passkey.added",
     /// A passkey was taken away.
     PasskeyRemoved = "passkey.removed",
+    /// The owner of an address was asked whether an identity with it is to open the account.
+    IdentityLinkRequested = "identity.link_requested",
     /// An identity at a provider was linked.
     IdentityLinked = "identity.linked",
     /// An identity at a provider was unlinked.

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
-use crate::accounts::{AccountWithPassword, ApiKey, KnownDevice, SecondFactorRecord, Session};
+use crate::accounts::{
+    AccountWithPassword, ApiKey, KnownDevice, LinkedIdentity, SecondFactorRecord, Session,
+};
 use crate::audit::{AuditHead, AuditRecord, Place};
 use crate::ids::{AuditId, UserId, WordId};
 use crate::port::PortError;
@@ -37,6 +39,8 @@ pub struct Holdings {
     pub devices: Vec<KnownDevice>,
     /// The second factor, if there is one: without it, the password alone would let somebody in elsewhere.
     pub second_factor: Option<SecondFactorRecord>,
+    /// The identities that open the account, by id: perhaps there is no other way in.
+    pub identities: Vec<LinkedIdentity>,
     /// The keys for programs, latest first.
     pub api_keys: Vec<ApiKey>,
     /// What the learner wants, if they ever said.
@@ -274,6 +278,7 @@ mod tests {
             sessions: Vec::new(),
             devices: Vec::new(),
             second_factor: None,
+            identities: Vec::new(),
             api_keys: Vec::new(),
             preferences: None,
             provider_keys: Vec::new(),

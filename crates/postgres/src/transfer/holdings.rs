@@ -3,7 +3,7 @@
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::{try_join3, try_join5};
+use futures_util::future::{try_join4, try_join5};
 use parlance_domain::accounts::Session;
 use parlance_domain::ids::UserId;
 use parlance_domain::transfer::Holdings;
@@ -14,8 +14,9 @@ use crate::accounts::row::{
     AccountColumns, AccountRow, SessionColumns, SessionRow, account_columns, session_columns,
 };
 use crate::accounts::{
-    ApiKeyRow, DeviceRow, SecondFactorRows, api_key_rows, device_rows, keep_api_key, keep_device,
-    keep_second_factor, second_factor_rows, to_second_factor,
+    ApiKeyRow, DeviceRow, IdentityRow, SecondFactorRows, api_key_rows, device_rows, identity_rows,
+    keep_api_key, keep_device, keep_identity, keep_second_factor, second_factor_rows, to_identities,
+    to_second_factor,
 };
 use crate::convert::CorruptRow;
 use crate::database::StoreError;
@@ -37,6 +38,7 @@ pub(super) struct HoldingRows {
     sessions: Vec<(SessionRow,)>,
     devices: Vec<DeviceRow>,
     second_factor: SecondFactorRows,
+    identities: Vec<IdentityRow>,
     api_keys: Vec<ApiKeyRow>,
     settings: Option<settings::SettingsRow>,
     provider_keys: Vec<settings::KeyRow>,
@@ -46,23 +48,26 @@ pub(super) struct HoldingRows {
 pub(super) async fn read(connection: &AsyncPgConnection, id: UserId) -> Result<HoldingRows, DieselError> {
     let (mut first, mut second) = (connection, connection);
     let account = async { Account::new(id.0).get_result(&mut first).await.optional() };
-    let (account, sessions, devices, second_factor, (api_keys, settings, provider_keys)) = try_join5(
-        account,
-        Sessions::new(id.0).load(&mut second),
-        device_rows(connection, id),
-        second_factor_rows(connection, id),
-        try_join3(
-            api_key_rows(connection, id),
-            settings::row(connection, id),
-            settings::key_rows(connection, id),
-        ),
-    )
-    .await?;
+    let (account, sessions, devices, second_factor, (identities, api_keys, settings, provider_keys)) =
+        try_join5(
+            account,
+            Sessions::new(id.0).load(&mut second),
+            device_rows(connection, id),
+            second_factor_rows(connection, id),
+            try_join4(
+                identity_rows(connection, id),
+                api_key_rows(connection, id),
+                settings::row(connection, id),
+                settings::key_rows(connection, id),
+            ),
+        )
+        .await?;
     Ok(HoldingRows {
         account,
         sessions,
         devices,
         second_factor,
+        identities,
         api_keys,
         settings,
         provider_keys,
@@ -81,6 +86,7 @@ pub(super) fn to_holdings(id: UserId, rows: HoldingRows) -> Result<Option<Holdin
         sessions: sessions.collect::<Result<_, CorruptRow>>()?,
         devices: rows.devices.into_iter().map(Into::into).collect(),
         second_factor: to_second_factor(id, rows.second_factor)?,
+        identities: to_identities(rows.identities)?,
         api_keys: api_keys.collect::<Result<_, CorruptRow>>()?,
         preferences: rows.settings.map(|row| row.read(id)).transpose()?,
         provider_keys: settings::read_keys(id, rows.provider_keys)?,
@@ -95,6 +101,7 @@ pub(super) async fn keep(mut connection: &AsyncPgConnection, holdings: &Holdings
         sessions,
         devices,
         second_factor,
+        identities,
         api_keys,
         preferences,
         provider_keys,
@@ -105,6 +112,9 @@ pub(super) async fn keep(mut connection: &AsyncPgConnection, holdings: &Holdings
     }
     if let Some(second_factor) = second_factor {
         keep_second_factor(connection, id, second_factor).await?;
+    }
+    for identity in identities {
+        keep_identity(connection, identity).await?;
     }
     for key in api_keys {
         keep_api_key(connection, key).await?;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod dotenv;
+mod federation;
 mod lockout;
 mod mail;
 mod objects;
@@ -32,6 +33,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
 pub use audit::AuditSettings;
+pub use federation::{FederationSettings, IdentityProviderSettings};
 pub use lockout::LockoutSettings;
 pub use mail::{MailDelivery, MailSettings};
 pub use objects::ObjectSettings;
@@ -82,6 +84,8 @@ pub struct Settings {
     pub lockout: LockoutSettings,
     /// Who must have a second factor.
     pub second_factor_roles: Roles,
+    /// The providers that one can sign in with.
+    pub federation: FederationSettings,
     /// How the audit log is sealed, and how long it is kept.
     pub audit: AuditSettings,
     /// What secrets are sealed with that must be read again, the newest first; without any, development makes its own.
@@ -198,6 +202,7 @@ impl Settings {
             sessions: sessions(&mut reader),
             lockout: lockout::lockout(&mut reader),
             second_factor_roles: second_factor::required_roles(&mut reader),
+            federation: federation::federation(&mut reader, port),
             audit: audit::audit(&mut reader),
             encryption_keys: sealing::encryption_keys(&mut reader),
             bcrypt_cost: bcrypt_cost(&mut reader),

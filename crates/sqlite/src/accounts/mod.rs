@@ -1,8 +1,10 @@
 //! Accounts, their sessions and one-time secrets.
 
 mod api_keys;
+mod authorizations;
 mod change;
 mod devices;
+mod identities;
 mod lockouts;
 pub(crate) mod row;
 mod second_factors;
@@ -12,8 +14,11 @@ mod store;
 
 pub use api_keys::SqliteApiKeys;
 pub(crate) use api_keys::{api_keys_of, keep_api_key};
+pub use authorizations::SqliteAuthorizations;
 pub use devices::SqliteDevices;
 pub(crate) use devices::{devices_of, keep_device};
+pub use identities::SqliteIdentities;
+pub(crate) use identities::{identities_of, keep_identity};
 pub use lockouts::SqliteLockouts;
 pub use second_factors::SqliteSecondFactors;
 pub(crate) use second_factors::{keep_second_factor, second_factor_of};

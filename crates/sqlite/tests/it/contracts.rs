@@ -24,6 +24,14 @@ mod sessions {
     parlance_contract::session_store_contract!(crate::support::stores());
 }
 
+mod identities {
+    parlance_contract::identity_store_contract!(crate::support::stores());
+}
+
+mod authorizations {
+    parlance_contract::authorization_store_contract!(crate::support::stores());
+}
+
 mod api_keys {
     parlance_contract::api_key_store_contract!(crate::support::stores());
 }

@@ -51,11 +51,12 @@ const OPEN: [(&str, &str); 22] = [
 ];
 
 /// What no key may call: accounts, sessions, credentials, keys, administration.
-const CLOSED: [&str; 35] = [
+const CLOSED: [&str; 38] = [
     "DELETE /api/v1/conversations/{wordId}",
     "DELETE /api/v1/admin/users/{id}",
     "DELETE /api/v1/users/me",
     "DELETE /api/v1/users/me/api-keys/{id}",
+    "DELETE /api/v1/users/me/identities/{id}",
     "DELETE /api/v1/users/me/keys/{provider}",
     "DELETE /api/v1/users/me/second-factor/totp",
     "DELETE /api/v1/users/me/sessions",
@@ -65,6 +66,7 @@ const CLOSED: [&str; 35] = [
     "GET /api/v1/auth/me",
     "GET /api/v1/users/me/api-keys",
     "GET /api/v1/users/me/export",
+    "GET /api/v1/users/me/identities",
     "GET /api/v1/users/me/keys",
     "GET /api/v1/users/me/second-factor",
     "GET /api/v1/users/me/sessions",
@@ -81,6 +83,7 @@ const CLOSED: [&str; 35] = [
     "POST /api/v1/users/me/email",
     "POST /api/v1/users/me/export",
     "POST /api/v1/users/me/export/download",
+    "POST /api/v1/users/me/identities/{id}",
     "POST /api/v1/users/me/password",
     "POST /api/v1/users/me/second-factor/recovery-codes",
     "POST /api/v1/users/me/second-factor/totp",

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, assert_problem};
 
 /// What anybody may ask; every other operation wants a token.
-const PUBLIC: [&str; 23] = [
+const PUBLIC: [&str; 27] = [
     "GET /.well-known/jwks.json",
     "GET /api/v1/audio/{id}",
+    "GET /api/v1/auth/providers",
+    "GET /api/v1/auth/providers/{provider}/authorize",
+    "GET /api/v1/auth/providers/{provider}/callback",
     "GET /api/v1/config",
     "GET /api/v1/health",
     "GET /api/v1/vocabulary/lists",
@@ -24,6 +27,7 @@ const PUBLIC: [&str; 23] = [
     "GET /readyz",
     "POST /api/v1/auth/email-change/confirm",
     "POST /api/v1/auth/email-verification/confirm",
+    "POST /api/v1/auth/identity-link/confirm",
     "POST /api/v1/auth/password-reset",
     "POST /api/v1/auth/password-reset/confirm",
     "POST /api/v1/auth/second-factor",
