@@ -1,4 +1,5 @@
 //! What a provider is asked and believed, against one on this machine that misbehaves as it is told.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
