@@ -55,7 +55,7 @@ fn tables() -> Vec<Table> {
 #[test]
 fn every_table_is_strict() {
     let tables = tables();
-    assert_eq!(tables.len(), 26);
+    assert_eq!(tables.len(), 28);
     for table in tables {
         assert_eq!(table.strict, 1, "{}", table.name);
     }
@@ -64,7 +64,7 @@ fn every_table_is_strict() {
 #[test]
 fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
     let of_users: Vec<Table> = tables().into_iter().filter(|table| table.has_user == 1).collect();
-    assert_eq!(of_users.len(), 16);
+    assert_eq!(of_users.len(), 17);
     for table in of_users {
         assert_eq!(table.first_key.as_deref(), Some("user_id"), "{}", table.name);
         assert_eq!(table.without_rowid, 1, "{}", table.name);
