@@ -4,12 +4,14 @@ use futures_util::future::join_all;
 use parlance_domain::accounts::{
     Account, AccountChange, CeremonyState, CredentialId, Ends, InsertPasskeyError, Passkey, PasskeyAudience,
     PasskeyChallenge, PasskeyCredential, PasskeyName, PasskeyUse, PasswordHash, Purpose, RemovePasskeyError,
+    UnlinkOutcome,
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{PasskeyChallengeId, PasskeyId, SessionId, UserId};
 use parlance_domain::port::PortErrorKind;
 use uuid::Uuid;
 
+use crate::identities;
 use crate::secrets::{is_good, secret};
 use crate::stores::{Stores, account, at, session, user};
 
@@ -35,6 +37,7 @@ macro_rules! passkey_store_contract {
                 a_passkey_is_renamed_by_its_owner_alone,
                 a_passkey_is_taken_away_by_its_owner_alone,
                 the_last_way_in_stays,
+                a_passkey_and_an_identity_stand_in_for_each_other,
                 of_two_last_ways_in_that_go_at_once_one_stays,
                 a_new_password_takes_the_passkeys_when_it_ends_all_sessions,
                 consequences_are_written_with_what_was_done_or_not_at_all,
@@ -124,7 +127,7 @@ async fn remove(stores: &Stores, user: UserId, passkey: &Passkey) -> Result<(), 
 /// Keeps an account that has no password.
 async fn without_password(stores: &Stores, number: u128) -> UserId {
     let mut account = account(number, &format!("learner{number}@example.com"), None);
-    account.password_hash = PasswordHash::from_stored(String::new());
+    account.password_hash = PasswordHash::absent();
     let id = account.account.id;
     let session = session(number << 64 | 0xFFFF, id, 0);
     stores.keep(&account, &session).await.unwrap();
@@ -337,6 +340,24 @@ pub async fn the_last_way_in_stays(stores: &Stores) {
     let refused = remove(stores, ann, &first).await;
     assert!(matches!(refused, Err(RemovePasskeyError::LastWayIn)));
     assert_eq!(list(stores, ann).await, [first]);
+}
+
+/// Whoever has the one can give the other away.
+pub async fn a_passkey_and_an_identity_stand_in_for_each_other(stores: &Stores) {
+    let ann = without_password(stores, 1).await;
+    let passkey = passkey(1, ann, 0);
+    give(stores, &passkey).await;
+    identities::give(stores, ann, 7).await;
+    remove(stores, ann, &passkey).await.unwrap();
+    give(stores, &passkey).await;
+    let (linked, nothing) = (
+        stores.identities.list(ann).await.unwrap(),
+        Consequences::default(),
+    );
+    let unlinked = stores.identities.unlink(ann, linked[0].id, &nothing).await;
+    assert_eq!(unlinked.unwrap(), UnlinkOutcome::Unlinked);
+    let refused = remove(stores, ann, &passkey).await;
+    assert!(matches!(refused, Err(RemovePasskeyError::LastWayIn)));
 }
 
 /// The look and the change are one.

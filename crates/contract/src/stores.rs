@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use parlance_domain::accounts::{
-    Account, AccountChange, AccountStore, AccountWithPassword, ApiKeyStore, Beginning, CefrLevel, Device,
-    DeviceStore, InsertAccountError, LockoutStore, PasskeyStore, PasswordHash, Proof, Role, RotationTerms,
-    SaveAccountError, SecondFactorStore, SecretStore, Session, SessionStore, Standing,
+    Account, AccountChange, AccountStore, AccountWithPassword, ApiKeyStore, AuthorizationStore, Beginning,
+    CefrLevel, Device, DeviceStore, IdentityStore, InsertAccountError, LockoutStore, PasskeyStore,
+    PasswordHash, Proof, Role, RotationTerms, SaveAccountError, SecondFactorStore, SecretStore, Session,
+    SessionStore, Standing,
 };
 use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::{AuditStore, UserAgent};
@@ -41,6 +42,10 @@ pub struct Stores {
     pub second_factors: Arc<dyn SecondFactorStore>,
     /// The passkeys.
     pub passkeys: Arc<dyn PasskeyStore>,
+    /// The linked identities.
+    pub identities: Arc<dyn IdentityStore>,
+    /// What is under way at providers.
+    pub authorizations: Arc<dyn AuthorizationStore>,
     /// The one-time secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The audit log.

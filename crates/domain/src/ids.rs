@@ -81,6 +81,14 @@ uuid_id! {
     PasskeyChallengeId
 }
 uuid_id! {
+    /// Names an identity at a provider that is linked to an account.
+    IdentityId
+}
+uuid_id! {
+    /// Names a sign-in at a provider that is under way.
+    AuthorizationId
+}
+uuid_id! {
     /// Names an archive of everything that is held of a learner.
     ExportId
 }

@@ -1,5 +1,6 @@
 //! Answers, written at once from borrowed views, so that nothing is copied on the way.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use actix_web::body::BoxBody;
@@ -7,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use apistos::ApiComponent;
-use apistos::paths::Responses;
+use apistos::paths::{Response, Responses};
 use apistos::reference_or::ReferenceOr;
 use bytes::Bytes;
 use schemars::schema::Schema;
@@ -228,6 +229,55 @@ impl<T: Serialize + ApiComponent> ApiComponent for Accepted<T> {
 
     fn responses(content_type: Option<String>) -> Option<Responses> {
         <apistos::actix::AcceptedJson<T> as ApiComponent>::responses(content_type)
+    }
+}
+
+/// A 302 that sends a browser to a page.
+pub(crate) struct Found(HttpResponse);
+
+impl Found {
+    /// To this page, which no cache is to remember.
+    pub(crate) fn to(page: &str) -> Self {
+        let mut response = HttpResponse::Found();
+        response
+            .insert_header((header::CACHE_CONTROL, PRIVATE))
+            .insert_header((header::LOCATION, page));
+        Self(response.finish())
+    }
+
+    /// The same answer with one more cookie.
+    #[must_use]
+    pub(crate) fn with_cookie(mut self, cookie: &str) -> Self {
+        if let Ok(value) = HeaderValue::try_from(cookie) {
+            self.0.headers_mut().append(header::SET_COOKIE, value);
+        }
+        self
+    }
+}
+
+impl Responder for Found {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.0
+    }
+}
+
+impl ApiComponent for Found {
+    fn child_schemas() -> Vec<(String, ReferenceOr<Schema>)> {
+        Vec::new()
+    }
+
+    fn schema() -> Option<(String, ReferenceOr<Schema>)> {
+        None
+    }
+
+    fn responses(_: Option<String>) -> Option<Responses> {
+        let found = ReferenceOr::Object(Response::default());
+        Some(Responses {
+            responses: BTreeMap::from([(StatusCode::FOUND.as_str().to_owned(), found)]),
+            ..Responses::default()
+        })
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use actix_web::web::Data;
 use chrono::TimeDelta;
 use ipnet::IpNet;
-use parlance_domain::accounts::{Accounts, ApiKeys, Credentials, Passkeys, SecondFactors, Sessions};
+use parlance_domain::accounts::{
+    Accounts, ApiKeys, Credentials, Federation, Passkeys, SecondFactors, Sessions,
+};
 use parlance_domain::admin::Administration;
 use parlance_domain::audit::AuditLog;
 use parlance_domain::caching::Answers;
@@ -168,6 +170,8 @@ pub struct HttpConfig {
     pub docs_url: String,
     /// The origins that may call from a browser.
     pub cors: CorsPolicy,
+    /// Where the front end is that browsers come to by themselves.
+    pub public_url: String,
     /// How the refresh cookie is written.
     pub refresh_cookie: CookiePolicy,
     /// The proxies whose `X-Forwarded-*` is believed.
@@ -197,6 +201,7 @@ impl HttpConfig {
             commit: "unknown".to_owned(),
             docs_url: "https://parlance-app.github.io/parlance".to_owned(),
             cors: CorsPolicy::development(),
+            public_url: "http://localhost:8080".to_owned(),
             refresh_cookie: CookiePolicy {
                 secure: false,
                 same_site: CookieSameSite::Lax,
@@ -259,6 +264,8 @@ pub struct HttpServices {
     pub passkeys: Arc<Passkeys>,
     /// The use-cases of second factors.
     pub second_factors: Arc<SecondFactors>,
+    /// The use-cases of identities at providers.
+    pub federation: Arc<Federation>,
     /// The use-cases of the audit log.
     pub audit: Arc<AuditLog>,
     /// The use-cases of words.

@@ -18,7 +18,8 @@ mod transfer;
 mod words;
 
 pub use accounts::{
-    PgAccounts, PgApiKeys, PgDevices, PgLockouts, PgPasskeys, PgSecondFactors, PgSecrets, PgSessions,
+    PgAccounts, PgApiKeys, PgAuthorizations, PgDevices, PgIdentities, PgLockouts, PgPasskeys,
+    PgSecondFactors, PgSecrets, PgSessions,
 };
 pub use admin::PgDirectory;
 pub use audit::PgAudit;

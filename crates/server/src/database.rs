@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use parlance_domain::accounts::{
-    AccountStore, ApiKeyStore, DeviceStore, LockoutStore, PasskeyStore, SecondFactorStore, SecretStore,
-    SessionStore,
+    AccountStore, ApiKeyStore, AuthorizationStore, DeviceStore, IdentityStore, LockoutStore, PasskeyStore,
+    SecondFactorStore, SecretStore, SessionStore,
 };
 use parlance_domain::admin::AccountDirectory;
 use parlance_domain::audit::AuditStore;
@@ -22,15 +22,15 @@ use parlance_domain::transfer::TransferStore;
 use parlance_domain::words::WordStore;
 use parlance_http::metrics::GaugeSource;
 use parlance_postgres::{
-    PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgExports, PgHeldData,
-    PgIdempotency, PgLockouts, PgOutbox, PgPasskeys, PgProgress, PgProviderKeys, PgSecondFactors, PgSecrets,
-    PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
+    PgAccounts, PgApiKeys, PgAudit, PgAuthorizations, PgConfig, PgDatabase, PgDevices, PgDirectory,
+    PgExports, PgHeldData, PgIdempotency, PgIdentities, PgLockouts, PgOutbox, PgPasskeys, PgProgress,
+    PgProviderKeys, PgSecondFactors, PgSecrets, PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
 };
 use parlance_sqlite::{
-    SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
-    SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqlitePasskeys,
-    SqliteProgress, SqliteProviderKeys, SqliteSecondFactors, SqliteSecrets, SqliteSessions, SqliteSettings,
-    SqliteSpending, SqliteTransfer, SqliteWords,
+    SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteAuthorizations, SqliteConfig, SqliteDatabase,
+    SqliteDevices, SqliteDirectory, SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteIdentities,
+    SqliteLockouts, SqliteOutbox, SqlitePasskeys, SqliteProgress, SqliteProviderKeys, SqliteSecondFactors,
+    SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer, SqliteWords,
 };
 
 use crate::gauges;
@@ -61,6 +61,10 @@ pub struct Stores {
     pub second_factors: Arc<dyn SecondFactorStore>,
     /// The passkeys.
     pub passkeys: Arc<dyn PasskeyStore>,
+    /// The linked identities.
+    pub identities: Arc<dyn IdentityStore>,
+    /// What is under way at providers.
+    pub authorizations: Arc<dyn AuthorizationStore>,
     /// The one-time secrets.
     pub secrets: Arc<dyn SecretStore>,
     /// The audit log.
@@ -220,6 +224,8 @@ fn stores_of_file(database: &SqliteDatabase) -> Stores {
         lockouts: Arc::new(SqliteLockouts::new(database.clone())),
         second_factors: Arc::new(SqliteSecondFactors::new(database.clone())),
         passkeys: Arc::new(SqlitePasskeys::new(database.clone())),
+        identities: Arc::new(SqliteIdentities::new(database.clone())),
+        authorizations: Arc::new(SqliteAuthorizations::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),
         directory: Arc::new(SqliteDirectory::new(database.clone())),
@@ -249,6 +255,8 @@ fn stores_of_server(database: &PgDatabase, progress: PgProgress) -> Stores {
         lockouts: Arc::new(PgLockouts::new(database.clone())),
         second_factors: Arc::new(PgSecondFactors::new(database.clone())),
         passkeys: Arc::new(PgPasskeys::new(database.clone())),
+        identities: Arc::new(PgIdentities::new(database.clone())),
+        authorizations: Arc::new(PgAuthorizations::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),
         directory: Arc::new(PgDirectory::new(database.clone())),

@@ -5,6 +5,7 @@ mod cached;
 pub mod commands;
 pub mod data_dir;
 pub mod database;
+mod federation;
 mod gauges;
 mod ledger;
 pub mod logs;

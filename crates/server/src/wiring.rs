@@ -162,6 +162,7 @@ impl System {
         let provider_keys = base.provider_keys(secrets, &stores);
         let sounds = audio_store(settings, !secrets.encryption.is_empty()).await?;
         let voiced = base.voiced(settings, &stores, &provider_keys, sounds, &mut gauges)?;
+        let federation = base.federation(settings, secrets, &stores, &one_time, &sessions)?;
         let audit = Arc::new(base.audit(settings, secrets, &stores));
         let sealer = Arc::new(Sealer::new(Arc::clone(&audit), Arc::clone(&base.clock)));
         gauges.extend(gauges::of_sealer(&sealer));
@@ -180,6 +181,7 @@ impl System {
             sessions: Arc::clone(&sessions),
             administration: Arc::clone(&administration),
             secrets: one_time,
+            federation: Arc::clone(&federation),
             lockouts,
             signing_keys,
             passkeys: Arc::clone(&passkeys),
@@ -203,6 +205,7 @@ impl System {
             personal_data,
             passkeys,
             second_factors,
+            federation,
             audit,
             words: Arc::new(Words::new(Arc::clone(&stores.words))),
             progress: Arc::new(progress),
@@ -235,12 +238,13 @@ impl System {
     }
 }
 
+/// The use-cases of progress.
 /// What everything else stands on, beside the stores.
 pub(crate) struct Base {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     access_tokens: Arc<dyn AccessTokens>,
-    shared: Shared,
+    pub(crate) shared: Shared,
 }
 
 /// Speech, conversations, and what keeps them cheap.
@@ -583,6 +587,7 @@ pub(crate) fn http_config(settings: &Settings, there: There, timeouts: Option<Ti
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("PARLANCE_COMMIT").unwrap_or("unknown").to_owned(),
         cors: settings.cors_origins.clone(),
+        public_url: settings.mail.public_url.clone(),
         refresh_cookie: CookiePolicy {
             secure: settings.environment == Environment::Production,
             same_site: settings.sessions.same_site,

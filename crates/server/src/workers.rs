@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::Days;
 use futures_util::{FutureExt, StreamExt};
 use parlance_domain::accounts::{
-    DEVICE_KNOWN_FOR, DeviceStore, Lockouts, OneTimeSecrets, Passkeys, SESSION_REVOKED, Sessions,
+    DEVICE_KNOWN_FOR, DeviceStore, Federation, Lockouts, OneTimeSecrets, Passkeys, SESSION_REVOKED, Sessions,
 };
 use parlance_domain::admin::Administration;
 use parlance_domain::idempotency::{IdempotencyStore, KEPT_FOR};
@@ -62,6 +62,8 @@ pub(crate) struct Work {
     pub(crate) administration: Arc<Administration>,
     /// The one-time secrets.
     pub(crate) secrets: OneTimeSecrets,
+    /// What is under way at providers.
+    pub(crate) federation: Arc<Federation>,
     /// The attempts to sign in.
     pub(crate) lockouts: Arc<Lockouts>,
     /// The file of keys that sign access tokens, if there is one.
@@ -102,6 +104,9 @@ impl Workers {
         });
         workers.run("purge of challenges for passkeys", work, |work| {
             purge_challenges(work.passkeys)
+        });
+        workers.run("purge of sign-ins at providers", work, |work| {
+            purge_federation(work.federation)
         });
         workers.run("purge of attempts to sign in", work, purge_lockouts);
         workers.run("purge of known devices", work, purge_devices);
@@ -197,6 +202,14 @@ async fn purge_challenges(passkeys: Arc<Passkeys>) -> Result<(), PortError> {
     loop {
         let purged = passkeys.purge_expired().await?;
         say_purged("challenges for passkeys", purged.into());
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
+async fn purge_federation(federation: Arc<Federation>) -> Result<(), PortError> {
+    loop {
+        let purged = federation.purge_expired().await?;
+        say_purged("sign-ins at providers", purged.into());
         tokio::time::sleep(PURGE_EVERY).await;
     }
 }

@@ -21,8 +21,8 @@ mod transfer;
 mod words;
 
 pub use accounts::{
-    SqliteAccounts, SqliteApiKeys, SqliteDevices, SqliteLockouts, SqlitePasskeys, SqliteSecondFactors,
-    SqliteSecrets, SqliteSessions,
+    SqliteAccounts, SqliteApiKeys, SqliteAuthorizations, SqliteDevices, SqliteIdentities, SqliteLockouts,
+    SqlitePasskeys, SqliteSecondFactors, SqliteSecrets, SqliteSessions,
 };
 pub use admin::SqliteDirectory;
 pub use audit::SqliteAudit;

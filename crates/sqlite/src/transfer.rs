@@ -180,6 +180,7 @@ fn holdings(connection: &mut SqliteConnection, id: UserId) -> Result<Option<Hold
         devices: accounts::devices_of(connection, id)?,
         second_factor: accounts::second_factor_of(connection, id)?,
         passkeys: accounts::passkeys_of(connection, id)?,
+        identities: accounts::identities_of(connection, id)?,
         api_keys: accounts::api_keys_of(connection, id)?,
         preferences: settings::preferences(connection, id)?,
         provider_keys: settings::keys(connection, id)?,
@@ -202,6 +203,9 @@ fn keep(
     }
     for passkey in &holdings.passkeys {
         accounts::keep_passkey(connection, passkey)?;
+    }
+    for identity in &holdings.identities {
+        accounts::keep_identity(connection, identity)?;
     }
     for key in &holdings.api_keys {
         accounts::keep_api_key(connection, key)?;

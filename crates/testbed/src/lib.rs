@@ -3,7 +3,7 @@
 //! A test that stops, kills or freezes its servers starts its own [`Postgres`], [`Redis`], [`Sentinel`] or
 //! [`RedisCluster`]. All other tests share the servers that `cargo xtask test` started, each with a database of its
 //! own: [`TestDatabase`] and [`redis_url`]. [`FakeGoogle`] stands for the services of Google,
-//! [`FakeSmtp`] receives mail, [`SoftPasskey`] is a device that holds a passkey.
+//! [`FakeSmtp`] receives mail, [`SoftPasskey`] is a device that holds a passkey, [`FakeOpenId`] says who somebody is.
 
 mod audio;
 mod database;
@@ -13,6 +13,7 @@ mod google;
 mod installation;
 mod listener;
 pub mod openai;
+mod openid;
 mod passkey;
 mod port;
 mod postgres;
@@ -30,6 +31,7 @@ pub use environment::{parlance_binary, redis_url};
 pub use google::{FakeGoogle, GoogleBehaviour, GoogleRequest, GoogleService};
 pub use installation::{ensure_espeak, ensure_servers, postgres_program};
 pub use nix::sys::signal::Signal;
+pub use openid::{FakeOpenId, OpenIdBehaviour, OpenIdPerson};
 pub use passkey::{Behaviour, SoftPasskey};
 pub use port::Port;
 pub use postgres::{Postgres, PostgresBuilder, StopMode};

@@ -33,7 +33,7 @@ const fn tested_on_servers(name: &'static str) -> Arrows {
     }
 }
 
-const ARROWS: [Arrows; 20] = [
+const ARROWS: [Arrows; 21] = [
     Arrows {
         name: "parlance-domain",
         shipped: &[],
@@ -62,6 +62,7 @@ const ARROWS: [Arrows; 20] = [
     tested_on_servers("parlance-objects"),
     tested_on_servers("parlance-mail"),
     tested_on_servers("parlance-passkeys"),
+    tested_on_servers("parlance-oidc"),
     Arrows {
         name: "parlance-testbed",
         shipped: &[],
@@ -86,6 +87,7 @@ const ARROWS: [Arrows; 20] = [
             "parlance-memory",
             "parlance-objects",
             "parlance-offline",
+            "parlance-oidc",
             "parlance-openai",
             "parlance-passkeys",
             "parlance-platform",
@@ -162,11 +164,15 @@ const KEPT: &[(&str, &[&str])] = &[
     ("clap", &["parlance-server", "parlance-soak", "xtask"]),
     ("diesel", &["parlance-postgres", "parlance-sqlite"]),
     ("dotenvy", &["parlance-server"]),
-    // Google's service accounts sign with it too.
-    ("jsonwebtoken", &["parlance-google", "parlance-platform"]),
+    // Google's service accounts sign with it too, and so does a provider of identities for tests.
+    (
+        "jsonwebtoken",
+        &["parlance-google", "parlance-platform", "parlance-testbed"],
+    ),
     ("lettre", &["parlance-mail"]),
     ("object_store", &["parlance-objects"]),
     ("libsqlite3-sys", &["parlance-sqlite"]),
+    ("openidconnect", &["parlance-oidc"]),
     (
         "rand",
         &[

@@ -21,7 +21,7 @@ use crate::progress::learner::{Learner, confidence, counts, far, merge, review, 
 use crate::provider_keys::key;
 use crate::settings::{everything, kept};
 use crate::stores::{Stores, account, at, session, terms, user};
-use crate::{api_keys, passkeys, second_factors};
+use crate::{api_keys, identities, passkeys, second_factors};
 
 pub use audit::*;
 pub use words::*;
@@ -100,6 +100,7 @@ async fn busy(at: &Installation, number: u128) -> Learner<'_> {
     for passkey in passkeys_of(id) {
         passkeys::give(stores, &passkey).await;
     }
+    identities::give(stores, id, number).await;
     let ended = session(of_session(9), id, 0);
     stores.end(&ended, terms(800).now).await.unwrap();
 
@@ -184,6 +185,8 @@ pub async fn a_record_is_all_that_the_stores_tell_of_a_learner((from, _): &Move)
     assert_eq!(record.holdings.api_keys, keys_for_programs(ann.user));
     assert_eq!(record.holdings.sessions[2].revoked_at, Some(terms(800).now));
     assert_eq!(record.holdings.passkeys, passkeys_of(ann.user));
+    let identities = from.stores.identities.list(ann.user).await.unwrap();
+    assert_eq!((identities.len(), &record.holdings.identities), (1, &identities));
     let second_factor = record.holdings.second_factor.as_ref().unwrap();
     assert_eq!(
         second_factor.codes,

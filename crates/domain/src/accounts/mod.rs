@@ -6,6 +6,7 @@ mod api_key;
 mod credentials;
 mod device;
 mod email;
+mod federation;
 pub(crate) mod keyed;
 mod language;
 mod lockout;
@@ -42,6 +43,13 @@ pub use credentials::{
 };
 pub use device::{DEVICE_KNOWN_FOR, DEVICES_KNOWN, DeviceStore, DeviceTokens, KnownDevice, SeenDevice};
 pub use email::{Email, InvalidEmail};
+pub use federation::{
+    AUTHORIZATION_LIFETIME, Authorization, AuthorizationRequest, AuthorizationStore, AuthorizationTokens,
+    BeginError, BegunErrand, BrowserBinding, Callback, CodeGrant, CompleteError, Completed, Completion,
+    ConfirmLinkError, Errand, ExchangeError, Federation, FederationPorts, IdentityClaims, IdentityProvider,
+    IdentityStore, InvalidProviderId, InvalidSubject, LinkedIdentity, ProviderId, RegisterIdentityError,
+    Subject, UnlinkError, UnlinkOutcome,
+};
 pub use language::{InvalidLanguage, LanguageTag};
 pub use lockout::{
     Admission, Admitted, Attempt, Counts, LockoutKey, LockoutPolicy, LockoutPorts, LockoutStore, Lockouts,
@@ -60,8 +68,8 @@ pub use password::{
     InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification, WeakPassword,
 };
 pub use ports::{
-    AccountChange, AccountStore, Ends, InsertAccountError, RevokedSession, RevokedSessions, SaveAccountError,
-    SecretStore, SessionStore,
+    AccountChange, AccountStore, Ends, Forgets, InsertAccountError, RevokedSession, RevokedSessions,
+    SaveAccountError, SecretStore, SessionStore,
 };
 pub use public_key::{PublicKey, PublicPoint};
 pub use refresh_token::{RefreshToken, RefreshTokens};
@@ -82,7 +90,7 @@ pub use sessions::{
 };
 pub use step_up::{RECENT, RecencyError, StepUpError};
 pub use username::{InvalidUsername, Username};
-pub use ways_in::WaysIn;
+pub use ways_in::{WayIn, WaysIn};
 
 /// The topic on which the end of a session is announced; a message is the session's id.
 pub const SESSION_REVOKED: &str = "sessions.revoked";

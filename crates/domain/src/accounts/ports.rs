@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    Account, AccountWithPassword, Email, OneTimeSecret, PasswordHash, Proof, Rotation, RotationTerms,
-    Session, Username,
+    Account, AccountWithPassword, Email, LinkedIdentity, OneTimeSecret, PasswordHash, Proof, Rotation,
+    RotationTerms, Session, Username,
 };
 use crate::consequences::Consequences;
 use crate::ids::{SecretId, SessionId, UserId};
@@ -37,6 +37,9 @@ pub enum SaveAccountError {
     /// Another account has the email.
     #[error("the email is taken")]
     EmailTaken,
+    /// The identity opens another account, or the account has another one of its provider.
+    #[error("the identity is taken")]
+    IdentityTaken,
     /// Nobody would be left who looks after accounts.
     #[error("the last administrator stays")]
     LastAdministrator,
@@ -57,6 +60,18 @@ pub enum Ends {
     OtherSessions(SessionId),
 }
 
+/// What of an account goes with a change of it, because somebody else may have set it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Forgets {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The identities that open it, but for the one that is linked.
+    Identities,
+    /// Those, the second factor, and the learner's own keys of providers.
+    Everything,
+}
+
 /// A change of an account, with all that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountChange {
@@ -68,6 +83,10 @@ pub struct AccountChange {
     pub password_hash: Option<PasswordHash>,
     /// The one-time secret that is used up by it.
     pub redeems: Option<SecretId>,
+    /// The identity that is linked with it.
+    pub links: Option<LinkedIdentity>,
+    /// What goes with it by which somebody else could have a hand in the account.
+    pub forgets: Forgets,
     /// The sessions that end with it.
     pub ends: Ends,
     /// What is written with it.
@@ -82,6 +101,8 @@ impl AccountChange {
             expected: before.revision,
             password_hash: None,
             redeems: None,
+            links: None,
+            forgets: Forgets::Nothing,
             ends: Ends::Nothing,
             consequences: consequences.into(),
         }
@@ -96,6 +117,29 @@ impl AccountChange {
     pub fn redeeming(self, secret: SecretId) -> Self {
         Self {
             redeems: Some(secret),
+            ..self
+        }
+    }
+
+    /// The same, which links an identity.
+    pub fn linking(self, identity: LinkedIdentity) -> Self {
+        Self {
+            links: Some(identity),
+            ..self
+        }
+    }
+
+    /// The same, which forgets what others may have set.
+    pub fn forgetting(self, forgets: Forgets) -> Self {
+        Self { forgets, ..self }
+    }
+
+    /// The same, which takes the account from whoever made it: nothing that they set lets them in any more.
+    pub fn taking_back(self) -> Self {
+        Self {
+            password_hash: Some(self.password_hash.unwrap_or_else(PasswordHash::absent)),
+            ends: Ends::AllSessions,
+            forgets: Forgets::Everything,
             ..self
         }
     }
@@ -143,6 +187,8 @@ pub trait AccountStore: Send + Sync {
     /// - A secret that was used, has expired by [`Account::updated_at`] or belongs to somebody else is refused; of many changes
     ///   that use the same one, one is made.
     /// - An email that another account has is refused.
+    /// - An identity that opens another account is refused, and a second one of the same provider.
+    /// - What is forgotten is gone, but for the identity that is linked.
     /// - The last active administrator stays one, however many changes come at once.
     /// - With another password or email, the account's secrets that were good until then are not any more.
     /// - Sessions that had ended before are not told.

@@ -109,9 +109,12 @@ impl Changes {
                     return Err(AdministrationError::LastAdministrator);
                 }
                 Err(SaveAccountError::Port(error)) => return Err(error.into()),
-                // Neither a secret nor an address is part of it.
+                // Neither a secret nor an address nor an identity is part of it.
                 Err(
-                    SaveAccountError::Conflict | SaveAccountError::SecretSpent | SaveAccountError::EmailTaken,
+                    SaveAccountError::Conflict
+                    | SaveAccountError::SecretSpent
+                    | SaveAccountError::EmailTaken
+                    | SaveAccountError::IdentityTaken,
                 ) => {}
             }
         }

@@ -86,6 +86,8 @@ actions! {
     PasskeyRemoved = "passkey.removed",
     /// A passkey counted less than before, so that there may be a copy of it, and was refused.
     PasskeyWentBack = "passkey.went_back",
+    /// The owner of an address was asked whether an identity with it is to open the account.
+    IdentityLinkRequested = "identity.link_requested",
     /// An identity at a provider was linked.
     IdentityLinked = "identity.linked",
     /// An identity at a provider was unlinked.

@@ -46,6 +46,11 @@ pub const TABLES: &[Table] = &[
     Table::of_user("second_factors", None, SECOND_FACTORS),
     Table::of_user("recovery_codes", None, RECOVERY_CODES),
     Table::of_user("passkeys", Some("id"), PASSKEYS),
+    Table::of_user("linked_identities", Some("id"), LINKED_IDENTITIES),
+    Table {
+        rows: Rows::OfUser("account_id"),
+        ..Table::of_user("provider_authorizations", Some("id"), PROVIDER_AUTHORIZATIONS)
+    },
     Table::of_user("progress_heads", None, PROGRESS_HEADS),
     Table::of_user("progress", Some("word_id"), PROGRESS),
     Table::of_user("progress_events", Some("position"), PROGRESS_EVENTS),
@@ -193,6 +198,27 @@ const PASSKEYS: &[Column] = &[
     number("counter"),
     time("created_at"),
     time("last_used_at"),
+];
+
+const LINKED_IDENTITIES: &[Column] = &[
+    id("user_id"),
+    id("id"),
+    text("provider"),
+    text("issuer"),
+    text("subject"),
+    text("email"),
+    time("linked_at"),
+];
+
+/// Of a sign-in that is under way it is not known whose it is: it names no account, and is forgotten after ten minutes.
+const PROVIDER_AUTHORIZATIONS: &[Column] = &[
+    id("id"),
+    text("provider"),
+    id("account_id"),
+    id("session_id"),
+    text("return_to"),
+    Column::kept_back("browser", SECRET),
+    time("expires_at"),
 ];
 
 const PROGRESS_HEADS: &[Column] = &[id("user_id"), number("revision"), number("position")];

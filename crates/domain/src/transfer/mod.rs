@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 
-use crate::accounts::{AccountWithPassword, ApiKey, KnownDevice, Passkey, SecondFactorRecord, Session};
+use crate::accounts::{
+    AccountWithPassword, ApiKey, KnownDevice, LinkedIdentity, Passkey, SecondFactorRecord, Session,
+};
 use crate::audit::{AuditHead, AuditRecord, Place};
 use crate::ids::{AuditId, UserId, WordId};
 use crate::port::PortError;
@@ -39,6 +41,8 @@ pub struct Holdings {
     pub second_factor: Option<SecondFactorRecord>,
     /// The passkeys, the one added first first.
     pub passkeys: Vec<Passkey>,
+    /// The identities that open the account, by id: perhaps there is no other way in.
+    pub identities: Vec<LinkedIdentity>,
     /// The keys for programs, latest first.
     pub api_keys: Vec<ApiKey>,
     /// What the learner wants, if they ever said.
@@ -277,6 +281,7 @@ mod tests {
             devices: Vec::new(),
             second_factor: None,
             passkeys: Vec::new(),
+            identities: Vec::new(),
             api_keys: Vec::new(),
             preferences: None,
             provider_keys: Vec::new(),

@@ -1,10 +1,11 @@
-//! The cookies that hold the refresh token and the token of the device.
+//! The cookies that hold the refresh token, the token of the device, and what a browser is known by that went to a provider.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use chrono::TimeDelta;
-use parlance_domain::accounts::DEVICE_KNOWN_FOR;
+use parlance_domain::accounts::{AUTHORIZATION_LIFETIME, BrowserBinding, DEVICE_KNOWN_FOR};
+use secrecy::ExposeSecret;
 
 use crate::state::{CookiePolicy, CookieSameSite};
 
@@ -12,6 +13,8 @@ use crate::state::{CookiePolicy, CookieSameSite};
 const NAME: &str = "refreshToken";
 /// The name of the device's.
 const DEVICE: &str = "deviceToken";
+/// The name of what a browser is known by.
+const BINDING: &str = "providerBinding";
 /// They are sent to the routes of sessions only.
 const PATH: &str = "/api/v1/auth";
 
@@ -23,6 +26,11 @@ pub(super) fn of(req: &HttpRequest) -> Option<String> {
 /// The token of the device that a request brings along.
 pub(crate) fn device_of(req: &HttpRequest) -> Option<String> {
     named(req, DEVICE)
+}
+
+/// What a request brings along of a browser that went to a provider.
+pub(super) fn binding_of(req: &HttpRequest) -> Option<String> {
+    named(req, BINDING)
 }
 
 fn named(req: &HttpRequest, name: &str) -> Option<String> {
@@ -39,6 +47,23 @@ pub(super) fn holding(token: &str, policy: CookiePolicy) -> String {
 /// The header that makes a browser keep the token of its device, for as long as accounts know it.
 pub(super) fn holding_device(token: &str, policy: CookiePolicy) -> String {
     written(DEVICE, token, DEVICE_KNOWN_FOR, policy)
+}
+
+/// The header that makes a browser keep what it is known by, for as long as it may be at a provider.
+///
+/// It comes back from another site, following a link: the strictest cookie would not.
+pub(super) fn holding_binding(binding: &BrowserBinding, policy: CookiePolicy) -> String {
+    let same_site = match policy.same_site {
+        CookieSameSite::Strict | CookieSameSite::Lax => CookieSameSite::Lax,
+        CookieSameSite::None => CookieSameSite::None,
+    };
+    let policy = CookiePolicy { same_site, ..policy };
+    written(
+        BINDING,
+        binding.text().expose_secret(),
+        AUTHORIZATION_LIFETIME,
+        policy,
+    )
 }
 
 /// The header that makes a browser forget its token.
@@ -92,6 +117,24 @@ mod tests {
             holding_device("abc", policy(true, CookieSameSite::Strict)),
             "deviceToken=abc; HttpOnly; SameSite=Strict; Secure; Path=/api/v1/auth; Max-Age=31536000"
         );
+    }
+
+    #[test]
+    fn a_browser_is_known_when_it_comes_back_from_another_site() {
+        let binding = BrowserBinding::new(&[0; BrowserBinding::BYTES]);
+        for (set, sent) in [
+            (CookieSameSite::Strict, "Lax"),
+            (CookieSameSite::Lax, "Lax"),
+            (CookieSameSite::None, "None"),
+        ] {
+            let value = "A".repeat(43);
+            assert_eq!(
+                holding_binding(&binding, policy(true, set)),
+                format!(
+                    "providerBinding={value}; HttpOnly; SameSite={sent}; Secure; Path=/api/v1/auth; Max-Age=600"
+                )
+            );
+        }
     }
 
     #[test]

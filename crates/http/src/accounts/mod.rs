@@ -4,6 +4,7 @@ mod answer;
 mod api_keys;
 pub(crate) mod cookie;
 mod credentials;
+mod federation;
 mod login;
 mod logout;
 mod me;
@@ -41,6 +42,7 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
         .configure(credentials::routes)
         .configure(second_factor::routes)
         .configure(passkeys::routes)
+        .configure(federation::routes)
         .configure(sessions::routes)
         .configure(api_keys::routes);
 }

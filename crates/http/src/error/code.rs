@@ -54,6 +54,8 @@ catalogue! {
         "Ask for a stronger password.";
     LinkNotValid "LINK_NOT_VALID" 400 "Link not valid",
         "The link was used before, has expired, or is incomplete.", "Offer to send a new mail.";
+    SignInNotValid "SIGN_IN_NOT_VALID" 400 "Sign-in not valid",
+        "This sign-in is over, or another browser began it; please begin again.", "Offer the buttons of the providers again.";
     Unauthorized "UNAUTHORIZED" 401 "Unauthorized",
         "Please sign in.", "Refresh the access token, or sign in again.";
     TokenExpired "TOKEN_EXPIRED" 401 "Token expired",
@@ -91,6 +93,14 @@ catalogue! {
         "Please enter the code of your authenticator as well.", "Send `code` with the password.";
     SecondFactorSetupRequired "SECOND_FACTOR_SETUP_REQUIRED" 403 "Second factor to be set up",
         "Your role calls for a second factor.", "Let the user set one up at `/users/me/second-factor/totp`, or sign in with a passkey.";
+    ProviderRefused "PROVIDER_REFUSED" 403 "Provider refused",
+        "The provider did not say who you are.", "Let the user try again, or sign in another way.";
+    EmailNotVerified "EMAIL_NOT_VERIFIED" 403 "Email not verified",
+        "The provider does not know whether the address is yours.",
+        "Let the user confirm the address at the provider, or sign in another way.";
+    LinkConfirmationSent "LINK_CONFIRMATION_SENT" 403 "Confirmation sent",
+        "There is an account with this address. Its owner got a mail to allow this way of signing in.",
+        "Tell the user to look into the mailbox, or to sign in as before.";
     AccountDeactivated "ACCOUNT_DEACTIVATED" 403 "Account deactivated",
         "This account is not in use at the moment.", "Let the user ask an administrator.";
     NotFound "NOT_FOUND" 404 "Not found",
@@ -115,6 +125,10 @@ catalogue! {
         "There is no such passkey.", "Read the list of passkeys again.";
     ProviderKeyNotFound "PROVIDER_KEY_NOT_FOUND" 404 "Provider key not found",
         "There is no key of this provider.", "Read the list of keys again.";
+    ProviderNotFound "PROVIDER_NOT_FOUND" 404 "Provider not found",
+        "One cannot sign in with this provider here.", "Read the list of providers again.";
+    IdentityNotFound "IDENTITY_NOT_FOUND" 404 "Identity not found",
+        "There is no such identity.", "Read the list of identities again.";
     AudioNotFound "AUDIO_NOT_FOUND" 404 "Audio not found",
         "There is no such audio.", "Ask for it to be spoken again.";
     ConversationNotFound "CONVERSATION_NOT_FOUND" 404 "Conversation not found",
@@ -138,6 +152,11 @@ catalogue! {
         "There is a second factor already.", "Take it away first.";
     SecondFactorMandatory "SECOND_FACTOR_MANDATORY" 409 "Second factor mandatory",
         "Your role calls for a second factor.", "Let the user keep it, or ask an administrator to reset it.";
+    IdentityTaken "IDENTITY_TAKEN" 409 "Identity taken",
+        "This identity opens another account, or the account has another one of the provider.",
+        "Unlink the other one first.";
+    LastWayIn "LAST_WAY_IN" 409 "Last way in",
+        "Nobody could sign in to the account any more.", "Let the user set a password first, by `/auth/password-reset`.";
     LastAdministrator "LAST_ADMINISTRATOR" 409 "Last administrator",
         "Nobody would be left who looks after accounts.", "Let somebody else administer first.";
     AccountDeleted "ACCOUNT_DELETED" 409 "Account deleted",
@@ -150,8 +169,6 @@ catalogue! {
         "This passkey is there already.", "Read the list of passkeys again.";
     PasskeyLimit "PASSKEY_LIMIT" 409 "Too many passkeys",
         "There are as many passkeys as there can be.", "Take one away that is not needed.";
-    LastWayIn "LAST_WAY_IN" 409 "Last way in",
-        "You could not sign in any more.", "Let the user set a password or add another way to sign in first.";
     IdempotencyInProgress "IDEMPOTENCY_IN_PROGRESS" 409 "Request in progress",
         "The same request is being answered.", "Repeat it after the seconds in `Retry-After`.";
     ProviderKeyRefused "PROVIDER_KEY_REFUSED" 409 "Provider key refused",
@@ -180,6 +197,8 @@ catalogue! {
         "The service is busy or not reachable; please try again.", "Repeat after the seconds in `Retry-After`.";
     EncryptionUnavailable "ENCRYPTION_UNAVAILABLE" 503 "Encryption unavailable",
         "Secrets cannot be kept here at the moment.", "Set `ENCRYPTION_KEYS` on the server.";
+    ProviderUnavailable "PROVIDER_UNAVAILABLE" 503 "Provider unavailable",
+        "The provider cannot be reached at the moment.", "Repeat after the seconds in `Retry-After`, or sign in another way.";
     AuthDisabled "AUTH_DISABLED" 503 "Accounts are switched off",
         "Signing in is switched off at the moment.", "Offer what works without an account.";
     PasskeysDisabled "PASSKEYS_DISABLED" 503 "Passkeys are switched off",
@@ -237,6 +256,7 @@ impl ErrorCode {
                 | Self::AccountLocked
                 | Self::BudgetExceeded
                 | Self::Unavailable
+                | Self::ProviderUnavailable
                 | Self::SpeechUnavailable
                 | Self::ConversationUnavailable
         )

@@ -12,14 +12,15 @@ const OWN: &[(&str, &[ErrorCode])] = {
         AccountDeactivated, AccountDeleted, AccountLocked, ApiKeyLimit, ApiKeyNotFound, AudioNotFound,
         AuthDisabled, BudgetExceeded, ChallengeNotValid, CodeRequired, ConversationNotFound,
         ConversationUnavailable, DeletedByOwner, EmailExists, EncryptionUnavailable, ExportNotFound,
-        Forbidden, InvalidCredentials, InvalidRefreshToken, LastAdministrator, LastWayIn, LinkNotValid,
-        ListNotFound, MissingRefreshToken, NotFound, OriginNotAllowed, PasskeyExists, PasskeyLimit,
-        PasskeyNotFound, PasskeyRefused, PasskeysDisabled, PreconditionFailed, ProgressNotFound,
-        ProviderKeyNotFound, ProviderKeyRefused, RangeNotSatisfiable, ReadOnly, RefreshTokenReused,
-        ReviewNotFound, SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound,
-        SecondFactorRequired, SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired,
-        SyncDisabled, TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword,
-        WordNotFound, WrongCode, WrongPassword,
+        Forbidden, IdentityNotFound, IdentityTaken, InvalidCredentials, InvalidRefreshToken,
+        LastAdministrator, LastWayIn, LinkNotValid, ListNotFound, MissingRefreshToken, NotFound,
+        OriginNotAllowed, PasskeyExists, PasskeyLimit, PasskeyNotFound, PasskeyRefused, PasskeysDisabled,
+        PreconditionFailed, ProgressNotFound, ProviderKeyNotFound, ProviderKeyRefused, ProviderNotFound,
+        ProviderUnavailable, RangeNotSatisfiable, ReadOnly, RefreshTokenReused, ReviewNotFound,
+        SecondFactorActive, SecondFactorMandatory, SecondFactorNotFound, SecondFactorRequired,
+        SecondFactorSetupRequired, SessionNotFound, SpeechUnavailable, StepUpRequired, SyncDisabled,
+        TurnNotFound, UpstreamTimeout, UserNotFound, UsernameExists, WeakPassword, WordNotFound, WrongCode,
+        WrongPassword,
     };
     &[
         (
@@ -104,6 +105,19 @@ const OWN: &[(&str, &[ErrorCode])] = {
         (
             "renewRecoveryCodes",
             &[StepUpRequired, SecondFactorNotFound, ReadOnly],
+        ),
+        ("listIdentityProviders", &[]),
+        ("authorizeAtProvider", &[ProviderNotFound, AuthDisabled]),
+        ("completeAtProvider", &[ProviderNotFound, AuthDisabled]),
+        ("confirmIdentityLink", &[LinkNotValid, IdentityTaken, ReadOnly]),
+        ("listIdentities", &[]),
+        (
+            "linkIdentity",
+            &[StepUpRequired, ProviderNotFound, ProviderUnavailable, ReadOnly],
+        ),
+        (
+            "unlinkIdentity",
+            &[StepUpRequired, IdentityNotFound, LastWayIn, ReadOnly],
         ),
         ("unlock", &[LinkNotValid, ReadOnly]),
         ("listSessions", &[]),

@@ -63,13 +63,13 @@ fn complete_components(components: &mut Value) {
         "RateLimit": header("What is left of them: `\"default\";r=42;t=18`.", "string"),
         "ETag": header("Names this state, for `If-None-Match` and `If-Match`.", "string"),
         "Link": header("Where the next page is: `<…>; rel=\"next\"`; absent on the last one.", "string"),
-        "Location": header("Where what was made can be read.", "string"),
+        "Location": header("Where what was made can be read, or where the browser goes.", "string"),
         "RetryAfter": header("After how many seconds to try again.", "integer"),
         "WwwAuthenticate": header("`Bearer`, with `error=\"invalid_token\"` when a token was sent.", "string"),
         "AcceptRanges": header("`bytes`: parts can be asked for by `Range`.", "string"),
         "ContentRange": header("Which part of how many bytes it is: `bytes 0-99/1234`.", "string"),
         "IdempotentReplayed": header("`true` when the answer was given before.", "string"),
-        "SetCookie": header("The refresh token, for `/api/v1/auth` only.", "string"),
+        "SetCookie": header("The refresh token, or what a browser is known by that went to a provider; for `/api/v1/auth` only.", "string"),
     });
 }
 
@@ -174,11 +174,15 @@ fn complete_success(operation: &Operation<'_>, fields: &mut Map<String, Value>) 
     let Some(responses) = fields.get_mut("responses").and_then(Value::as_object_mut) else {
         return;
     };
-    for (status, response) in responses.iter_mut().filter(|(status, _)| status.starts_with('2')) {
+    for (status, response) in responses
+        .iter_mut()
+        .filter(|(status, _)| status.starts_with(['2', '3']))
+    {
         let description = match status.as_str() {
             "201" => "Made",
             "204" => "Done",
             "206" => "The part that was asked for",
+            "302" => "To another page",
             _ => "Success",
         };
         let mut headers = common_headers(operation);
@@ -186,7 +190,7 @@ fn complete_success(operation: &Operation<'_>, fields: &mut Map<String, Value>) 
             (tagged, "ETag", "ETag"),
             (operation.is_paged(), "Link", "Link"),
             (operation.sets_cookie(), "Set-Cookie", "SetCookie"),
-            (status == "201", "Location", "Location"),
+            (matches!(status.as_str(), "201" | "302"), "Location", "Location"),
             (operation.has_parts(), "Accept-Ranges", "AcceptRanges"),
             (status == "206", "Content-Range", "ContentRange"),
             (operation.takes_key(), "Idempotent-Replayed", "IdempotentReplayed"),

@@ -50,7 +50,16 @@ impl Operation<'_> {
 
     /// Whether it sets the cookie of the session.
     pub(super) fn sets_cookie(&self) -> bool {
-        matches!(self.id.as_str(), "register" | "login" | "refresh" | "logout")
+        matches!(
+            self.id.as_str(),
+            "register"
+                | "login"
+                | "refresh"
+                | "logout"
+                | "authorizeAtProvider"
+                | "completeAtProvider"
+                | "linkIdentity"
+        )
     }
 
     /// Whether it reads the cookie of the session.

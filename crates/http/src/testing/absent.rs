@@ -1,5 +1,6 @@
 //! What routes of providers do not need.
 
+mod federation;
 mod personal;
 
 use std::sync::Arc;

@@ -17,9 +17,10 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
 use parlance_domain::accounts::{
-    Accounts, ApiKeyPorts, ApiKeys, Challenges, CredentialPorts, Credentials, DeviceTokens, LockoutPolicy,
-    LockoutPorts, Lockouts, OneTimeSecrets, PasskeyPorts, Passkeys, RefreshTokens, Roles, SecondFactorChecks,
-    SecondFactorPorts, SecondFactors, SecretTokens, SessionPolicy, SessionPorts, Sessions,
+    Accounts, ApiKeyPorts, ApiKeys, AuthorizationTokens, Challenges, CredentialPorts, Credentials,
+    DeviceTokens, Federation, FederationPorts, LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets,
+    PasskeyPorts, Passkeys, RefreshTokens, Roles, SecondFactorChecks, SecondFactorPorts, SecondFactors,
+    SecretTokens, SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog};
@@ -245,6 +246,7 @@ fn services(
             second_factors.clone(),
         )),
         passkeys: Arc::new(Passkeys::new(passkey_ports(clock, &sessions))),
+        federation: Arc::new(federation(clock, &sessions, &limiter)),
         personal_data: Arc::new(PersonalData::new(personal_data_ports(clock, &sessions))),
         sessions,
         second_factors,
@@ -284,6 +286,23 @@ fn secrets(clock: &Arc<TestClock>) -> OneTimeSecrets {
     let tokens = SecretTokens::new(&SecretString::from("0123456789abcdef0123456789abcdef"));
     let ids = Arc::new(SequentialIds::default());
     OneTimeSecrets::new(Arc::new(Absent), Arc::new(tokens), clock.clone(), ids)
+}
+
+fn federation(clock: &Arc<TestClock>, sessions: &Arc<Sessions>, limiter: &Arc<Counting>) -> Federation {
+    let ports = FederationPorts {
+        providers: Vec::new(),
+        identities: Arc::new(Absent),
+        authorizations: Arc::new(Absent),
+        accounts: Arc::new(Absent),
+        sessions: Arc::clone(sessions),
+        secrets: secrets(clock),
+        limiter: limiter.clone(),
+        randomness: Arc::new(Absent),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+    };
+    let secret = SecretString::from("0123456789abcdef0123456789abcdef");
+    Federation::new(ports, AuthorizationTokens::new(&secret))
 }
 
 fn lockouts(clock: &Arc<TestClock>) -> Arc<Lockouts> {

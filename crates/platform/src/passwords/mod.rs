@@ -98,6 +98,8 @@ impl PasswordHasher for BcryptPasswordHasher {
         password: &Password,
         hash: Option<&PasswordHash>,
     ) -> Result<Verification, PasswordHasherError> {
+        // An account without a password takes as long as one that is not there.
+        let hash = hash.filter(|hash| !hash.is_absent());
         let (password, hash) = (password.clone(), hash.cloned());
         let verdict = self
             .run(move |bcrypt| bcrypt.verify(&password, hash.as_ref()))

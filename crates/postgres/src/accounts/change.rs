@@ -4,24 +4,27 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parlance_domain::accounts::{
-    Account, AccountChange, AccountWithPassword, CefrLevel, DisplayName, Ends, LanguageTag, LockoutKey,
-    PasswordHash, SaveAccountError, Username,
+    Account, AccountChange, AccountWithPassword, CefrLevel, DisplayName, Ends, Forgets, LanguageTag,
+    LockoutKey, PasswordHash, SaveAccountError, Username,
 };
 use parlance_domain::ids::{SessionId, UserId};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::api_keys::revoke_keys;
+use super::identities::{link, unlink_all};
 use super::lockouts;
 use super::passkeys::remove_passkeys;
 use super::row::{
     AccountColumns, AccountRow, StandingColumns, account_columns, is_active, is_notable, roles_to,
 };
+use super::second_factors::forget_factor;
 use super::secrets::{redeem, spend_all};
 use super::sessions::end;
 use crate::consequences;
 use crate::convert::to_i64;
 use crate::database::Fail;
+use crate::settings::forget_keys;
 use crate::statement::statement;
 
 statement!(
@@ -75,6 +78,7 @@ pub(super) enum Refusal {
     Conflict,
     SecretSpent,
     EmailTaken,
+    IdentityTaken,
     LastAdministrator,
 }
 
@@ -84,6 +88,7 @@ impl From<Refusal> for SaveAccountError {
             Refusal::Conflict => Self::Conflict,
             Refusal::SecretSpent => Self::SecretSpent,
             Refusal::EmailTaken => Self::EmailTaken,
+            Refusal::IdentityTaken => Self::IdentityTaken,
             Refusal::LastAdministrator => Self::LastAdministrator,
         }
     }
@@ -120,6 +125,12 @@ pub(super) async fn save(
         revoke_keys(connection, id).await?;
         remove_passkeys(connection, id).await?;
     }
+    forget(connection, id, change.forgets).await?;
+    if let Some(identity) = &change.links
+        && !link(connection, identity).await?
+    {
+        return Err(Fail::Refused(Refusal::IdentityTaken));
+    }
     consequences::keep(connection, &change.consequences).await?;
     Ok(ended)
 }
@@ -129,6 +140,18 @@ async fn lock(connection: &AsyncPgConnection, id: UserId) -> Result<Option<Accou
     let found: Option<(AccountRow,)> = found.optional()?;
     let found = found.map(|(row,)| AccountWithPassword::try_from(row));
     Ok(found.transpose()?.map(|found| found.account))
+}
+
+async fn forget(connection: &AsyncPgConnection, id: UserId, forgets: Forgets) -> Result<(), DieselError> {
+    match forgets {
+        Forgets::Nothing => Ok(()),
+        Forgets::Identities => unlink_all(connection, id).await,
+        Forgets::Everything => {
+            unlink_all(connection, id).await?;
+            forget_factor(connection, id).await?;
+            forget_keys(connection, id).await
+        }
+    }
 }
 
 async fn has_other(connection: &AsyncPgConnection, id: UserId) -> Result<bool, DieselError> {

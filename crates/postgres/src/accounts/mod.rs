@@ -1,8 +1,10 @@
 //! Accounts, their sessions and one-time secrets.
 
 mod api_keys;
+mod authorizations;
 mod change;
 mod devices;
+mod identities;
 pub(crate) mod insert;
 mod lockouts;
 mod passkeys;
@@ -11,11 +13,15 @@ mod second_factors;
 mod secrets;
 mod sessions;
 mod store;
+mod ways_in;
 
 pub use api_keys::PgApiKeys;
 pub(crate) use api_keys::{ApiKeyRow, api_key_rows, keep_api_key};
+pub use authorizations::PgAuthorizations;
 pub use devices::PgDevices;
 pub(crate) use devices::{DeviceRow, device_rows, keep_device};
+pub use identities::PgIdentities;
+pub(crate) use identities::{IdentityRow, identity_rows, keep_identity, to_identities};
 pub use lockouts::PgLockouts;
 pub use passkeys::PgPasskeys;
 pub(crate) use passkeys::{PasskeyRow, keep_passkey, passkey_rows, to_passkeys};

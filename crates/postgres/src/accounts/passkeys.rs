@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use diesel::Queryable;
-use diesel::result::{Error as DieselError, OptionalExtension};
-use diesel::sql_types::{BigInt, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::result::Error as DieselError;
+use diesel::sql_types::{BigInt, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use parlance_domain::accounts::{
     CeremonyState, CredentialId, InsertPasskeyError, Passkey, PasskeyAudience, PasskeyChallenge,
-    PasskeyCredential, PasskeyName, PasskeyStore, PasskeyUse, RemovePasskeyError, WaysIn,
+    PasskeyCredential, PasskeyName, PasskeyStore, PasskeyUse, RemovePasskeyError, WayIn,
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{PasskeyChallengeId, PasskeyId, UserId};
@@ -18,6 +18,7 @@ use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::ways_in::{self, ways_in};
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
 use crate::database::{Fail, NoRefusal, PgDatabase, Repeat, StoreError};
@@ -80,14 +81,6 @@ statement!(
 statement!(
     Rename(name: &'a str => Text, user_id: Uuid => SqlUuid, id: Uuid => SqlUuid)
         = "UPDATE passkeys SET name = ? WHERE user_id = ? AND id = ?"
-);
-statement!(
-    // Of several that are added or taken away at once, each is counted by the next.
-    LockOwner(id: Uuid => SqlUuid) -> (Bool,)
-        = "SELECT password_hash <> '' FROM accounts WHERE id = ? FOR NO KEY UPDATE"
-);
-statement!(
-    HowMany(user_id: Uuid => SqlUuid) -> (BigInt,) = "SELECT count(*) FROM passkeys WHERE user_id = ?"
 );
 statement!(
     Remove(user_id: Uuid => SqlUuid, id: Uuid => SqlUuid) = "DELETE FROM passkeys WHERE user_id = ? AND id = ?"
@@ -166,7 +159,7 @@ impl PasskeyStore for PgPasskeys {
             let both = Arc::clone(&both);
             async move {
                 let (passkey, consequences) = &*both;
-                lock_owner(connection, passkey.user_id).await?;
+                ways_in::lock(connection, passkey.user_id).await?;
                 let counted = CountOf::new(passkey.credential.id.as_bytes(), passkey.user_id.0);
                 let (all, same): (i64, i64) = counted.get_result(&mut &*connection).await?;
                 if same > 0 {
@@ -246,7 +239,7 @@ impl PasskeyStore for PgPasskeys {
                 if remove.await? == 0 {
                     return Err(Fail::Refused(NotRemoved::NotFound));
                 }
-                if !ways.is_some_and(WaysIn::can_lose_passkey) {
+                if !ways.can_lose(WayIn::Passkey) {
                     return Err(Fail::Refused(NotRemoved::LastWayIn));
                 }
                 consequences::keep(connection, &consequences).await?;
@@ -270,28 +263,6 @@ impl PasskeyStore for PgPasskeys {
         let purged = purged.map_err(|error| error.into_port(PORT))?;
         Ok(u32::try_from(purged).unwrap_or(u32::MAX))
     }
-}
-
-/// Whether the account has a password; `None` where there is no such account.
-async fn lock_owner(connection: &AsyncPgConnection, user: UserId) -> Result<Option<bool>, DieselError> {
-    let locked = LockOwner::new(user.0).get_result::<(bool,)>(&mut &*connection);
-    Ok(locked.await.optional()?.map(|(has_password,)| has_password))
-}
-
-/// In how many ways the owner of an account can sign in; nobody adds or takes one until the transaction ends.
-async fn ways_in(connection: &AsyncPgConnection, user: UserId) -> Result<Option<WaysIn>, StoreError> {
-    let Some(password) = lock_owner(connection, user).await? else {
-        return Ok(None);
-    };
-    let (passkeys,): (i64,) = HowMany::new(user.0).get_result(&mut &*connection).await?;
-    let of = RowOf {
-        table: "passkeys",
-        id: &user,
-    };
-    Ok(Some(WaysIn {
-        password,
-        passkeys: of.number(passkeys, "count")?,
-    }))
 }
 
 /// Reads the passkeys of a user, the one added first first.

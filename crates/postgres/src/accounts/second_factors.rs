@@ -81,6 +81,9 @@ statement!(
         = "DELETE FROM second_factors WHERE user_id = ? AND confirmed_at IS NOT NULL"
 );
 statement!(
+    Forget(user_id: Uuid => SqlUuid) = "DELETE FROM second_factors WHERE user_id = ?"
+);
+statement!(
     Keep(
         user_id: Uuid => SqlUuid,
         secret: String => Text,
@@ -293,6 +296,13 @@ async fn put_codes(
     let digests = codes.iter().map(|code| &code[..]).collect();
     let insert = InsertCodes::new(user.0, digests);
     insert.execute(&mut &*connection).await?;
+    Ok(())
+}
+
+/// Takes the second factor of a user away, confirmed or not, in the transaction under way.
+pub(super) async fn forget_factor(connection: &AsyncPgConnection, user: UserId) -> Result<(), DieselError> {
+    Forget::new(user.0).execute(&mut &*connection).await?;
+    ForgetCodes::new(user.0).execute(&mut &*connection).await?;
     Ok(())
 }
 

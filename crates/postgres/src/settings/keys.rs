@@ -44,6 +44,9 @@ statement!(
         = "DELETE FROM provider_keys WHERE user_id = ? AND provider = ?"
 );
 statement!(
+    Forget(user_id: Uuid => SqlUuid) = "DELETE FROM provider_keys WHERE user_id = ?"
+);
+statement!(
     SealedOtherwise(
         key_id: &'a str => Text,
         user_id: Uuid => SqlUuid,
@@ -180,6 +183,12 @@ pub(crate) async fn key_rows(
 pub(crate) fn read_keys(user: UserId, rows: Vec<KeyRow>) -> Result<Vec<ProviderKey>, StoreError> {
     let read = rows.into_iter().map(|row| row.read(user));
     Ok(read.collect::<Result<_, CorruptRow>>()?)
+}
+
+/// Takes all keys of a learner away, in the transaction under way.
+pub(crate) async fn forget_keys(connection: &AsyncPgConnection, user: UserId) -> Result<(), DieselError> {
+    Forget::new(user.0).execute(&mut &*connection).await?;
+    Ok(())
 }
 
 /// Keeps a key of a learner, in the transaction under way.

@@ -4,6 +4,6 @@ mod keys;
 mod store;
 
 pub use keys::PgProviderKeys;
-pub(crate) use keys::{KeyRow, keep_key, key_rows, read_keys};
+pub(crate) use keys::{KeyRow, forget_keys, keep_key, key_rows, read_keys};
 pub use store::PgSettings;
 pub(crate) use store::{SettingsRow, keep, row};

@@ -11,9 +11,9 @@ use crate::database::{Link, PgDatabase, StoreError};
 /// What was spent and the requests with keys (`spending`, `spending_total`, `idempotency_keys`) are not moved: they
 /// live for a day, and may be written meanwhile.
 const HOLD: &str = "SET idle_in_transaction_session_timeout = 0; BEGIN; \
-     LOCK TABLE accounts, sessions, known_devices, second_factors, recovery_codes, passkeys, api_keys, user_settings, \
-     provider_keys, words, word_lists, list_words, vocabulary_release, progress_heads, progress_events, progress, audit_entries, \
-     audit_head IN SHARE MODE";
+     LOCK TABLE accounts, sessions, known_devices, second_factors, recovery_codes, passkeys, linked_identities, api_keys, \
+     user_settings, provider_keys, words, word_lists, list_words, vocabulary_release, progress_heads, progress_events, \
+     progress, audit_entries, audit_head IN SHARE MODE";
 
 /// Locks on every table that is moved, which end with this.
 pub struct Hold {

@@ -3,7 +3,7 @@
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use futures_util::future::{try_join, try_join3, try_join5};
+use futures_util::future::{try_join3, try_join5};
 use parlance_domain::accounts::Session;
 use parlance_domain::ids::UserId;
 use parlance_domain::transfer::Holdings;
@@ -14,8 +14,9 @@ use crate::accounts::row::{
     AccountColumns, AccountRow, SessionColumns, SessionRow, account_columns, session_columns,
 };
 use crate::accounts::{
-    ApiKeyRow, DeviceRow, PasskeyRow, SecondFactorRows, api_key_rows, device_rows, keep_api_key, keep_device,
-    keep_passkey, keep_second_factor, passkey_rows, second_factor_rows, to_passkeys, to_second_factor,
+    ApiKeyRow, DeviceRow, IdentityRow, PasskeyRow, SecondFactorRows, api_key_rows, device_rows,
+    identity_rows, keep_api_key, keep_device, keep_identity, keep_passkey, keep_second_factor, passkey_rows,
+    second_factor_rows, to_identities, to_passkeys, to_second_factor,
 };
 use crate::convert::CorruptRow;
 use crate::database::StoreError;
@@ -38,6 +39,7 @@ pub(super) struct HoldingRows {
     devices: Vec<DeviceRow>,
     second_factor: SecondFactorRows,
     passkeys: Vec<PasskeyRow>,
+    identities: Vec<IdentityRow>,
     api_keys: Vec<ApiKeyRow>,
     settings: Option<settings::SettingsRow>,
     provider_keys: Vec<settings::KeyRow>,
@@ -47,25 +49,35 @@ pub(super) struct HoldingRows {
 pub(super) async fn read(connection: &AsyncPgConnection, id: UserId) -> Result<HoldingRows, DieselError> {
     let (mut first, mut second) = (connection, connection);
     let account = async { Account::new(id.0).get_result(&mut first).await.optional() };
-    let (account, sessions, devices, (second_factor, passkeys), (api_keys, settings, provider_keys)) =
-        try_join5(
-            account,
-            Sessions::new(id.0).load(&mut second),
-            device_rows(connection, id),
-            try_join(second_factor_rows(connection, id), passkey_rows(connection, id)),
-            try_join3(
-                api_key_rows(connection, id),
-                settings::row(connection, id),
-                settings::key_rows(connection, id),
-            ),
-        )
-        .await?;
+    let (
+        account,
+        sessions,
+        devices,
+        (second_factor, passkeys, identities),
+        (api_keys, settings, provider_keys),
+    ) = try_join5(
+        account,
+        Sessions::new(id.0).load(&mut second),
+        device_rows(connection, id),
+        try_join3(
+            second_factor_rows(connection, id),
+            passkey_rows(connection, id),
+            identity_rows(connection, id),
+        ),
+        try_join3(
+            api_key_rows(connection, id),
+            settings::row(connection, id),
+            settings::key_rows(connection, id),
+        ),
+    )
+    .await?;
     Ok(HoldingRows {
         account,
         sessions,
         devices,
         second_factor,
         passkeys,
+        identities,
         api_keys,
         settings,
         provider_keys,
@@ -85,6 +97,7 @@ pub(super) fn to_holdings(id: UserId, rows: HoldingRows) -> Result<Option<Holdin
         devices: rows.devices.into_iter().map(Into::into).collect(),
         second_factor: to_second_factor(id, rows.second_factor)?,
         passkeys: to_passkeys(rows.passkeys)?,
+        identities: to_identities(rows.identities)?,
         api_keys: api_keys.collect::<Result<_, CorruptRow>>()?,
         preferences: rows.settings.map(|row| row.read(id)).transpose()?,
         provider_keys: settings::read_keys(id, rows.provider_keys)?,
@@ -100,6 +113,7 @@ pub(super) async fn keep(mut connection: &AsyncPgConnection, holdings: &Holdings
         devices,
         second_factor,
         passkeys,
+        identities,
         api_keys,
         preferences,
         provider_keys,
@@ -113,6 +127,9 @@ pub(super) async fn keep(mut connection: &AsyncPgConnection, holdings: &Holdings
     }
     for passkey in passkeys {
         keep_passkey(connection, passkey).await?;
+    }
+    for identity in identities {
+        keep_identity(connection, identity).await?;
     }
     for key in api_keys {
         keep_api_key(connection, key).await?;

@@ -28,6 +28,14 @@ mod passkeys {
     parlance_contract::passkey_store_contract!(crate::support::stores().await);
 }
 
+mod identities {
+    parlance_contract::identity_store_contract!(crate::support::stores().await);
+}
+
+mod authorizations {
+    parlance_contract::authorization_store_contract!(crate::support::stores().await);
+}
+
 mod api_keys {
     parlance_contract::api_key_store_contract!(crate::support::stores().await);
 }

@@ -14,6 +14,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("exports", &["user_id"]),
     ("idempotency_keys", &["user_id"]),
     ("known_devices", &["user_id"]),
+    ("linked_identities", &["user_id"]),
     ("one_time_secrets", &["user_id"]),
     ("outbox", &["user_id"]),
     ("passkeys", &["user_id"]),
@@ -33,6 +34,8 @@ const EXCEPTIONS: &[&str] = &[
     // A refresh token names its session, not its user; the token of a one-time secret names the secret.
     "device_id FROM sessions WHERE id = $1",
     "used_at FROM one_time_secrets WHERE id = $1",
+    // Whoever comes from a provider names no account.
+    "linked_at FROM linked_identities WHERE issuer = $1 AND subject = $2",
     // What the bearer of a key shows names the key, not its owner.
     "FROM api_keys k JOIN accounts a ON a.id = k.user_id WHERE k.id = $1",
     // Every copy of the program refuses the sessions of all users that were ended.

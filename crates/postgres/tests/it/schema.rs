@@ -38,6 +38,7 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
             "exports",
             "idempotency_keys",
             "known_devices",
+            "linked_identities",
             "one_time_secrets",
             "outbox",
             "passkeys",
@@ -70,6 +71,7 @@ async fn indexes_of_a_learners_data_begin_with_the_user_but_those_that_need_not(
             "exports_requested_at",
             "idempotency_keys_begun_at",
             "known_devices_last_seen_at",
+            "linked_identities_subject",
             "one_time_secrets_expires_at",
             "one_time_secrets_id",
             "outbox_created_at",
@@ -90,7 +92,7 @@ async fn every_foreign_key_is_indexed_and_says_what_a_deletion_does() {
          FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace",
     )
     .await;
-    assert_eq!(references.len(), 18);
+    assert_eq!(references.len(), 20);
     for reference in references {
         let name: String = reference.get("conname");
         assert!(reference.get::<_, bool>("is_told"), "{name}");

@@ -7,9 +7,10 @@ use chrono::TimeDelta;
 use parlance_contract::stores::{Stores, account, at, list_id, session as new_session, terms, user, word_id};
 use parlance_contract::transfer::Installation;
 use parlance_domain::accounts::{
-    Account, AccountWithPassword, ApiKey, Attempt, CeremonyState, CredentialId, Ends, LockoutKey,
-    LockoutPolicy, NewFactor, Outcome, Passkey, PasskeyAudience, PasskeyChallenge, PasskeyCredential,
-    PasskeyUse, Patch, ProfilePatch, Proof, Role, Scope, SeenDevice, Unlock, Verdict,
+    Account, AccountChange, AccountWithPassword, ApiKey, Attempt, Authorization, CeremonyState, CredentialId,
+    Ends, Errand, LinkedIdentity, LockoutKey, LockoutPolicy, NewFactor, Outcome, Passkey, PasskeyAudience,
+    PasskeyChallenge, PasskeyCredential, PasskeyUse, Patch, ProfilePatch, Proof, Role, Scope, SeenDevice,
+    UnlinkOutcome, Unlock, Verdict,
 };
 use parlance_domain::admin::{AccountPlace, AccountQuery};
 use parlance_domain::audit::{
@@ -18,7 +19,8 @@ use parlance_domain::audit::{
 use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::{Beginning, GivenAnswer};
 use parlance_domain::ids::{
-    ApiKeyId, AuditId, DeviceId, EventId, ExportId, MailId, PasskeyChallengeId, PasskeyId, ProgressId,
+    ApiKeyId, AuditId, AuthorizationId, DeviceId, EventId, ExportId, IdentityId, MailId, PasskeyChallengeId,
+    PasskeyId, ProgressId,
 };
 use parlance_domain::mail::{AttemptId, Fate, Lease, Message, OutgoingMail};
 use parlance_domain::personal::{ExportAttempt, ExportLease, ExportOrder, ExportOutcome, Requested};
@@ -142,6 +144,7 @@ async fn use_all(stores: &Stores, round: u128) {
     use_directory(stores).await;
     use_sessions(stores, round).await;
     use_api_keys(stores, round).await;
+    use_identities(stores, round).await;
     use_lockouts(stores).await;
     use_second_factors(stores, 1).await;
     use_passkeys(stores, 1).await;
@@ -291,6 +294,40 @@ async fn use_passkeys(stores: &Stores, round: u8) {
     assert!(renamed.await.unwrap());
     assert_eq!(passkeys.list(user(ANN)).await.unwrap().len(), 1);
     passkeys.remove(user(ANN), passkey.id, &nothing).await.unwrap();
+}
+
+async fn use_identities(stores: &Stores, round: u128) {
+    let (identities, nothing) = (&stores.identities, Consequences::default());
+    let identity = LinkedIdentity {
+        id: IdentityId(Uuid::from_u128(round)),
+        user_id: user(ANN),
+        provider: "company".parse().unwrap(),
+        issuer: "https://id.example.com".to_owned(),
+        subject: "ann".parse().unwrap(),
+        email: None,
+        linked_at: at(60),
+    };
+    let before = stores.accounts.by_id(user(ANN)).await.unwrap().unwrap();
+    let after = before.changed(at(60), |_| ());
+    let change = AccountChange::new(&before, after, nothing.clone()).linking(identity.clone());
+    stores.accounts.save(&change).await.unwrap();
+    let found = identities.by_subject(&identity.issuer, &identity.subject).await;
+    assert!(found.unwrap().is_some());
+    assert_eq!(identities.list(user(ANN)).await.unwrap().len(), 1);
+    let unlinked = identities.unlink(user(ANN), identity.id, &nothing).await.unwrap();
+    assert_eq!(unlinked, UnlinkOutcome::Unlinked);
+    let authorization = Authorization {
+        id: AuthorizationId(Uuid::from_u128(round)),
+        provider: identity.provider,
+        errand: Errand::SignIn,
+        return_to: "https://app.example.com".to_owned(),
+        browser: [1; 32],
+        expires_at: at(600),
+    };
+    stores.authorizations.begin(&authorization).await.unwrap();
+    let taken = stores.authorizations.take(authorization.id, at(1)).await;
+    assert!(taken.unwrap().is_some());
+    stores.authorizations.purge_expired(at(0), 10).await.unwrap();
 }
 
 async fn use_second_factors(stores: &Stores, round: u64) {
@@ -732,6 +769,7 @@ async fn no_statement_but_those_of_progress_reads_a_whole_table() {
     use_accounts(stores, 0).await;
     use_directory(stores).await;
     use_sessions(stores, 0).await;
+    use_identities(stores, 0).await;
     use_lockouts(stores).await;
     use_second_factors(stores, 1).await;
     use_passkeys(stores, 1).await;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_postgres::{
-    PgAccounts, PgApiKeys, PgAudit, PgConfig, PgDatabase, PgDevices, PgDirectory, PgExports, PgHeldData,
-    PgIdempotency, PgLockouts, PgOutbox, PgPasskeys, PgProgress, PgProviderKeys, PgSecondFactors, PgSecrets,
-    PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
+    PgAccounts, PgApiKeys, PgAudit, PgAuthorizations, PgConfig, PgDatabase, PgDevices, PgDirectory,
+    PgExports, PgHeldData, PgIdempotency, PgIdentities, PgLockouts, PgOutbox, PgPasskeys, PgProgress,
+    PgProviderKeys, PgSecondFactors, PgSecrets, PgSessions, PgSettings, PgSpending, PgTransfer, PgWords,
 };
 use parlance_testbed::TestDatabase;
 use tokio_postgres::{Client, NoTls};
@@ -69,6 +69,8 @@ pub(crate) fn stores_of(database: &PgDatabase) -> Stores {
         lockouts: Arc::new(PgLockouts::new(database.clone())),
         second_factors: Arc::new(PgSecondFactors::new(database.clone())),
         passkeys: Arc::new(PgPasskeys::new(database.clone())),
+        identities: Arc::new(PgIdentities::new(database.clone())),
+        authorizations: Arc::new(PgAuthorizations::new(database.clone())),
         secrets: Arc::new(PgSecrets::new(database.clone())),
         audit: Arc::new(PgAudit::new(database.clone())),
         directory: Arc::new(PgDirectory::new(database.clone())),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod dotenv;
+mod federation;
 mod lockout;
 mod mail;
 mod objects;
@@ -35,6 +36,7 @@ use secrecy::SecretString;
 use tracing_subscriber::EnvFilter;
 
 pub use audit::AuditSettings;
+pub use federation::{FederationSettings, IdentityProviderSettings};
 pub use lockout::LockoutSettings;
 pub use mail::{MailDelivery, MailSettings};
 pub use objects::ObjectSettings;
@@ -88,6 +90,8 @@ pub struct Settings {
     pub second_factor_roles: Roles,
     /// For which site passkeys are, if there are any.
     pub passkeys: Option<Site>,
+    /// The providers that one can sign in with.
+    pub federation: FederationSettings,
     /// How the audit log is sealed, and how long it is kept.
     pub audit: AuditSettings,
     /// What secrets are sealed with that must be read again, the newest first; without any, development makes its own.
@@ -205,6 +209,7 @@ impl Settings {
             lockout: lockout::lockout(&mut reader),
             second_factor_roles: second_factor::required_roles(&mut reader),
             passkeys: passkey::site(&mut reader),
+            federation: federation::federation(&mut reader, port),
             audit: audit::audit(&mut reader),
             encryption_keys: sealing::encryption_keys(&mut reader),
             bcrypt_cost: bcrypt_cost(&mut reader),

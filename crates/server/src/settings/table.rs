@@ -605,6 +605,42 @@ pub const KEYS: &[Key] = &[
          `localhost` in development on any port.",
     ),
     key(
+        "OIDC_ISSUERS",
+        Group::Accounts,
+        "",
+        "The OpenID Connect providers that one can sign in with, `name:issuer`, separated by commas, in the order in which \
+         they are to be shown: such as `google:https://accounts.google.com`. A name is out of a-z, 0-9 and '-', and stays: it is \
+         in the address that the provider sends browsers back to, `API_URL` and `/api/v1/auth/providers/{name}/callback`. An \
+         issuer is as the provider writes it, to the letter: `https://`, or `http://` on this machine.",
+    ),
+    key(
+        "OIDC_CLIENT_IDS",
+        Group::Accounts,
+        "",
+        "Who this server is to each of them: `name:id`, separated by commas.",
+    ),
+    key(
+        "OIDC_CLIENT_SECRETS",
+        Group::Accounts,
+        "",
+        "What shows it, for those that gave a secret: `name:secret`, separated by commas.",
+    )
+    .secret(),
+    key(
+        "OIDC_NAMES",
+        Group::Accounts,
+        "",
+        "What people call them: `name:text`, separated by commas, such as `google:Google`. When not set, their names.",
+    ),
+    key(
+        "API_URL",
+        Group::Accounts,
+        "",
+        "Where browsers reach this server, such as `https://api.example.com`; no request changes that. When not set, \
+         `http://localhost` and `PORT`.",
+    )
+    .in_production(InProduction::RequiredWhere("`OIDC_ISSUERS` is set")),
+    key(
         "AUDIT_KEY",
         Group::Accounts,
         "",

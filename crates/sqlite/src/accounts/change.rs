@@ -4,21 +4,24 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError, OptionalExtension}
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
-    Account, AccountChange, CefrLevel, DisplayName, Ends, LanguageTag, LockoutKey, PasswordHash,
+    Account, AccountChange, CefrLevel, DisplayName, Ends, Forgets, LanguageTag, LockoutKey, PasswordHash,
     SaveAccountError, Username,
 };
 use parlance_domain::ids::{SessionId, UserId};
 
 use super::api_keys::revoke_keys;
+use super::identities::{link, unlink_all};
 use super::lockouts;
 use super::passkeys::remove_passkeys;
 use super::row::{StandingColumns, is_notable, roles_to};
+use super::second_factors::forget_factor;
 use super::secrets::{redeem, spend_all};
 use super::sessions::end;
 use super::store::account;
 use crate::consequences;
 use crate::convert::to_i64;
 use crate::database::{Fail, StoreError};
+use crate::settings::forget_keys;
 use crate::statement::statement;
 
 statement!(
@@ -64,6 +67,7 @@ pub(super) enum Refusal {
     Conflict,
     SecretSpent,
     EmailTaken,
+    IdentityTaken,
     LastAdministrator,
 }
 
@@ -73,6 +77,7 @@ impl From<Refusal> for SaveAccountError {
             Refusal::Conflict => Self::Conflict,
             Refusal::SecretSpent => Self::SecretSpent,
             Refusal::EmailTaken => Self::EmailTaken,
+            Refusal::IdentityTaken => Self::IdentityTaken,
             Refusal::LastAdministrator => Self::LastAdministrator,
         }
     }
@@ -109,8 +114,26 @@ pub(super) fn save(
         revoke_keys(connection, id)?;
         remove_passkeys(connection, id)?;
     }
+    forget(connection, id, change.forgets)?;
+    if let Some(identity) = &change.links
+        && !link(connection, identity)?
+    {
+        return Err(Fail::Refused(Refusal::IdentityTaken));
+    }
     consequences::keep(connection, &change.consequences)?;
     Ok(ended)
+}
+
+fn forget(connection: &mut SqliteConnection, id: UserId, forgets: Forgets) -> Result<(), DieselError> {
+    match forgets {
+        Forgets::Nothing => Ok(()),
+        Forgets::Identities => unlink_all(connection, id),
+        Forgets::Everything => {
+            unlink_all(connection, id)?;
+            forget_factor(connection, id)?;
+            forget_keys(connection, id)
+        }
+    }
 }
 
 fn has_other(connection: &mut SqliteConnection, id: UserId) -> Result<bool, DieselError> {

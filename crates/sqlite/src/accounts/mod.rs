@@ -1,8 +1,10 @@
 //! Accounts, their sessions and one-time secrets.
 
 mod api_keys;
+mod authorizations;
 mod change;
 mod devices;
+mod identities;
 mod lockouts;
 mod passkeys;
 pub(crate) mod row;
@@ -10,11 +12,15 @@ mod second_factors;
 mod secrets;
 mod sessions;
 mod store;
+mod ways_in;
 
 pub use api_keys::SqliteApiKeys;
 pub(crate) use api_keys::{api_keys_of, keep_api_key};
+pub use authorizations::SqliteAuthorizations;
 pub use devices::SqliteDevices;
 pub(crate) use devices::{devices_of, keep_device};
+pub use identities::SqliteIdentities;
+pub(crate) use identities::{identities_of, keep_identity};
 pub use lockouts::SqliteLockouts;
 pub use passkeys::SqlitePasskeys;
 pub(crate) use passkeys::{keep_passkey, passkeys_of};

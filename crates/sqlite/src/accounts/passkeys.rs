@@ -1,12 +1,12 @@
 //! The store of passkeys, and of the challenges that wait for an answer.
 
 use async_trait::async_trait;
-use diesel::result::{Error as DieselError, OptionalExtension};
-use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::result::Error as DieselError;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::{Queryable, RunQueryDsl, SqliteConnection};
 use parlance_domain::accounts::{
     CeremonyState, CredentialId, InsertPasskeyError, Passkey, PasskeyAudience, PasskeyChallenge,
-    PasskeyCredential, PasskeyName, PasskeyStore, PasskeyUse, RemovePasskeyError, WaysIn,
+    PasskeyCredential, PasskeyName, PasskeyStore, PasskeyUse, RemovePasskeyError, WayIn,
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{PasskeyChallengeId, PasskeyId, UserId};
@@ -14,6 +14,7 @@ use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 
 use super::row::Id;
+use super::ways_in::ways_in;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
 use crate::database::{Fail, NoRefusal, SqliteDatabase, StoreError};
@@ -76,10 +77,6 @@ statement!(
 statement!(
     Rename(name: String => Text, user_id: &'a [u8] => Binary, id: &'a [u8] => Binary)
         = "UPDATE passkeys SET name = ? WHERE user_id = ? AND id = ?"
-);
-statement!(
-    Ways(of_passkeys: &'a [u8] => Binary, id: &'a [u8] => Binary) -> (Bool, BigInt)
-        = "SELECT password_hash <> '', (SELECT count(*) FROM passkeys WHERE user_id = ?) FROM accounts WHERE id = ?"
 );
 statement!(
     Remove(user_id: &'a [u8] => Binary, id: &'a [u8] => Binary)
@@ -221,11 +218,11 @@ impl PasskeyStore for SqlitePasskeys {
     ) -> Result<(), RemovePasskeyError> {
         let consequences = consequences.clone();
         let removed = self.database.write(move |connection| {
-            let ways = ways_in(connection, user).map_err(Fail::never)?;
+            let ways = ways_in(connection, user)?;
             if Remove::new(user.0.as_bytes(), id.0.as_bytes()).execute(connection)? == 0 {
                 return Err(Fail::Refused(NotRemoved::NotFound));
             }
-            if !ways.is_some_and(WaysIn::can_lose_passkey) {
+            if !ways.can_lose(WayIn::Passkey) {
                 return Err(Fail::Refused(NotRemoved::LastWayIn));
             }
             consequences::keep(connection, &consequences)?;
@@ -249,23 +246,6 @@ impl PasskeyStore for SqlitePasskeys {
         let purged = purged.map_err(|error| error.into_port(PORT))?;
         Ok(u32::try_from(purged).unwrap_or(u32::MAX))
     }
-}
-
-/// In how many ways the owner of an account can sign in, in the transaction under way.
-fn ways_in(connection: &mut SqliteConnection, user: UserId) -> Result<Option<WaysIn>, NoRefusal> {
-    let id = user.0.as_bytes();
-    let found: Option<(bool, i64)> = Ways::new(id, id).get_result(connection).optional()?;
-    let of = RowOf {
-        table: "passkeys",
-        id: &user,
-    };
-    let read = |(password, passkeys)| {
-        Ok(WaysIn {
-            password,
-            passkeys: of.number(passkeys, "count")?,
-        })
-    };
-    found.map(read).transpose()
 }
 
 /// The passkeys of a user, the one added first first.

@@ -73,6 +73,9 @@ statement!(
         = "DELETE FROM second_factors WHERE user_id = ? AND confirmed_at IS NOT NULL"
 );
 statement!(
+    Forget(user_id: &'a [u8] => Binary) = "DELETE FROM second_factors WHERE user_id = ?"
+);
+statement!(
     Keep(
         user_id: &'a [u8] => Binary,
         secret: String => Text,
@@ -264,6 +267,13 @@ fn put_codes(connection: &mut SqliteConnection, user: UserId, codes: &[[u8; 32]]
     for code in codes {
         InsertCode::new(user.0.as_bytes(), code).execute(connection)?;
     }
+    Ok(())
+}
+
+/// Takes the second factor of a user away, confirmed or not, in the transaction under way.
+pub(super) fn forget_factor(connection: &mut SqliteConnection, user: UserId) -> Result<(), DieselError> {
+    Forget::new(user.0.as_bytes()).execute(connection)?;
+    ForgetCodes::new(user.0.as_bytes()).execute(connection)?;
     Ok(())
 }
 

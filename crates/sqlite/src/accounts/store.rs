@@ -178,12 +178,12 @@ pub(crate) fn keep(
 }
 
 /// Which of its keys another account has.
-enum Taken {
+pub(super) enum Taken {
     Email,
     Username,
 }
 
-fn insert_account(connection: &mut SqliteConnection, row: &NewAccount) -> Result<(), Fail<Taken>> {
+pub(super) fn insert_account(connection: &mut SqliteConnection, row: &NewAccount) -> Result<(), Fail<Taken>> {
     let Err(error) = Insert(std::slice::from_ref(row)).execute(connection) else {
         return Ok(());
     };

@@ -39,6 +39,9 @@ statement!(
         = "DELETE FROM provider_keys WHERE user_id = ? AND provider = ?"
 );
 statement!(
+    Forget(user_id: &'a [u8] => Binary) = "DELETE FROM provider_keys WHERE user_id = ?"
+);
+statement!(
     SealedOtherwise(
         key_id: &'a str => Text,
         user_id: &'a [u8] => Binary,
@@ -152,6 +155,12 @@ pub(crate) fn keys(connection: &mut SqliteConnection, user: UserId) -> Result<Ve
     let rows: Vec<KeyRow> = List::new(user.0.as_bytes()).load(connection)?;
     let read = rows.into_iter().map(|row| row.read(user));
     Ok(read.collect::<Result<_, CorruptRow>>()?)
+}
+
+/// Takes all keys of a learner away, in the transaction under way.
+pub(crate) fn forget_keys(connection: &mut SqliteConnection, user: UserId) -> Result<(), DieselError> {
+    Forget::new(user.0.as_bytes()).execute(connection)?;
+    Ok(())
 }
 
 /// Keeps a key of a learner, in the transaction under way.

@@ -4,6 +4,6 @@ mod keys;
 mod store;
 
 pub use keys::SqliteProviderKeys;
-pub(crate) use keys::{keep_key, keys};
+pub(crate) use keys::{forget_keys, keep_key, keys};
 pub use store::SqliteSettings;
 pub(crate) use store::{keep, preferences};

@@ -8,10 +8,10 @@ use diesel::{Connection, SqliteConnection};
 use parlance_contract::stores::Stores;
 use parlance_contract::transfer::Installation;
 use parlance_sqlite::{
-    SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteConfig, SqliteDatabase, SqliteDevices, SqliteDirectory,
-    SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteLockouts, SqliteOutbox, SqlitePasskeys,
-    SqliteProgress, SqliteProviderKeys, SqliteSecondFactors, SqliteSecrets, SqliteSessions, SqliteSettings,
-    SqliteSpending, SqliteTransfer, SqliteWords,
+    SqliteAccounts, SqliteApiKeys, SqliteAudit, SqliteAuthorizations, SqliteConfig, SqliteDatabase,
+    SqliteDevices, SqliteDirectory, SqliteExports, SqliteHeldData, SqliteIdempotency, SqliteIdentities,
+    SqliteLockouts, SqliteOutbox, SqlitePasskeys, SqliteProgress, SqliteProviderKeys, SqliteSecondFactors,
+    SqliteSecrets, SqliteSessions, SqliteSettings, SqliteSpending, SqliteTransfer, SqliteWords,
 };
 use tempfile::TempDir;
 
@@ -79,6 +79,8 @@ pub(crate) fn stores_of(database: &SqliteDatabase) -> Stores {
         lockouts: Arc::new(SqliteLockouts::new(database.clone())),
         second_factors: Arc::new(SqliteSecondFactors::new(database.clone())),
         passkeys: Arc::new(SqlitePasskeys::new(database.clone())),
+        identities: Arc::new(SqliteIdentities::new(database.clone())),
+        authorizations: Arc::new(SqliteAuthorizations::new(database.clone())),
         secrets: Arc::new(SqliteSecrets::new(database.clone())),
         audit: Arc::new(SqliteAudit::new(database.clone())),
         directory: Arc::new(SqliteDirectory::new(database.clone())),

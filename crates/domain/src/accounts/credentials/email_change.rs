@@ -172,7 +172,11 @@ impl Credentials {
                 Err(SaveAccountError::Conflict) => {}
                 Err(SaveAccountError::EmailTaken) => return Err(ConfirmEmailChangeError::EmailTaken),
                 Err(SaveAccountError::Port(error)) => return Err(error.into()),
-                Err(SaveAccountError::SecretSpent | SaveAccountError::LastAdministrator) => {
+                Err(
+                    SaveAccountError::SecretSpent
+                    | SaveAccountError::IdentityTaken
+                    | SaveAccountError::LastAdministrator,
+                ) => {
                     return Err(ConfirmEmailChangeError::LinkSpent);
                 }
             }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::Credentials;
 use crate::accounts::{
-    Account, AccountChange, Email, Ends, LockoutKey, Password, PasswordHasherError, Purpose,
+    Account, AccountChange, Email, Ends, Forgets, LockoutKey, Password, PasswordHasherError, Purpose,
     SaveAccountError, WeakPassword,
 };
 use crate::audit::{Action, Actor, Circumstances};
@@ -79,7 +79,8 @@ impl Credentials {
     /// Sets a new password by the token of a link that went to the address of an account, and ends all its sessions and
     /// its lock.
     ///
-    /// Whoever read that mail has shown whose the address is.
+    /// Whoever read that mail has shown whose the address is. Where nobody had before, whoever made the account is not known
+    /// to be the owner: the identities that they linked are unlinked.
     pub async fn reset_password(
         &self,
         token: &str,
@@ -105,6 +106,11 @@ impl Credentials {
                 .with_password(hash.clone())
                 .redeeming(secret.id)
                 .ending(Ends::AllSessions);
+            let change = if account.email_verified {
+                change
+            } else {
+                change.forgetting(Forgets::Identities)
+            };
             account.may_come_back().then_some(change)
         });
         let account = saved.await.map_err(|error| match error {
@@ -112,6 +118,7 @@ impl Credentials {
             SaveAccountError::Port(error) => error.into(),
             SaveAccountError::SecretSpent
             | SaveAccountError::EmailTaken
+            | SaveAccountError::IdentityTaken
             | SaveAccountError::LastAdministrator => ResetPasswordError::LinkSpent,
         })?;
         let actor = Actor::Account(account.id);

@@ -103,6 +103,7 @@ impl Credentials {
             SaveAccountError::Port(error) => error.into(),
             SaveAccountError::SecretSpent
             | SaveAccountError::EmailTaken
+            | SaveAccountError::IdentityTaken
             | SaveAccountError::LastAdministrator => VerifyEmailError::LinkSpent,
         })
     }

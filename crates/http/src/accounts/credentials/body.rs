@@ -24,7 +24,7 @@ pub(crate) struct TokenBody {
 }
 
 impl TokenBody {
-    pub(super) fn token(&self) -> &str {
+    pub(in crate::accounts) fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()
     }
 }

@@ -17,6 +17,9 @@ use apistos::web::{ServiceConfig, post, resource};
 
 use crate::middleware::limits::login_limit;
 
+pub(super) use body::TokenBody;
+pub(super) use view::{Done, done};
+
 /// Adds the routes, relative to `/api/v1`. Where a password can be guessed or a mail had sent, the limit of signing in
 /// counts.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {

@@ -23,7 +23,7 @@ pub(crate) struct Done {
 }
 
 /// That it is done.
-pub(super) fn done(message: &'static str) -> Result<Reply<Done>, ApiError> {
+pub(in crate::accounts) fn done(message: &'static str) -> Result<Reply<Done>, ApiError> {
     let success = true;
     Reply::private(&Done { success, message })
 }

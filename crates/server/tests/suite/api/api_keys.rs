@@ -51,11 +51,12 @@ const OPEN: [(&str, &str); 22] = [
 ];
 
 /// What no key may call: accounts, sessions, credentials, keys, administration.
-const CLOSED: [&str; 40] = [
+const CLOSED: [&str; 43] = [
     "DELETE /api/v1/conversations/{wordId}",
     "DELETE /api/v1/admin/users/{id}",
     "DELETE /api/v1/users/me",
     "DELETE /api/v1/users/me/api-keys/{id}",
+    "DELETE /api/v1/users/me/identities/{id}",
     "DELETE /api/v1/users/me/keys/{provider}",
     "DELETE /api/v1/users/me/passkeys/{id}",
     "DELETE /api/v1/users/me/second-factor/totp",
@@ -66,6 +67,7 @@ const CLOSED: [&str; 40] = [
     "GET /api/v1/auth/me",
     "GET /api/v1/users/me/api-keys",
     "GET /api/v1/users/me/export",
+    "GET /api/v1/users/me/identities",
     "GET /api/v1/users/me/keys",
     "GET /api/v1/users/me/passkeys",
     "GET /api/v1/users/me/second-factor",
@@ -86,6 +88,7 @@ const CLOSED: [&str; 40] = [
     "POST /api/v1/users/me/export/download",
     "POST /api/v1/users/me/passkeys",
     "POST /api/v1/users/me/passkeys/options",
+    "POST /api/v1/users/me/identities/{id}",
     "POST /api/v1/users/me/password",
     "POST /api/v1/users/me/second-factor/recovery-codes",
     "POST /api/v1/users/me/second-factor/totp",

@@ -206,7 +206,7 @@ const SHARED: [&str; 7] = [
 
 /// Routes of the account itself; the tests of accounts, sessions, devices, credentials, settings, keys, second factors and
 /// personal data walk them.
-const OF_ACCOUNT: [&str; 23] = [
+const OF_ACCOUNT: [&str; 25] = [
     "/api/v1/auth/email-verification",
     "/api/v1/auth/me",
     "/api/v1/auth/step-up",
@@ -216,6 +216,8 @@ const OF_ACCOUNT: [&str; 23] = [
     "/api/v1/users/me/email",
     "/api/v1/users/me/export",
     "/api/v1/users/me/export/download",
+    "/api/v1/users/me/identities",
+    "/api/v1/users/me/identities/{id}",
     "/api/v1/users/me/keys",
     "/api/v1/users/me/keys/{provider}",
     "/api/v1/users/me/passkeys",

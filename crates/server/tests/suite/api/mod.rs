@@ -17,6 +17,7 @@ mod credentials;
 mod days;
 mod devices;
 mod errors;
+mod federation;
 mod feed;
 mod flags;
 mod gone;

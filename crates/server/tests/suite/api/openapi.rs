@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use crate::harness::{TestApp, assert_problem};
 
 /// What anybody may ask; every other operation wants a token.
-const PUBLIC: [&str; 25] = [
+const PUBLIC: [&str; 29] = [
     "GET /.well-known/jwks.json",
     "GET /api/v1/audio/{id}",
+    "GET /api/v1/auth/providers",
+    "GET /api/v1/auth/providers/{provider}/authorize",
+    "GET /api/v1/auth/providers/{provider}/callback",
     "GET /api/v1/config",
     "GET /api/v1/health",
     "GET /api/v1/vocabulary/lists",
@@ -26,6 +29,7 @@ const PUBLIC: [&str; 25] = [
     "POST /api/v1/auth/email-verification/confirm",
     "POST /api/v1/auth/passkeys",
     "POST /api/v1/auth/passkeys/options",
+    "POST /api/v1/auth/identity-link/confirm",
     "POST /api/v1/auth/password-reset",
     "POST /api/v1/auth/password-reset/confirm",
     "POST /api/v1/auth/second-factor",

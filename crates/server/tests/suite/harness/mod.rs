@@ -16,6 +16,7 @@
 mod answer;
 mod app;
 mod authenticator;
+mod browser;
 mod google;
 mod mail;
 mod own_keys;
@@ -27,6 +28,7 @@ mod user;
 pub(crate) use answer::{Answer, assert_problem};
 pub(crate) use app::{Builder, TestApp};
 pub(crate) use authenticator::{Authenticator, codes};
+pub(crate) use browser::{Browser, FRONT_END, assert_refused, parameter, sent_to};
 pub(crate) use google::{Voiced, eventually};
 pub(crate) use own_keys::Keyed;
 pub(crate) use passkey::{PasskeyDevice, honest, sign_in_options};

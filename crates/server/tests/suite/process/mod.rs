@@ -7,6 +7,7 @@ mod canary;
 mod commands;
 mod copy;
 mod crash;
+mod federation;
 mod hostile;
 mod keys;
 mod mail;

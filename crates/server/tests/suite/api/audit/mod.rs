@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use parlance_contract::fakes::TestClock;
 use parlance_domain::audit::AuditFilter;
+use parlance_testbed::FakeOpenId;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
@@ -40,7 +41,11 @@ async fn every_route_that_changes_state_is_told_of_or_has_a_reason_not_to_be() {
 
 #[tokio::test]
 async fn every_change_is_told_with_the_id_of_its_request() {
-    let app = TestApp::start().await;
+    let openid = FakeOpenId::start().unwrap();
+    let app = TestApp::builder()
+        .providers(&[("company", &openid)])
+        .start()
+        .await;
     let admin = app.register_admin().await;
     for Told { route, action, send } in TOLD {
         let answer = send(&app).await;

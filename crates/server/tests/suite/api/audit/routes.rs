@@ -199,6 +199,23 @@ pub(super) const TOLD: &[Told] = told! {
         let path = format!("/api/v1/users/me/api-keys/{}", made["id"].as_str().unwrap());
         user.delete(&path).await.expect(204)
     }
+    "DELETE /api/v1/users/me/identities/{id}", IdentityUnlinked, |app| {
+        let user = app.register().await;
+        let begun = user.post("/api/v1/users/me/identities/company", &json!({})).await.expect(200);
+        let mut browser = app.browser();
+        browser.take_cookies(&begun);
+        let place = begun.json()["authorizationUrl"].as_str().unwrap().parse().unwrap();
+        let back = browser.visit(&place).await;
+        browser.get(&back).await.expect(302);
+        let identities = user.get("/api/v1/users/me/identities").await.expect(200).json();
+        let path = format!("/api/v1/users/me/identities/{}", identities[0]["id"].as_str().unwrap());
+        user.delete(&path).await.expect(204)
+    }
+    "POST /api/v1/auth/identity-link/confirm", IdentityLinked, |app| {
+        let user = app.register_as("ann@example.com").await;
+        app.browser().is_refused("company", "LINK_CONFIRMATION_SENT").await;
+        follow(app, "/api/v1/auth/identity-link/confirm", &user.email).await
+    }
     "PATCH /api/v1/admin/users/{id}", RolesChanged, |app| {
         let (admin, user) = (app.register_admin().await, app.register().await);
         let path = format!("/api/v1/admin/users/{}", user.id);
@@ -244,6 +261,10 @@ pub(super) const NOT_TOLD: &[(&str, &str)] = &[
     (
         "POST /api/v1/auth/passkeys/options",
         "a random number is kept for minutes; what comes of it is told",
+    ),
+    (
+        "POST /api/v1/users/me/identities/{id}",
+        "nothing is linked until the browser comes back from the provider, which is told",
     ),
     ("PUT /api/v1/progress/{wordId}", OWN_LOG),
     ("DELETE /api/v1/progress/{wordId}", OWN_LOG),

@@ -1,0 +1,2 @@
+DROP TABLE provider_authorizations;
+DROP TABLE linked_identities;
