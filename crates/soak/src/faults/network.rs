@@ -110,8 +110,11 @@ pub(super) async fn slow(plan: Plan) -> Result<Figures> {
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
     act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;
     let p99 = act.during.quantile(&Outcome::Done, 0.99);
-    ensure!(p99 <= plan.limit(SLOW), "what was carried out took {p99:?}");
-    ensure!(act.during.done() > 0, "nothing was carried out");
     let by_kind = act.during.figures_by_kind("byKind");
+    ensure!(
+        p99 <= plan.limit(SLOW),
+        "what was carried out took {p99:?}: {by_kind:?}"
+    );
+    ensure!(act.during.done() > 0, "nothing was carried out");
     Ok(act.figures.and(by_kind).with_millis("livezP99Ms", alive))
 }
