@@ -39,19 +39,20 @@ pub fn app(
         .wrap(from_fn(middleware::edge))
 }
 
-/// Adds all routes.
+/// Adds all routes, those that are asked for most first: a path is held against one after the other, and patterns with
+/// parameters take longest. A scope is passed by at once.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    system::root_routes(config);
     config.service(scope("/api/v1").configure(|config| {
-        system::routes(config);
-        accounts::routes(config);
-        personal::routes(config);
-        admin::routes(config);
-        words::routes(config);
         progress::routes(config);
-        settings::routes(config);
+        words::routes(config);
         speech::routes(config);
         conversations::routes(config);
+        system::routes(config);
+        accounts::routes(config);
+        settings::routes(config);
+        personal::routes(config);
+        admin::routes(config);
         audit::routes(config);
     }));
+    system::root_routes(config);
 }

@@ -10,13 +10,14 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use apistos::web::{ServiceConfig, delete, post, resource};
+use apistos::web::{ServiceConfig, delete, post, resource, scope};
 
 /// Adds the routes, relative to `/api/v1`.
 pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
-    config
-        .service(resource("/conversations").route(post().to(either::handler)))
-        .service(resource("/conversations/text/generate").route(post().to(text::handler)))
-        .service(resource("/conversations/audio/generate").route(post().to(audio::handler)))
-        .service(resource("/conversations/{wordId}").route(delete().to(forget::handler)));
+    let routes = scope("/conversations")
+        .service(resource("").route(post().to(either::handler)))
+        .service(resource("/text/generate").route(post().to(text::handler)))
+        .service(resource("/audio/generate").route(post().to(audio::handler)))
+        .service(resource("/{wordId}").route(delete().to(forget::handler)));
+    config.service(routes);
 }

@@ -40,12 +40,15 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
                 .route(put().to(set::handler))
                 .route(delete().to(delete::handler)),
         );
-    let reviews = resource("/reviews")
-        .route(post().to(record_reviews::handler))
-        .route(get().to(reviews::handler));
+    let reviews = scope("/reviews")
+        .service(
+            resource("")
+                .route(post().to(record_reviews::handler))
+                .route(get().to(reviews::handler)),
+        )
+        .service(resource("/{id}/undo").route(post().to(undo::handler)));
     config
         .service(progress)
         .service(reviews)
-        .service(resource("/reviews/{id}/undo").route(post().to(undo::handler)))
         .service(resource("/study").route(get().to(study::handler)));
 }

@@ -11,7 +11,7 @@ mod voices;
 #[cfg(test)]
 mod tests;
 
-use apistos::web::{ServiceConfig, get, post, resource};
+use apistos::web::{ServiceConfig, get, post, resource, scope};
 
 pub(crate) use recording::Room;
 pub(crate) use speak::refuse;
@@ -22,6 +22,6 @@ pub(crate) fn routes(config: &mut ServiceConfig<'_>) {
     config
         .service(resource("/tts").route(post().to(speak::handler)))
         .service(resource("/tts/voices").route(get().to(voices::handler)))
-        .service(resource("/audio/{id}").route(get().to(audio::handler)))
+        .service(scope("/audio").service(resource("/{id}").route(get().to(audio::handler))))
         .service(resource("/stt").route(post().to(transcribe::handler)));
 }
