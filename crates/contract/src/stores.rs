@@ -89,6 +89,7 @@ pub fn terms(seconds: i64) -> RotationTerms {
         now: at(seconds),
         grace: TimeDelta::seconds(10),
         lifetime: TimeDelta::days(7),
+        longest: TimeDelta::days(365),
     }
 }
 

@@ -9,9 +9,9 @@ use anyhow::{Context, bail};
 use chrono::TimeDelta;
 use parlance_domain::accounts::{
     AccessTokens, Accounts, ApiKeyPorts, ApiKeys, Challenges, CredentialPorts, Credentials, DeviceTokens,
-    LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets, PasswordHasher, RefreshTokens, RevokedSessions,
-    SecondFactorChecks, SecondFactorPorts, SecondFactors, SecretTokens, SessionPolicy, SessionPorts,
-    Sessions,
+    LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets, PasswordHasher, PasswordPolicy, RefreshTokens,
+    RevokedSessions, SecondFactorChecks, SecondFactorPorts, SecondFactors, SecretTokens, SessionPolicy,
+    SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog, AuditStore};
@@ -294,15 +294,19 @@ impl Base {
             Challenges::new(&secrets.refresh),
             session_policy(settings),
         ));
+        let passwords = PasswordPolicy {
+            refuses_known: settings.known_passwords_refused,
+        };
         let accounts = Accounts::new(
             Arc::clone(&stores.accounts),
             Arc::clone(&hasher) as Arc<dyn PasswordHasher>,
             Arc::clone(&sessions),
             one_time.clone(),
+            passwords,
             Arc::clone(&self.clock),
             Arc::clone(&self.ids),
         );
-        let credentials = Credentials::new(CredentialPorts {
+        let ports = CredentialPorts {
             accounts: Arc::clone(&stores.accounts),
             sessions: Arc::clone(&sessions),
             secrets: one_time.clone(),
@@ -311,8 +315,8 @@ impl Base {
             limiter: Arc::clone(&self.shared.limiter),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
-        });
-        (accounts, credentials, sessions)
+        };
+        (accounts, Credentials::new(ports, passwords), sessions)
     }
 
     fn second_factor_checks(
@@ -556,6 +560,7 @@ fn session_policy(settings: &Settings) -> SessionPolicy {
         access_lifetime: TimeDelta::seconds(settings.sessions.access_seconds),
         refresh_lifetime: TimeDelta::days(settings.sessions.refresh_days),
         refresh_grace: TimeDelta::seconds(settings.sessions.grace_seconds),
+        longest: TimeDelta::days(settings.sessions.longest_days),
     }
 }
 

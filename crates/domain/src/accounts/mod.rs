@@ -13,6 +13,7 @@ mod lockout;
 mod one_time_secrets;
 mod passkey;
 mod password;
+mod password_policy;
 mod ports;
 mod public_key;
 mod refresh_token;
@@ -65,8 +66,9 @@ pub use passkey::{
     PasskeyStepUpError, PasskeyStore, PasskeyUse, Passkeys, PasskeysOff, RemovePasskeyError,
 };
 pub use password::{
-    InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification, WeakPassword,
+    InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification,
 };
+pub use password_policy::{PasswordPolicy, WeakPassword};
 pub use ports::{
     AccountChange, AccountStore, Ends, Forgets, InsertAccountError, RevokedSession, RevokedSessions,
     SaveAccountError, SecretStore, SessionStore,

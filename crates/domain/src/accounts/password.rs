@@ -22,11 +22,6 @@ pub enum InvalidPassword {
     Nul,
 }
 
-/// A password without a lower-case letter, an upper-case letter or a digit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must contain a lower-case letter, an upper-case letter and a digit")]
-pub struct WeakPassword;
-
 impl Password {
     /// The longest password, in characters. Every one of them counts.
     pub const MAX_CHARACTERS: usize = 128;
@@ -67,19 +62,6 @@ impl Password {
     pub fn attempt(text: &str) -> Result<Self, InvalidPassword> {
         Self::check_attempt(text)?;
         Ok(Self(text.into()))
-    }
-
-    /// Checks that it holds a lower-case letter, an upper-case letter and a digit, or letters of a
-    /// script without case, which count as both.
-    pub fn check_strength(&self) -> Result<(), WeakPassword> {
-        let text = self.expose();
-        let caseless = text
-            .chars()
-            .any(|c| c.is_alphabetic() && !c.is_lowercase() && !c.is_uppercase());
-        let lower = caseless || text.chars().any(char::is_lowercase);
-        let upper = caseless || text.chars().any(char::is_uppercase);
-        let digit = caseless || text.chars().any(char::is_numeric);
-        (lower && upper && digit).then_some(()).ok_or(WeakPassword)
     }
 
     /// The password itself, for the hasher.
@@ -176,23 +158,6 @@ mod tests {
         assert!(Password::attempt("x").is_ok());
         assert!(Password::parse("x").is_err());
         assert!(Password::attempt("").is_err());
-    }
-
-    #[test]
-    fn strength_wants_lower_upper_and_digit() {
-        let strong = |text: &str| Password::parse(text).unwrap().check_strength();
-        assert_eq!(strong("Abcdefg1"), Ok(()));
-        for weak in ["abcdefg1", "ABCDEFG1", "Abcdefgh", "12345678"] {
-            assert_eq!(strong(weak), Err(WeakPassword), "{weak}");
-        }
-    }
-
-    #[test]
-    fn sixty_four_chinese_characters_are_a_good_password() {
-        assert_eq!(
-            Password::parse(&"密".repeat(64)).unwrap().check_strength(),
-            Ok(())
-        );
     }
 
     #[test]

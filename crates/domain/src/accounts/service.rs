@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::credentials::asking;
 use super::{
     Account, AccountChange, AccountStore, AccountWithPassword, DisplayName, Email, InsertAccountError,
-    OneTimeSecrets, Password, PasswordHasher, PasswordHasherError, ProfilePatch, Proof, Role, Roles,
-    SaveAccountError, Sessions, SignedIn, Standing, Username, WeakPassword,
+    OneTimeSecrets, Password, PasswordHasher, PasswordHasherError, PasswordPolicy, ProfilePatch, Proof, Role,
+    Roles, SaveAccountError, Sessions, SignedIn, Standing, Username, WeakPassword,
 };
 use crate::audit::{Action, Circumstances};
 use crate::consequences::Recorder;
@@ -67,6 +67,7 @@ pub struct Accounts {
     hasher: Arc<dyn PasswordHasher>,
     sessions: Arc<Sessions>,
     secrets: OneTimeSecrets,
+    passwords: PasswordPolicy,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     recorder: Recorder,
@@ -82,6 +83,7 @@ impl Accounts {
         hasher: Arc<dyn PasswordHasher>,
         sessions: Arc<Sessions>,
         secrets: OneTimeSecrets,
+        passwords: PasswordPolicy,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGenerator>,
     ) -> Self {
@@ -91,6 +93,7 @@ impl Accounts {
             hasher,
             sessions,
             secrets,
+            passwords,
             clock,
             ids,
         }
@@ -102,7 +105,7 @@ impl Accounts {
         command: Register,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, RegisterError> {
-        command.password.check_strength()?;
+        self.passwords.check(&command.password)?;
         // Saves the hash when the address is taken; the store decides if two come at once.
         if self.store.by_email(&command.email).await?.is_some() {
             return Err(RegisterError::EmailTaken);

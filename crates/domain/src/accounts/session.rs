@@ -125,6 +125,15 @@ pub struct RotationTerms {
     pub grace: TimeDelta,
     /// How long the new token is good.
     pub lifetime: TimeDelta,
+    /// How long a session goes on, however often its tokens are exchanged.
+    pub longest: TimeDelta,
+}
+
+impl RotationTerms {
+    /// When a token stops being good that a session of this beginning is given now.
+    fn expiry(self, beginning: Timestamp) -> Timestamp {
+        (self.now + self.lifetime).min(beginning + self.longest)
+    }
 }
 
 /// What becomes of a session when one of its refresh tokens is presented.
@@ -160,7 +169,7 @@ impl Session {
             rotated_at: terms.now,
             previous_rotated_at: None,
             created_at: terms.now,
-            expires_at: terms.now + terms.lifetime,
+            expires_at: terms.expiry(terms.now),
             revoked_at: None,
             authenticated_at: terms.now,
             proof,
@@ -178,7 +187,9 @@ impl Session {
     /// A token stays good until its successor was used or the grace has passed, whichever is later, and
     /// yields the same successor: tabs race, and answers get lost. Whatever is older was copied.
     pub fn rotate(&self, presented: u64, terms: RotationTerms) -> Rotation {
-        if self.revoked_at.is_some() || self.expires_at <= terms.now || presented > self.counter {
+        // The longest time may have been longer when the head was issued.
+        let end = self.expires_at.min(self.created_at + terms.longest);
+        if self.revoked_at.is_some() || end <= terms.now || presented > self.counter {
             return Rotation::Ended;
         }
         if presented == self.counter {
@@ -186,7 +197,7 @@ impl Session {
                 counter: self.counter + 1,
                 rotated_at: terms.now,
                 previous_rotated_at: Some(self.rotated_at),
-                expires_at: terms.now + terms.lifetime,
+                expires_at: terms.expiry(self.created_at),
                 ..self.clone()
             });
         }
@@ -219,6 +230,7 @@ mod tests {
             now: DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap(),
             grace: TimeDelta::seconds(10),
             lifetime: TimeDelta::days(7),
+            longest: TimeDelta::days(20),
         }
     }
 
@@ -253,6 +265,26 @@ mod tests {
             (next.counter, next.expires_at),
             (1, at(60).now + TimeDelta::days(7))
         );
+    }
+
+    #[test]
+    fn however_often_it_is_refreshed_a_session_ends() {
+        const DAY: i64 = 86_400;
+        let last = (1..=3).fold(session(), |session, week| {
+            rotated(&session, session.counter, week * 6 * DAY)
+        });
+        assert_eq!(last.expires_at, at(20 * DAY).now);
+        assert!(matches!(last.rotate(3, at(20 * DAY - 1)), Rotation::Rotated(_)));
+        assert_eq!(last.rotate(3, at(20 * DAY)), Rotation::Ended);
+    }
+
+    #[test]
+    fn a_session_that_is_older_than_one_may_become_is_over() {
+        let shorter = RotationTerms {
+            longest: TimeDelta::days(1),
+            ..at(86_400)
+        };
+        assert_eq!(session().rotate(0, shorter), Rotation::Ended);
     }
 
     #[test]

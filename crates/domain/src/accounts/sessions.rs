@@ -28,6 +28,8 @@ pub struct SessionPolicy {
     pub refresh_lifetime: TimeDelta,
     /// How long a refresh token stays good after it was exchanged.
     pub refresh_grace: TimeDelta,
+    /// How long a session goes on, however often it is refreshed.
+    pub longest: TimeDelta,
 }
 
 /// Who calls, as their access token says.
@@ -404,6 +406,7 @@ impl Sessions {
             now: self.ports.clock.now(),
             grace: self.policy.refresh_grace,
             lifetime: self.policy.refresh_lifetime,
+            longest: self.policy.longest,
         }
     }
 

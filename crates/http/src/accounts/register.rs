@@ -88,7 +88,7 @@ fn command(body: Body) -> Result<Register, ApiError> {
 
 fn refuse(error: RegisterError) -> ApiError {
     match error {
-        RegisterError::WeakPassword(_) => ApiError::new(ErrorCode::WeakPassword),
+        RegisterError::WeakPassword(why) => ApiError::weak_password(why),
         RegisterError::EmailTaken => ApiError::new(ErrorCode::EmailExists),
         RegisterError::UsernameTaken => ApiError::new(ErrorCode::UsernameExists),
         RegisterError::Busy => ApiError::new(ErrorCode::Unavailable),

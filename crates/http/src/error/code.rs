@@ -51,7 +51,7 @@ catalogue! {
         "Some fields are not valid.", "Correct the fields named in `details.fields`.";
     WeakPassword "WEAK_PASSWORD" 400 "Weak password",
         "The password must contain a lower-case letter, an upper-case letter and a digit.",
-        "Ask for a stronger password.";
+        "Ask for a stronger password; show the message.";
     LinkNotValid "LINK_NOT_VALID" 400 "Link not valid",
         "The link was used before, has expired, or is incomplete.", "Offer to send a new mail.";
     SignInNotValid "SIGN_IN_NOT_VALID" 400 "Sign-in not valid",

@@ -12,6 +12,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
+use parlance_domain::accounts::WeakPassword;
 use parlance_domain::port::{PortError, PortErrorKind};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -94,6 +95,16 @@ impl ApiError {
         Self {
             challenge: Some("Bearer error=\"invalid_token\""),
             ..Self::new(code)
+        }
+    }
+
+    /// The refusal of a password that is too easily guessed.
+    pub fn weak_password(why: WeakPassword) -> Self {
+        let error = Self::new(ErrorCode::WeakPassword);
+        match why {
+            WeakPassword::Composition => error,
+            WeakPassword::Known => error
+                .with_message("The password is one of those that are tried first. Please choose another."),
         }
     }
 

@@ -19,8 +19,8 @@ use parlance_contract::fakes::{PlainHasher, SequentialIds, TestClock};
 use parlance_domain::accounts::{
     Accounts, ApiKeyPorts, ApiKeys, AuthorizationTokens, Challenges, CredentialPorts, Credentials,
     DeviceTokens, Federation, FederationPorts, LockoutPolicy, LockoutPorts, Lockouts, OneTimeSecrets,
-    PasskeyPorts, Passkeys, RefreshTokens, Roles, SecondFactorChecks, SecondFactorPorts, SecondFactors,
-    SecretTokens, SessionPolicy, SessionPorts, Sessions,
+    PasskeyPorts, Passkeys, PasswordPolicy, RefreshTokens, Roles, SecondFactorChecks, SecondFactorPorts,
+    SecondFactors, SecretTokens, SessionPolicy, SessionPorts, Sessions,
 };
 use parlance_domain::admin::{Administration, AdministrationPorts};
 use parlance_domain::audit::{AuditChain, AuditLog};
@@ -161,6 +161,26 @@ where
     }
 }
 
+/// What a new password must be.
+const PASSWORDS: PasswordPolicy = PasswordPolicy { refuses_known: true };
+
+fn credential_ports(
+    clock: &Arc<TestClock>,
+    sessions: &Arc<Sessions>,
+    limiter: &Arc<Counting>,
+) -> CredentialPorts {
+    CredentialPorts {
+        accounts: Arc::new(Absent),
+        sessions: sessions.clone(),
+        secrets: secrets(clock),
+        lockouts: lockouts(clock),
+        hasher: Arc::new(PlainHasher::default()),
+        limiter: limiter.clone(),
+        clock: clock.clone(),
+        ids: Arc::new(SequentialIds::default()),
+    }
+}
+
 fn provider_keys(clock: &Arc<TestClock>) -> Arc<ProviderKeys> {
     let ids = Arc::new(SequentialIds::default());
     Arc::new(ProviderKeys::new(
@@ -219,19 +239,14 @@ fn services(
             Arc::new(PlainHasher::default()),
             sessions.clone(),
             secrets(clock),
+            PASSWORDS,
             clock.clone(),
             Arc::new(SequentialIds::default()),
         )),
-        credentials: Arc::new(Credentials::new(CredentialPorts {
-            accounts: Arc::new(Absent),
-            sessions: sessions.clone(),
-            secrets: secrets(clock),
-            lockouts: lockouts(clock),
-            hasher: Arc::new(PlainHasher::default()),
-            limiter: limiter.clone(),
-            clock: clock.clone(),
-            ids: Arc::new(SequentialIds::default()),
-        })),
+        credentials: Arc::new(Credentials::new(
+            credential_ports(clock, &sessions, &limiter),
+            PASSWORDS,
+        )),
         api_keys: Arc::new(ApiKeys::new(ApiKeyPorts {
             keys: Arc::new(Absent),
             accounts: Arc::new(Absent),
@@ -397,6 +412,7 @@ fn sessions(clock: &Arc<TestClock>) -> Arc<Sessions> {
         access_lifetime: TimeDelta::minutes(15),
         refresh_lifetime: TimeDelta::days(7),
         refresh_grace: TimeDelta::seconds(10),
+        longest: TimeDelta::days(365),
     };
     let secret = SecretString::from("0123456789abcdef0123456789abcdef");
     Arc::new(Sessions::new(

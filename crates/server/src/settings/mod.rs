@@ -96,6 +96,8 @@ pub struct Settings {
     pub audit: AuditSettings,
     /// What secrets are sealed with that must be read again, the newest first; without any, development makes its own.
     pub encryption_keys: Vec<EncryptionKey>,
+    /// Whether the most used passwords are refused.
+    pub known_passwords_refused: bool,
     /// The cost of hashing a password.
     pub bcrypt_cost: u32,
     /// How many passwords are hashed at the same time; 0 for one per core.
@@ -133,6 +135,8 @@ pub struct SessionSettings {
     pub access_seconds: i64,
     /// How long an unused refresh token is good, in days.
     pub refresh_days: i64,
+    /// How long a session goes on however often it is refreshed, in days.
+    pub longest_days: i64,
     /// How long an exchanged refresh token yields the same successor, in seconds.
     pub grace_seconds: i64,
     /// The `SameSite` of the refresh cookie.
@@ -212,6 +216,7 @@ impl Settings {
             federation: federation::federation(&mut reader, port),
             audit: audit::audit(&mut reader),
             encryption_keys: sealing::encryption_keys(&mut reader),
+            known_passwords_refused: reader.flag("KNOWN_PASSWORDS_REFUSED"),
             bcrypt_cost: bcrypt_cost(&mut reader),
             bcrypt_parallelism: reader.number("BCRYPT_PARALLELISM", 0..=1_024),
             cors_origins: cors_origins(&mut reader),
@@ -294,6 +299,7 @@ fn sessions(reader: &mut Reader<'_>) -> SessionSettings {
         audience: reader.text("JWT_AUDIENCE").unwrap_or_default(),
         access_seconds: reader.number("ACCESS_TOKEN_TTL_SECONDS", 1..=86_400),
         refresh_days: reader.number("REFRESH_TOKEN_TTL_DAYS", 1..=365),
+        longest_days: reader.number("SESSION_MAX_DAYS", 1..=3_650),
         grace_seconds: reader.number("REFRESH_GRACE_SECONDS", 0..=300),
         same_site,
     }

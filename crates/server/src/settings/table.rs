@@ -548,6 +548,12 @@ pub const KEYS: &[Key] = &[
         "How long a refresh token is good when it is not used: 1 to 365 days.",
     ),
     key(
+        "SESSION_MAX_DAYS",
+        Group::Accounts,
+        "365",
+        "How long a session goes on however often it is refreshed: 1 to 3650 days. After that one signs in again.",
+    ),
+    key(
         "REFRESH_GRACE_SECONDS",
         Group::Accounts,
         "10",
@@ -561,6 +567,14 @@ pub const KEYS: &[Key] = &[
          in production only, where the cookie is `Secure`.",
     )
     .in_production(InProduction::Default("strict")),
+    key(
+        "KNOWN_PASSWORDS_REFUSED",
+        Group::Accounts,
+        "false",
+        "`true` refuses new passwords that are among the most used ones, in whatever case they are written; `false` lets \
+         people set them.",
+    )
+    .in_production(InProduction::Default("true")),
     key(
         "LOCKOUT_ATTEMPTS",
         Group::Accounts,

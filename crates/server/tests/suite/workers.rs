@@ -52,6 +52,7 @@ async fn expired_sessions_are_deleted_at_the_start() {
         now: clock.now(),
         grace: TimeDelta::zero(),
         lifetime: TimeDelta::days(7),
+        longest: TimeDelta::days(365),
     };
     let store = app.server().database().stores().0.sessions;
     let exists = async |user: &TestUser| store.rotate(session_of(user), 99, terms).await.unwrap().is_some();

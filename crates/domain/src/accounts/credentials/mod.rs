@@ -15,8 +15,8 @@ pub(super) use verification::asking;
 pub use verification::{RequestVerificationError, VerifyEmailError};
 
 use super::{
-    Account, AccountChange, AccountStore, Lockouts, OneTimeSecrets, PasswordHasher, SaveAccountError,
-    Sessions,
+    Account, AccountChange, AccountStore, Lockouts, OneTimeSecrets, PasswordHasher, PasswordPolicy,
+    SaveAccountError, Sessions,
 };
 use crate::consequences::Recorder;
 use crate::ids::{IdGenerator, UserId};
@@ -53,15 +53,17 @@ pub struct CredentialPorts {
 /// The use-cases of addresses and passwords.
 pub struct Credentials {
     ports: CredentialPorts,
+    passwords: PasswordPolicy,
     recorder: Recorder,
 }
 
 impl Credentials {
     /// The use-cases over these ports.
-    pub fn new(ports: CredentialPorts) -> Self {
+    pub fn new(ports: CredentialPorts, passwords: PasswordPolicy) -> Self {
         Self {
             recorder: Recorder::new(Arc::clone(&ports.clock), Arc::clone(&ports.ids)),
             ports,
+            passwords,
         }
     }
 

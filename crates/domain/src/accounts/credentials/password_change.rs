@@ -50,7 +50,7 @@ impl Credentials {
         new: &Password,
         circumstances: &Circumstances,
     ) -> Result<(), ChangePasswordError> {
-        new.check_strength()?;
+        self.passwords.check(new)?;
         let sessions = &self.ports.sessions;
         sessions.require_recent_factors(principal).await?;
         for _ in 0..SAVE_ATTEMPTS {

@@ -89,7 +89,7 @@ impl Credentials {
     ) -> Result<(), ResetPasswordError> {
         let secret = self.ports.secrets.by_token(Purpose::ResetPassword, token).await?;
         let secret = secret.ok_or(ResetPasswordError::LinkSpent)?;
-        password.check_strength()?;
+        self.passwords.check(password)?;
         let hash = self.ports.hasher.hash(password).await;
         let hash = hash.map_err(|error| match error {
             PasswordHasherError::Busy => ResetPasswordError::Busy,

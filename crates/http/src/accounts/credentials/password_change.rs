@@ -53,7 +53,7 @@ pub(crate) async fn handler(
 
 fn refuse(error: ChangePasswordError) -> ApiError {
     match error {
-        ChangePasswordError::WeakPassword(_) => ApiError::new(ErrorCode::WeakPassword),
+        ChangePasswordError::WeakPassword(why) => ApiError::weak_password(why),
         ChangePasswordError::StepUp(error) => step_up::refuse(error),
         ChangePasswordError::Recency(error) => recent::refuse(error),
         ChangePasswordError::Conflict => ApiError::new(ErrorCode::Unavailable),

@@ -55,7 +55,7 @@ pub(crate) async fn handler(
 
 fn refuse(error: ResetPasswordError) -> ApiError {
     match error {
-        ResetPasswordError::WeakPassword(_) => ApiError::new(ErrorCode::WeakPassword),
+        ResetPasswordError::WeakPassword(why) => ApiError::weak_password(why),
         ResetPasswordError::LinkSpent => ApiError::new(ErrorCode::LinkNotValid),
         ResetPasswordError::Busy | ResetPasswordError::Conflict => ApiError::new(ErrorCode::Unavailable),
         ResetPasswordError::Port(error) => ApiError::port(error),

@@ -8,11 +8,13 @@ use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
 use parlance_contract::fakes::TestClock;
 use parlance_domain::mail::{Message, WhichEmail};
+use parlance_server::settings::Settings;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Builder, PASSWORD, TestApp, TestUser, assert_problem};
 
+const REGISTER: &str = "/api/v1/auth/register";
 const LOGIN: &str = "/api/v1/auth/login";
 const REFRESH: &str = "/api/v1/auth/refresh";
 const ME: &str = "/api/v1/auth/me";
@@ -401,6 +403,39 @@ async fn threat_15_a_new_password_without_strength_or_with_nul_is_refused_and_th
         assert_problem(&change_password(&user, PASSWORD, password).await, 400, code);
     }
     reset(&app, &token, NEW_PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn where_the_most_used_passwords_are_refused_none_is_set_in_any_way() {
+    let refusing = |settings: &mut Settings| settings.known_passwords_refused = true;
+    let app = TestApp::builder().with(refusing).start().await;
+    let user = app.register_as(ANN).await;
+    let token = reset_token(&app, ANN).await;
+    let body = json!({ "email": NEW, "password": "Password123" });
+    for answer in [
+        app.post(REGISTER, &body).await,
+        reset(&app, &token, "pASSWORD1").await,
+        change_password(&user, PASSWORD, "Qwerty123").await,
+    ] {
+        assert_problem(&answer, 400, "WEAK_PASSWORD");
+        let body = answer.json();
+        assert!(
+            body["message"].as_str().unwrap().contains("tried first"),
+            "{body}"
+        );
+    }
+    reset(&app, &token, NEW_PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_most_used_password_that_was_set_before_still_signs_in() {
+    let app = TestApp::start().await;
+    let body = json!({ "email": ANN, "password": "Password123" });
+    app.post(REGISTER, &body).await.expect(201);
+    let app = app
+        .restart_with(|settings| settings.known_passwords_refused = true)
+        .await;
+    log_in(&app, ANN, "Password123").await.expect(200);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use parlance_contract::fakes::TestClock;
 use parlance_http::cors::CorsPolicy;
 use parlance_http::state::{CookieSameSite, Environment};
+use parlance_server::settings::Settings;
 use reqwest::Method;
 use serde_json::json;
 
@@ -204,6 +205,21 @@ async fn a_refresh_token_is_good_for_seven_days() {
 }
 
 #[tokio::test]
+async fn a_session_ends_after_its_longest_time_however_often_it_is_refreshed() {
+    let clock = clock();
+    let ten_days = |settings: &mut Settings| settings.sessions.longest_days = 10;
+    let app = TestApp::builder().clock(&clock).with(ten_days).start().await;
+    let user = app.register().await;
+    clock.advance(TimeDelta::days(6));
+    let next = refreshed(&app, &user.cookie).await;
+    clock.advance(TimeDelta::days(4) - TimeDelta::seconds(1));
+    let last = refreshed(&app, &next).await;
+    clock.advance(TimeDelta::seconds(1));
+    assert_problem(&refresh(&app, &last).await, 401, "INVALID_REFRESH_TOKEN");
+    app.login(&user.email).await;
+}
+
+#[tokio::test]
 async fn threat_06_after_signing_out_no_token_of_the_session_is_good() {
     let app = TestApp::start().await;
     let user = app.register().await;
@@ -246,6 +262,32 @@ async fn signing_out_twice_or_without_a_session_succeeds() {
         app.post_cookie(LOGOUT, cookie).await.expect(200);
     }
     app.send(app.request(Method::POST, LOGOUT)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_sign_in_takes_over_no_session_that_a_stranger_planted() {
+    let app = TestApp::start().await;
+    let stranger = app.register().await;
+    let victim = app.register().await;
+    let sign_in = stranger
+        .request(Method::POST, LOGIN)
+        .header("cookie", format!("refreshToken={}", stranger.cookie))
+        .json(&json!({ "email": victim.email, "password": PASSWORD }));
+    let answer = app.send(sign_in).await.expect(200);
+    let signed_in = app.user_of(&victim.email, &answer);
+    // What the stranger holds is still theirs, and no part of it became the victim's.
+    refresh(&app, &stranger.cookie).await.expect(200);
+    for (user, name) in [(&stranger, &stranger.email), (&signed_in, &victim.email)] {
+        let me = user.get(ME).await.expect(200).json();
+        assert_eq!(me["data"]["user"]["email"], name.as_str());
+    }
+    let listed = signed_in.get("/api/v1/users/me/sessions").await.expect(200);
+    assert_eq!(
+        listed.json().as_array().map(Vec::len),
+        Some(2),
+        "{}",
+        listed.json()
+    );
 }
 
 #[tokio::test]
