@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) number: u64,
     /// When it is given up.
     deadline: Instant,
+    /// Until when it is tried even if it would be done too late.
+    tried_until: Instant,
     reply: oneshot::Sender<Answer>,
     /// How often the database refused it.
     pub(super) failures: u32,
@@ -49,18 +51,21 @@ pub(super) struct Attempt {
 }
 
 impl Entry {
+    /// A write that is to be done within this time.
     pub(super) fn new(
         user: UserId,
         submission: Submission,
-        deadline: Instant,
+        time: Duration,
         reply: oneshot::Sender<Answer>,
     ) -> Self {
+        let now = Instant::now();
         let is_undo = matches!(submission.changes, Changes::Undo { .. });
         Self {
             user,
             submission,
             number: 0,
-            deadline,
+            deadline: now + time,
+            tried_until: now + time / 2,
             reply,
             failures: 0,
             overtaken: 0,
@@ -85,12 +90,13 @@ impl Entry {
         self.reply.is_closed()
     }
 
-    /// Whether its time is over: for one that was overtaken, whether it would be before another `round` is.
+    /// Whether its time would be over when another `round` is.
     ///
-    /// Nothing is lost by telling its caller at once. One that was not tried yet has a try, however slow they are.
+    /// Nothing is lost by telling its caller at once. One that was not overtaken yet has a try for half of its time, however
+    /// long a round takes: how long is known from those that are tried alone.
     pub(super) fn is_expired(&self, now: Instant, round: Duration) -> bool {
-        let needed = if self.overtaken > 0 { round } else { Duration::ZERO };
-        self.deadline <= now + needed
+        let is_late = self.deadline <= now + round;
+        is_late && (self.overtaken > 0 || self.tried_until <= now)
     }
 
     /// Tells the caller.

@@ -81,10 +81,9 @@ impl Committer {
         }
         self.run().map_err(refuse)?;
         let (now, longest) = (Instant::now(), self.database.config().statement_timeout);
-        // Begun within less than a statement may take, it is answered in hardly more than that.
-        let deadline = now + longest / 2;
         let (reply, answer) = oneshot::channel();
-        let entry = Entry::new(user, submission.clone(), deadline, reply);
+        // Begun within less than a statement may take, it is answered in hardly more than that.
+        let entry = Entry::new(user, submission.clone(), longest / 2, reply);
         self.queue.push(entry).map_err(refuse)?;
         match timeout_at(now + longest + GRACE, answer).await {
             Ok(Ok(answer)) => answer,

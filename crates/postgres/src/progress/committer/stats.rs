@@ -1,7 +1,11 @@
 //! Counters and gauges of the writes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
+
+/// Of so many groups the fastest says how long one takes: all of them are slow where the database is, one alone may be
+/// where it only paused.
+const GROUPS_OF_LATE: usize = 4;
 
 /// What became of the writes so far, and how many wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,22 +41,24 @@ pub(super) struct Counters {
     abandoned: AtomicU64,
     expired: AtomicU64,
     connects: AtomicU64,
-    /// How long a group takes of late, in microseconds.
-    round: AtomicU64,
+    /// How long the last groups took, in microseconds.
+    took: [AtomicU64; GROUPS_OF_LATE],
+    /// How many groups were timed.
+    timed: AtomicUsize,
 }
 
 impl Counters {
-    /// How long a group takes of late.
+    /// How long a group takes of late, at least.
     pub(super) fn round(&self) -> Duration {
-        Duration::from_micros(self.round.load(Ordering::Relaxed))
+        let took = self.took.iter().map(|took| took.load(Ordering::Relaxed)).min();
+        Duration::from_micros(took.unwrap_or_default())
     }
 
-    /// Notes how long a group took; the last few count.
+    /// Notes how long a group took.
     pub(super) fn group_took(&self, time: Duration) {
         let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let mean = self.round.load(Ordering::Relaxed);
-        // Of two writers that note theirs at once one may be lost, which changes little.
-        self.round.store(mean - mean / 4 + time / 4, Ordering::Relaxed);
+        let place = self.timed.fetch_add(1, Ordering::Relaxed) % GROUPS_OF_LATE;
+        self.took[place].store(time, Ordering::Relaxed);
     }
 
     pub(super) fn group_committed(&self, members: usize) {

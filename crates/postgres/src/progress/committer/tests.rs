@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use parlance_contract::stores::{at, user, word_id};
 use parlance_domain::ids::{EventId, ProgressId};
 use parlance_domain::port::PortErrorKind;
 use parlance_domain::progress::{AppendError, Appended, Change, Changes, NewSet, Submission};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout};
+use tokio::time::{advance, timeout};
 use uuid::Uuid;
 
 use super::entry::{Answer, Attempt, Entry};
@@ -31,10 +32,12 @@ fn write(learner: u128, number: u128, changes: u128) -> (Entry, oneshot::Receive
     entry(learner, submission)
 }
 
+/// In which time each is to be done.
+const TIME: Duration = Duration::from_mins(1);
+
 fn entry(learner: u128, submission: Submission) -> (Entry, oneshot::Receiver<Answer>) {
     let (reply, answer) = oneshot::channel();
-    let deadline = Instant::now() + Duration::from_mins(1);
-    (Entry::new(user(learner), submission, deadline, reply), answer)
+    (Entry::new(user(learner), submission, TIME, reply), answer)
 }
 
 fn push(queue: &Queue, learner: u128, number: u128) -> oneshot::Receiver<Answer> {
@@ -98,6 +101,28 @@ async fn what_comes_again_after_a_while_holds_its_learner_back_until_then() {
     assert_eq!(numbers(&queue.take().await), [11]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_would_be_done_too_late_is_refused_but_not_before_half_of_its_time() {
+    let queue = Arc::new(Queue::new(10));
+    let after = async |wait: Duration| {
+        let answer = push(&queue, 1, 11);
+        advance(wait).await;
+        let is_taken = take(&queue).await.is_some();
+        let is_refused = matches!(answer.now_or_never(), Some(Ok(Err(_))));
+        (is_taken, is_refused)
+    };
+    assert_eq!(after(TIME.mul_f64(0.98)).await, (true, false));
+    assert_eq!(after(TIME).await, (false, true));
+    for _ in 0..3 {
+        queue.counters.group_took(TIME);
+    }
+    assert_eq!(after(TIME.mul_f64(0.98)).await, (true, false), "a pause");
+    queue.counters.group_took(TIME);
+    assert_eq!(after(TIME.mul_f64(0.48)).await, (true, false));
+    assert_eq!(after(TIME / 2).await, (false, true));
+    assert_eq!(queue.stats().expired, 2);
+}
+
 #[tokio::test]
 async fn only_so_much_goes_together() {
     let queue = Arc::new(Queue::new(500));
@@ -159,7 +184,7 @@ async fn who_has_gone_is_passed_over_and_whose_time_is_over_is_told() {
     for (learner, uncertain) in [(2, None), (3, Some(false)), (4, Some(true))] {
         let (reply, answer) = oneshot::channel();
         let (submission, _) = write(learner, 1, 1);
-        let mut entry = Entry::new(user(learner), submission.submission, Instant::now(), reply);
+        let mut entry = Entry::new(user(learner), submission.submission, Duration::ZERO, reply);
         entry.attempt = uncertain.map(|uncertain| Attempt {
             behind: 0,
             events: Vec::new(),
