@@ -76,13 +76,12 @@ pub(super) fn authenticate(req: &HttpRequest) -> Result<Principal, ApiError> {
 
 fn bearer(req: &HttpRequest) -> Result<&str, ApiError> {
     let missing = || ApiError::new(ErrorCode::Unauthorized);
+    let bad = || ApiError::token(ErrorCode::Unauthorized);
     let value = req.headers().get(header::AUTHORIZATION).ok_or_else(missing)?;
-    let value = value
-        .to_str()
-        .map_err(|_| ApiError::token(ErrorCode::Unauthorized))?;
+    let value = str::from_utf8(value.as_bytes()).map_err(|_| bad())?;
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        _ if value.trim().eq_ignore_ascii_case("bearer") => Err(ApiError::token(ErrorCode::Unauthorized)),
+        _ if value.trim().eq_ignore_ascii_case("bearer") => Err(bad()),
         _ => Err(missing()),
     }
 }

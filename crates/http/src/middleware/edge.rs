@@ -70,7 +70,6 @@ impl Visit {
     }
 
     fn answer<B>(self, mut res: ServiceResponse<B>) -> ServiceResponse<B> {
-        let route = res.request().match_pattern();
         let status = res.status().as_u16();
         let headers = res.headers_mut();
         // Set further inside to keep a small body as it is.
@@ -86,7 +85,7 @@ impl Visit {
             &self.context.id,
             self.origin.as_ref(),
         );
-        self.note(route.as_deref(), status);
+        self.note(status);
         res
     }
 
@@ -100,11 +99,12 @@ impl Visit {
             &self.context.id,
             self.origin.as_ref(),
         );
-        self.note(self.route.as_deref(), response.status().as_u16());
+        self.note(response.status().as_u16());
         InternalError::from_response(error, response).into()
     }
 
-    fn note(&self, route: Option<&str>, status: u16) {
+    fn note(&self, status: u16) {
+        let route = self.route.as_deref();
         let took = self.began.elapsed();
         self.state.metrics.count(&self.method, route, status, took);
         tracing::info!(

@@ -1,6 +1,7 @@
 //! Access tokens as JSON Web Tokens (RFC 9068), signed with a secret (HMAC-SHA-256) or with keys whose public halves
 //! anybody may have.
 
+mod found_good;
 mod key;
 mod keys;
 
@@ -18,6 +19,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
+use self::found_good::{FoundGood, Good};
 pub use key::{KeyAlgorithm, SigningKey, UnknownAlgorithm};
 pub use keys::{KeyDuty, RetireError, SigningKeys, SigningKeysError};
 
@@ -43,11 +45,20 @@ pub struct JwtConfig {
 pub struct JwtAccessTokens {
     signing_key: EncodingKey,
     checking_key: DecodingKey,
-    keys: RwLock<Option<Arc<SigningKeys>>>,
+    trust: RwLock<Arc<Trust>>,
     validation: Validation,
     issuer: String,
     audience: String,
     ids: Arc<dyn IdGenerator>,
+}
+
+/// What tokens are checked against besides the secret, and which were.
+///
+/// One is made for each change of the keys: what the former ones let pass is asked anew.
+#[derive(Default)]
+struct Trust {
+    keys: Option<SigningKeys>,
+    found_good: FoundGood,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,7 +106,7 @@ impl JwtAccessTokens {
         Self {
             signing_key: EncodingKey::from_secret(secret),
             checking_key: DecodingKey::from_secret(secret),
-            keys: RwLock::new(None),
+            trust: RwLock::default(),
             validation,
             issuer: config.issuer.clone(),
             audience: config.audience.clone(),
@@ -105,22 +116,38 @@ impl JwtAccessTokens {
 
     /// Takes these keys from now on; the secret signs until the first of them does.
     pub fn take_keys(&self, keys: SigningKeys) {
-        *self.keys.write() = Some(Arc::new(keys));
+        *self.trust.write() = Arc::new(Trust {
+            keys: Some(keys),
+            found_good: FoundGood::default(),
+        });
     }
 
-    fn keys(&self) -> Option<Arc<SigningKeys>> {
-        self.keys.read().clone()
+    fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.trust.read())
+    }
+
+    /// What a token says that a key of ours signed, if it agrees with itself.
+    fn read(&self, token: &str) -> Option<Arc<Good>> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let trust = self.trust();
+        let read = || {
+            let claims = self.claims(token, trust.keys.as_ref())?;
+            Some(Good {
+                not_before: claims.nbf.unwrap_or(claims.iat),
+                claims: facts(&claims)?,
+            })
+        };
+        trust.found_good.or_find(token, read)
     }
 
     /// The claims of a token that a key of ours signed and whose header is like ours.
     ///
     /// A token says which key it claims to be of, never how it is to be checked: that is the key's own.
-    fn read(&self, token: &str) -> Option<Claims> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return None;
-        }
+    fn claims(&self, token: &str, keys: Option<&SigningKeys>) -> Option<Claims> {
         let header = decode_header(token).ok().filter(is_header_of_ours)?;
-        match (self.keys(), header.kid) {
+        match (keys, header.kid) {
             (None, _) => self.read_of_secret(token),
             (Some(keys), None) => {
                 let claims = self.read_of_secret(token)?;
@@ -158,8 +185,8 @@ fn header_of(algorithm: Algorithm, key_id: Option<String>) -> Header {
 
 impl AccessTokens for JwtAccessTokens {
     fn sign(&self, claims: &AccessClaims) -> Result<AccessToken, PortError> {
-        let keys = self.keys();
-        let signer = keys.as_deref().and_then(|keys| keys.signer(claims.issued_at));
+        let trust = self.trust();
+        let signer = trust.keys.as_ref().and_then(|keys| keys.signer(claims.issued_at));
         let (header, key) = match signer {
             Some(key) => {
                 let header = header_of(key.algorithm().of_tokens(), Some(key.id().to_owned()));
@@ -185,21 +212,20 @@ impl AccessTokens for JwtAccessTokens {
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
-        let claims = self.read(token).ok_or(TokenError::Invalid)?;
-        let not_before = claims.nbf.unwrap_or(claims.iat);
-        let claims = facts(&claims).ok_or(TokenError::Invalid)?;
+        let good = self.read(token).ok_or(TokenError::Invalid)?;
         let latest = now + CLOCK_SKEW;
-        if claims.issued_at > latest || not_before > latest.timestamp() {
+        if good.claims.issued_at > latest || good.not_before > latest.timestamp() {
             return Err(TokenError::Invalid);
         }
-        if claims.expires_at <= now {
+        if good.claims.expires_at <= now {
             return Err(TokenError::Expired);
         }
-        Ok(claims)
+        Ok(good.claims.clone())
     }
 
     fn public_keys(&self) -> Vec<PublicKey> {
-        self.keys().map_or_else(Vec::new, |keys| keys.public())
+        let trust = self.trust();
+        trust.keys.as_ref().map_or_else(Vec::new, SigningKeys::public)
     }
 }
 

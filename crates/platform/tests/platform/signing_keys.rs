@@ -366,6 +366,22 @@ fn a_key_is_retired_only_once_its_tokens_have_expired() {
 }
 
 #[test]
+fn threat_10_a_token_that_was_good_is_refused_once_its_key_is_gone() {
+    for algorithm in BOTH {
+        let mut keys = SigningKeys::first(algorithm, after(-3_600)).unwrap();
+        let stolen = ids(&keys).remove(0);
+        let tokens = access_tokens();
+        tokens.take_keys(copy(&keys));
+        let token = sign(&tokens, 0);
+        assert!(verify(&tokens, &token).is_ok());
+        keys.add(algorithm, after(10)).unwrap();
+        keys.retire(&stolen, after(20), LIFETIME, true).unwrap();
+        tokens.take_keys(keys);
+        assert_eq!(verify(&tokens, &token), Err(TokenError::Invalid));
+    }
+}
+
+#[test]
 fn what_is_written_is_read_again_and_holds_what_others_read_too() {
     for algorithm in BOTH {
         let mut keys = SigningKeys::first(algorithm, after(0)).unwrap();

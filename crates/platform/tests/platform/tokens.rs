@@ -120,6 +120,26 @@ fn a_token_that_is_not_good_yet_is_refused_but_for_a_minute_of_skew() {
 }
 
 #[test]
+fn a_token_that_was_good_expires_all_the_same_and_is_read_to_the_last_byte() {
+    let tokens = access_tokens();
+    let token = tokens.sign(&ours()).unwrap().0;
+    let token = token.expose_secret();
+    assert!(tokens.verify(token, after(60)).is_ok());
+    assert_eq!(tokens.verify(token, ours().expires_at), Err(TokenError::Expired));
+    assert_eq!(tokens.verify(token, after(-61)), Err(TokenError::Invalid));
+    for place in 0..token.len() {
+        let mut other = token.as_bytes().to_vec();
+        other[place] ^= 1;
+        let other = String::from_utf8(other).unwrap();
+        assert_eq!(
+            tokens.verify(&other, after(60)),
+            Err(TokenError::Invalid),
+            "{place}"
+        );
+    }
+}
+
+#[test]
 fn another_issuer_or_audience_is_refused() {
     for changes in [
         json!({"iss": "parlance2"}),
