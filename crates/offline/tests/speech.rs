@@ -276,9 +276,10 @@ fn hanging(timeout: Duration) -> Fake {
 
 #[cfg(target_os = "linux")]
 fn is_running(process: &str) -> bool {
-    // A process that was killed and not yet waited for has no command line.
-    let line = std::fs::read(format!("/proc/{}/cmdline", process.trim()));
-    line.is_ok_and(|line| !line.is_empty())
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
+    // Behind its name in brackets; one that was killed and not yet waited for is a zombie.
+    let state = status.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 #[cfg(target_os = "linux")]
