@@ -26,6 +26,7 @@ macro_rules! identity_store_contract {
                 an_identity_is_found_by_issuer_and_subject_and_by_its_owner,
                 the_same_subject_at_two_issuers_is_two_identities,
                 an_identity_opens_one_account_and_an_account_has_one_of_a_provider,
+                an_identity_of_a_former_issuer_of_its_provider_makes_room,
                 of_16_accounts_that_link_an_identity_at_once_one_does,
                 an_account_is_registered_with_its_identity_or_not_at_all,
                 of_16_registrations_of_an_identity_at_once_one_succeeds,
@@ -172,6 +173,28 @@ pub async fn an_identity_opens_one_account_and_an_account_has_one_of_a_provider(
         (vec![first], vec![])
     );
     assert_eq!((entries(stores, ann).await, entries(stores, bob).await), (1, 0));
+}
+
+/// What an issuer said that the provider had before opens nothing any more.
+pub async fn an_identity_of_a_former_issuer_of_its_provider_makes_room(stores: &Stores) {
+    let (ann, bob) = (stores.learner(1).await, stores.learner(2).await);
+    let (former, other, of_bob) = (identity(1, ann), identity(2, ann), identity(3, bob));
+    let of_bob = LinkedIdentity {
+        provider: former.provider.clone(),
+        ..of_bob
+    };
+    for identity in [&former, &other, &of_bob] {
+        link(stores, identity).await;
+    }
+    let new = LinkedIdentity {
+        id: IdentityId(Uuid::from_u128(4)),
+        issuer: "https://id.example.org".to_owned(),
+        ..former.clone()
+    };
+    link(stores, &new).await;
+    assert_eq!(found(stores, &former).await, None);
+    assert_eq!(list(stores, ann).await, [other, new]);
+    assert_eq!(list(stores, bob).await, [of_bob]);
 }
 
 /// The others are told that it is taken.
@@ -332,9 +355,17 @@ async fn left(stores: &Stores, user: UserId) -> (bool, bool, bool, usize, usize)
 /// All by which whoever made the account could get in.
 pub async fn what_is_forgotten_is_gone_but_for_what_is_linked(stores: &Stores) {
     let (ann, bob) = (hijacked(stores, 1).await, hijacked(stores, 2).await);
-    let change = touched(stores, ann).await.forgetting(Forgets::Identities);
+    let own = LinkedIdentity {
+        email: Some(stores.accounts.by_id(ann).await.unwrap().unwrap().email),
+        ..identity(5, ann)
+    };
+    link(stores, &own).await;
+    link(stores, &identity(6, ann)).await;
+    let change = touched(stores, ann).await;
+    let change = change.forgetting(Forgets::IdentitiesOfOthers);
     stores.accounts.save(&change).await.unwrap();
-    assert_eq!(left(stores, ann).await, (true, true, true, 0, 1));
+    assert_eq!(left(stores, ann).await, (true, true, true, 1, 1));
+    assert_eq!(list(stores, ann).await, [own]);
     let change = touched(stores, bob).await.linking(identity(7, bob)).taking_back();
     assert_eq!(change.ends, Ends::AllSessions);
     assert_eq!(stores.accounts.save(&change).await.unwrap().len(), 1);

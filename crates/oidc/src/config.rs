@@ -62,20 +62,38 @@ pub enum OidcConfigError {
 
 /// Whether a text can be an issuer: `https`, or `http` on this machine, without user, query and fragment.
 pub fn is_issuer(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| may_be_asked(&url) && url.query().is_none())
+    Url::parse(text).is_ok_and(|url| may_be_asked(&url, true) && url.query().is_none())
 }
 
-/// Whether something may be sent to this URL: `https`, or `http` on this machine, without user and fragment.
-pub(crate) fn may_be_asked(url: &Url) -> bool {
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
+/// Whether an issuer is on this machine.
+pub(crate) fn is_here(issuer: &str) -> bool {
+    Url::parse(issuer).is_ok_and(|url| names_this_machine(&url))
+}
+
+/// Whether something may be sent to this URL, which has neither user nor fragment: `https` elsewhere, and, of a provider that
+/// is on this machine itself, `https` or `http` on it.
+pub(crate) fn may_be_asked(url: &Url, of_provider_here: bool) -> bool {
+    let is_safe = match (url.scheme(), names_this_machine(url)) {
+        ("https" | "http", true) => of_provider_here,
+        ("https", false) => url.has_host(),
+        _ => false,
     };
-    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_here);
     let has_user = !url.username().is_empty() || url.password().is_some();
     is_safe && !has_user && url.fragment().is_none()
+}
+
+fn names_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => {
+            let mapped = address.to_ipv4_mapped();
+            address.is_loopback()
+                || address.is_unspecified()
+                || mapped.is_some_and(|address| address.is_loopback() || address.is_unspecified())
+        }
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +116,6 @@ mod tests {
             "accounts.google.com",
             "http://accounts.google.com",
             "http://169.254.169.254",
-            "http://[::ffff:127.0.0.1]",
             "http://127.0.0.1@example.com",
             "https://user@example.com",
             "https://example.com?tenant=x",
@@ -107,5 +124,27 @@ mod tests {
         ] {
             assert!(!is_issuer(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn threat_44_a_provider_elsewhere_sends_nobody_to_this_machine() {
+        for here in [
+            "http://127.0.0.1:6379/",
+            "https://127.0.0.1/keys",
+            "https://localhost/keys",
+            "https://idp.localhost/keys",
+            "https://[::1]/keys",
+            "https://[::ffff:127.0.0.1]/keys",
+            "https://0.0.0.0/keys",
+        ] {
+            let url = Url::parse(here).unwrap();
+            assert!(!may_be_asked(&url, is_here("https://idp.example.com")), "{here}");
+            assert!(
+                may_be_asked(&url, is_here("http://localhost:8080/realm")),
+                "{here}"
+            );
+        }
+        let elsewhere = Url::parse("https://keys.example.com/keys").unwrap();
+        assert!(may_be_asked(&elsewhere, false) && may_be_asked(&elsewhere, true));
     }
 }

@@ -14,13 +14,17 @@ const LARGEST: usize = 256 * 1024;
 
 /// Asks, and follows nobody elsewhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Http(Client);
+pub(crate) struct Http {
+    client: Client,
+    /// Whether the provider is on this machine.
+    is_here: bool,
+}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HttpFailure {
     /// The place is one that nothing is sent to.
-    #[error("nothing is sent there: neither https nor this machine")]
+    #[error("nothing is sent there: not https, or this machine")]
     Place,
     /// It broke off.
     #[error("the request failed")]
@@ -45,7 +49,7 @@ impl From<reqwest::Error> for HttpFailure {
 
 impl Http {
     /// A client of its own, which uses no proxy of the environment.
-    pub(crate) fn new(timeouts: Timeouts) -> Result<Self, OidcConfigError> {
+    pub(crate) fn new(timeouts: Timeouts, is_here: bool) -> Result<Self, OidcConfigError> {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -54,16 +58,16 @@ impl Http {
             .timeout(timeouts.request)
             .build()
             .map_err(OidcConfigError::Client)?;
-        Ok(Self(client))
+        Ok(Self { client, is_here })
     }
 
     /// Sends a request. A discovery document names places, too: each is looked at again.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpFailure> {
         let place = Url::parse(&request.uri().to_string());
-        if !place.is_ok_and(|place| may_be_asked(&place)) {
+        if !place.is_ok_and(|place| may_be_asked(&place, self.is_here)) {
             return Err(HttpFailure::Place);
         }
-        let mut response = self.0.execute(request.try_into()?).await?;
+        let mut response = self.client.execute(request.try_into()?).await?;
         let status = response.status();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Err(HttpFailure::Status(status));

@@ -23,7 +23,7 @@ use parlance_domain::time::Clock;
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-use crate::config::{OidcConfig, OidcConfigError, Timeouts, is_issuer};
+use crate::config::{OidcConfig, OidcConfigError, Timeouts, is_here, is_issuer};
 use crate::failure::{self, of_token, refused};
 use crate::http::{Http, HttpFailure};
 use crate::known::{Knowledge, Known};
@@ -63,7 +63,7 @@ impl OidcProvider {
         let issuer = issuer.ok_or(OidcConfigError::Issuer)?;
         let redirect = RedirectUrl::new(config.redirect_url.clone());
         let redirect = redirect.map_err(|_| OidcConfigError::Redirect)?;
-        let http = Http::new(config.timeouts)?;
+        let http = Http::new(config.timeouts, is_here(&config.issuer))?;
         Ok(Self {
             id: config.id.clone(),
             name: config.name.clone(),
@@ -137,9 +137,12 @@ impl OidcProvider {
             .set_time_fn(move || now)
             .set_issue_time_verifier_fn(move |at| is_past(at, now));
         let claims = token.claims(&verifier, nonce).map_err(|error| match error {
-            ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => {
-                Unverified::UnknownKey
-            }
+            // A provider may give a new key no name, or the name of the former.
+            ClaimsVerificationError::SignatureVerification(
+                SignatureVerificationError::NoMatchingKey
+                | SignatureVerificationError::AmbiguousKeyId(_)
+                | SignatureVerificationError::CryptoError(_),
+            ) => Unverified::UnknownKey,
             error => Unverified::Wrong(reason(&error)),
         })?;
         let Some(expected) = claims.access_token_hash() else {

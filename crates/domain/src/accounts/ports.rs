@@ -66,9 +66,9 @@ pub enum Forgets {
     /// Nothing.
     #[default]
     Nothing,
-    /// The identities that open it, but for the one that is linked.
-    Identities,
-    /// Those, the second factor, and the learner's own keys of providers.
+    /// The identities that open it and whose address is not that of the account.
+    IdentitiesOfOthers,
+    /// All identities but for the one that is linked, the second factor, and the learner's own keys of providers.
     Everything,
 }
 

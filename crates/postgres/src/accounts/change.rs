@@ -12,7 +12,7 @@ use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::api_keys::revoke_keys;
-use super::identities::{link, unlink_all};
+use super::identities::{link, unlink_all, unlink_others};
 use super::lockouts;
 use super::passkeys::remove_passkeys;
 use super::row::{
@@ -125,7 +125,7 @@ pub(super) async fn save(
         revoke_keys(connection, id).await?;
         remove_passkeys(connection, id).await?;
     }
-    forget(connection, id, change.forgets).await?;
+    forget(connection, change).await?;
     if let Some(identity) = &change.links
         && !link(connection, identity).await?
     {
@@ -142,16 +142,18 @@ async fn lock(connection: &AsyncPgConnection, id: UserId) -> Result<Option<Accou
     Ok(found.transpose()?.map(|found| found.account))
 }
 
-async fn forget(connection: &AsyncPgConnection, id: UserId, forgets: Forgets) -> Result<(), DieselError> {
-    match forgets {
-        Forgets::Nothing => Ok(()),
-        Forgets::Identities => unlink_all(connection, id).await,
+async fn forget(connection: &AsyncPgConnection, change: &AccountChange) -> Result<(), Fail<Refusal>> {
+    let id = change.account.id;
+    match change.forgets {
+        Forgets::Nothing => {}
+        Forgets::IdentitiesOfOthers => unlink_others(connection, id, &change.account.email).await?,
         Forgets::Everything => {
             unlink_all(connection, id).await?;
             forget_factor(connection, id).await?;
-            forget_keys(connection, id).await
+            forget_keys(connection, id).await?;
         }
     }
+    Ok(())
 }
 
 async fn has_other(connection: &AsyncPgConnection, id: UserId) -> Result<bool, DieselError> {

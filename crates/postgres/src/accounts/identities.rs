@@ -55,6 +55,10 @@ statement!(
         = "DELETE FROM linked_identities WHERE user_id = ? AND id = ?"
 );
 statement!(
+    DeleteOfFormerIssuers(user_id: Uuid => SqlUuid, provider: &'a str => Text, issuer: &'a str => Text)
+        = "DELETE FROM linked_identities WHERE user_id = ? AND provider = ? AND issuer <> ?"
+);
+statement!(
     DeleteAll(user_id: Uuid => SqlUuid) = "DELETE FROM linked_identities WHERE user_id = ?"
 );
 
@@ -184,11 +188,13 @@ pub(crate) fn to_identities(rows: Vec<IdentityRow>) -> Result<Vec<LinkedIdentity
 }
 
 /// Links an identity in the transaction under way; `false`, and the transaction is of no use any more, where it opens another
-/// account, or the account has another of its provider.
+/// account, or the account has another of its provider. One of an issuer that the provider had before makes room.
 pub(super) async fn link(
     connection: &AsyncPgConnection,
     identity: &LinkedIdentity,
 ) -> Result<bool, DieselError> {
+    let former = DeleteOfFormerIssuers::new(identity.user_id.0, identity.provider.as_str(), &identity.issuer);
+    former.execute(&mut &*connection).await?;
     match keep_identity(connection, identity).await {
         Ok(()) => Ok(true),
         Err(error) if is_taken(&error) => Ok(false),
@@ -208,6 +214,19 @@ pub(crate) async fn keep_identity(
 /// Unlinks all identities of a user in the transaction under way.
 pub(super) async fn unlink_all(connection: &AsyncPgConnection, user: UserId) -> Result<(), DieselError> {
     DeleteAll::new(user.0).execute(&mut &*connection).await?;
+    Ok(())
+}
+
+/// Unlinks the identities of a user that have not this address, in the transaction under way.
+pub(super) async fn unlink_others(
+    connection: &AsyncPgConnection,
+    user: UserId,
+    email: &Email,
+) -> Result<(), StoreError> {
+    let identities = to_identities(identity_rows(connection, user).await?)?;
+    for other in identities.iter().filter(|identity| !identity.has_address(email)) {
+        Delete::new(user.0, other.id.0).execute(&mut &*connection).await?;
+    }
     Ok(())
 }
 

@@ -109,12 +109,13 @@ fn named(
 }
 
 fn parse_api_url(text: &str, is_production: bool) -> Result<String, String> {
-    let wrong = || {
-        "must be https:// or http:// and a host, perhaps a path, without login, query or fragment".to_owned()
-    };
+    let wrong =
+        || "must be https:// or http:// and a host, without login, path, query or fragment".to_owned();
     let url = Url::parse(text).map_err(|_| wrong())?;
     let is_plain = url.username().is_empty()
         && url.password().is_none()
+        // Cookies come back to `/api/v1` alone.
+        && url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none();
     match url.scheme() {
@@ -200,6 +201,8 @@ mod tests {
         assert_eq!(subjects(production([GOOGLE, CLIENT])), ["API_URL"]);
         let plain = production([GOOGLE, CLIENT, ("API_URL", "http://api.example.com")]);
         assert_eq!(subjects(plain), ["API_URL"]);
+        let below = production([GOOGLE, CLIENT, ("API_URL", "https://example.com/parlance")]);
+        assert_eq!(subjects(below), ["API_URL"]);
         assert!(production([GOOGLE, CLIENT, ("API_URL", "https://api.example.com")]).is_ok());
     }
 }

@@ -10,7 +10,7 @@ use parlance_domain::accounts::{
 use parlance_domain::ids::{SessionId, UserId};
 
 use super::api_keys::revoke_keys;
-use super::identities::{link, unlink_all};
+use super::identities::{link, unlink_all, unlink_others};
 use super::lockouts;
 use super::passkeys::remove_passkeys;
 use super::row::{StandingColumns, is_notable, roles_to};
@@ -114,7 +114,7 @@ pub(super) fn save(
         revoke_keys(connection, id)?;
         remove_passkeys(connection, id)?;
     }
-    forget(connection, id, change.forgets)?;
+    forget(connection, change)?;
     if let Some(identity) = &change.links
         && !link(connection, identity)?
     {
@@ -124,16 +124,20 @@ pub(super) fn save(
     Ok(ended)
 }
 
-fn forget(connection: &mut SqliteConnection, id: UserId, forgets: Forgets) -> Result<(), DieselError> {
-    match forgets {
-        Forgets::Nothing => Ok(()),
-        Forgets::Identities => unlink_all(connection, id),
+fn forget(connection: &mut SqliteConnection, change: &AccountChange) -> Result<(), Fail<Refusal>> {
+    let id = change.account.id;
+    match change.forgets {
+        Forgets::Nothing => {}
+        Forgets::IdentitiesOfOthers => {
+            unlink_others(connection, id, &change.account.email).map_err(Fail::never)?;
+        }
         Forgets::Everything => {
             unlink_all(connection, id)?;
             forget_factor(connection, id)?;
-            forget_keys(connection, id)
+            forget_keys(connection, id)?;
         }
     }
+    Ok(())
 }
 
 fn has_other(connection: &mut SqliteConnection, id: UserId) -> Result<bool, DieselError> {

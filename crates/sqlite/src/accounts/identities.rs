@@ -51,6 +51,10 @@ statement!(
         = "DELETE FROM linked_identities WHERE user_id = ? AND id = ?"
 );
 statement!(
+    DeleteOfFormerIssuers(user_id: &'a [u8] => Binary, provider: &'a str => Text, issuer: &'a str => Text)
+        = "DELETE FROM linked_identities WHERE user_id = ? AND provider = ? AND issuer <> ?"
+);
+statement!(
     DeleteAll(user_id: &'a [u8] => Binary) = "DELETE FROM linked_identities WHERE user_id = ?"
 );
 
@@ -160,8 +164,12 @@ pub(crate) fn identities_of(
 }
 
 /// Links an identity in the transaction under way; `false` where it opens another account, or the account has another of its
-/// provider.
+/// provider. One of an issuer that the provider had before makes room.
 pub(super) fn link(connection: &mut SqliteConnection, identity: &LinkedIdentity) -> Result<bool, StoreError> {
+    let user = identity.user_id.0.as_bytes();
+    DeleteOfFormerIssuers::new(user, identity.provider.as_str(), &identity.issuer)
+        .execute(connection)
+        .map_err(StoreError::of_owner)?;
     match keep_identity(connection, identity) {
         Ok(()) => Ok(true),
         Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
@@ -181,6 +189,19 @@ pub(crate) fn keep_identity(
 /// Unlinks all identities of a user in the transaction under way.
 pub(super) fn unlink_all(connection: &mut SqliteConnection, user: UserId) -> Result<(), DieselError> {
     DeleteAll::new(user.0.as_bytes()).execute(connection)?;
+    Ok(())
+}
+
+/// Unlinks the identities of a user that have not this address, in the transaction under way.
+pub(super) fn unlink_others(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    email: &Email,
+) -> Result<(), NoRefusal> {
+    let identities = identities_of(connection, user)?;
+    for other in identities.iter().filter(|identity| !identity.has_address(email)) {
+        Delete::new(user.0.as_bytes(), other.id.0.as_bytes()).execute(connection)?;
+    }
     Ok(())
 }
 

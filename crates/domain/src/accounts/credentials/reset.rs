@@ -79,8 +79,8 @@ impl Credentials {
     /// Sets a new password by the token of a link that went to the address of an account, and ends all its sessions and
     /// its lock.
     ///
-    /// Whoever read that mail has shown whose the address is. Where nobody had before, whoever made the account is not known
-    /// to be the owner: the identities that they linked are unlinked.
+    /// Whoever read that mail has shown whose the address is, and takes the account from what others may have added: the
+    /// identities of other addresses are unlinked, as passkeys and keys for programs go with every password that a mail sets.
     pub async fn reset_password(
         &self,
         token: &str,
@@ -105,12 +105,8 @@ impl Credentials {
             let change = AccountChange::new(account, after, Consequences::from(entry).and_mail(mail))
                 .with_password(hash.clone())
                 .redeeming(secret.id)
-                .ending(Ends::AllSessions);
-            let change = if account.email_verified {
-                change
-            } else {
-                change.forgetting(Forgets::Identities)
-            };
+                .ending(Ends::AllSessions)
+                .forgetting(Forgets::IdentitiesOfOthers);
             account.may_come_back().then_some(change)
         });
         let account = saved.await.map_err(|error| match error {

@@ -24,6 +24,8 @@ pub struct Callback {
     pub state: Option<SecretString>,
     /// The code; none where the provider refused.
     pub code: Option<SecretString>,
+    /// Why it refused, as RFC 6749, 4.1.2.1, names it.
+    pub error: Option<String>,
     /// Who says that they gave it (RFC 9207).
     pub issuer: Option<String>,
 }
@@ -54,7 +56,7 @@ pub enum CompleteError {
     NotUnderWay,
     /// The provider did not say who it is, or not so that it can be believed.
     #[error("the provider did not identify anybody")]
-    Refused(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The provider does not know whether the address is theirs.
     #[error("the provider does not vouch for the email")]
     EmailNotVerified,
@@ -87,13 +89,17 @@ pub enum CompleteError {
     Port(#[from] PortError),
 }
 
+fn refused(because: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CompleteError {
+    CompleteError::Refused(because.into())
+}
+
 /// How often something is tried again when somebody else was faster.
 const ATTEMPTS: usize = 4;
 
 impl From<ExchangeError> for CompleteError {
     fn from(error: ExchangeError) -> Self {
         match error {
-            ExchangeError::Refused(because) => Self::Refused(Some(because)),
+            ExchangeError::Refused(because) => Self::Refused(because),
             ExchangeError::Provider(error) => error.into(),
         }
     }
@@ -183,8 +189,8 @@ impl Federation {
                 Ok(Completed::SignedIn(Box::new(signed_in)))
             }
             Errand::Link { user_id, session_id } => {
-                self.require_session(user_id, session_id).await?;
-                self.link(provider, &claims, user_id, circumstances).await?;
+                self.link(provider, &claims, (user_id, session_id), circumstances)
+                    .await?;
                 Ok(Completed::Linked)
             }
         }
@@ -200,9 +206,13 @@ impl Federation {
         let issuer = callback.issuer.as_deref();
         // A code of one provider is never shown to another.
         if issuer.is_some_and(|issuer| issuer != provider.issuer()) {
-            return Err(CompleteError::Refused(None));
+            return Err(refused("the answer is of another issuer"));
         }
-        let code = callback.code.clone().ok_or(CompleteError::Refused(None))?;
+        let no_code = || match &callback.error {
+            Some(error) => refused(format!("the provider gave no code: {error}")),
+            None => refused("the provider gave no code"),
+        };
+        let code = callback.code.clone().ok_or_else(no_code)?;
         let grant = CodeGrant {
             code,
             issuer: callback.issuer.clone(),
@@ -211,7 +221,7 @@ impl Federation {
         };
         let claims = provider.exchange(&grant).await?;
         if claims.issuer != provider.issuer() {
-            return Err(CompleteError::Refused(None));
+            return Err(refused("the token is of another issuer"));
         }
         Ok(claims)
     }
@@ -339,9 +349,10 @@ impl Federation {
         &self,
         provider: &dyn IdentityProvider,
         claims: &IdentityClaims,
-        user: UserId,
+        (user, session): (UserId, SessionId),
         circumstances: &Circumstances,
     ) -> Result<(), CompleteError> {
+        self.require_session(user, session).await?;
         claims.proven_email().ok_or(CompleteError::EmailNotVerified)?;
         let linked = self.ports.identities.by_subject(&claims.issuer, &claims.subject);
         match linked.await? {
@@ -353,6 +364,8 @@ impl Federation {
         for _ in 0..ATTEMPTS {
             let account = self.ports.accounts.by_id(user).await?.filter(Account::is_active);
             let account = account.ok_or(CompleteError::SessionEnded)?;
+            // Whoever ends it from now on changes the account, too, or ends it after the owner was told of the link.
+            self.require_session(user, session).await?;
             let news = self.news(&account, Action::IdentityLinked, identity.id, circumstances);
             let after = account.changed(self.ports.clock.now(), |_| ());
             let change = AccountChange::new(&account, after, news).linking(identity.clone());

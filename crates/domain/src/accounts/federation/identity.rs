@@ -87,10 +87,17 @@ pub struct LinkedIdentity {
     pub issuer: String,
     /// Whose identity it is; with the issuer, it opens one account.
     pub subject: Subject,
-    /// The address that it had when it was linked.
+    /// The address that its provider vouched for when it was linked.
     pub email: Option<Email>,
     /// When it was linked.
     pub linked_at: Timestamp,
+}
+
+impl LinkedIdentity {
+    /// Whether its provider vouched for this address, so that who reads its mail is who signs in with it.
+    pub fn has_address(&self, email: &Email) -> bool {
+        self.email.as_ref().is_some_and(|own| own.key() == email.key())
+    }
 }
 
 #[cfg(test)]

@@ -43,9 +43,21 @@ impl Query {
             state: secret(&self.state),
             // Where there is both, it is no answer to believe.
             code: secret(&self.code).filter(|_| self.error.is_none()),
+            error: self.error.clone().map(|error| {
+                if is_error_code(&error) {
+                    error
+                } else {
+                    "unreadable".to_owned()
+                }
+            }),
             issuer: self.iss.clone(),
         }
     }
+}
+
+/// Whether a text can be a code of an error, and be written to the log.
+fn is_error_code(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 /// Takes a browser that comes back from a provider, and sends it to `returnTo`.
@@ -108,9 +120,7 @@ fn not_completed(page: &str, error: CompleteError) -> Result<Found, ApiError> {
             ErrorCode::ProviderUnavailable
         }
         CompleteError::Refused(because) => {
-            if let Some(because) = because {
-                tell(&*because);
-            }
+            tell(&*because);
             ErrorCode::ProviderRefused
         }
         CompleteError::NotUnderWay => ErrorCode::SignInNotValid,

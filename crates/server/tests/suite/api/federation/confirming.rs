@@ -109,15 +109,21 @@ async fn threat_25_who_registered_the_address_of_another_is_out_once_its_owner_c
 }
 
 #[tokio::test]
-async fn threat_25_a_new_password_by_mail_unlinks_what_was_linked_before_the_address_was_confirmed() {
-    let (app, openid) = federated().await;
-    let eve = app.register_as(ANN).await;
-    openid.is_visited_by(OpenIdPerson::new("eve", "eve@example.com"));
-    link(&app, &eve).await;
-    reset(&app, ANN, NEW_PASSWORD).await;
-    let mut of_eve = app.browser();
-    of_eve.sign_in("company").await;
-    assert_ne!(of_eve.user(&app, "eve@example.com").await.id, eve.id);
+async fn threat_25_a_new_password_by_mail_unlinks_identities_of_other_addresses() {
+    for confirmed_meanwhile in [false, true] {
+        let (app, openid) = federated().await;
+        let eve = app.register_as(ANN).await;
+        let body = json!({ "token": app.token_to(ANN) });
+        openid.is_visited_by(OpenIdPerson::new("eve", "eve@example.com"));
+        link(&app, &eve).await;
+        if confirmed_meanwhile {
+            app.post(VERIFY, &body).await.expect(200);
+        }
+        reset(&app, ANN, NEW_PASSWORD).await;
+        let mut of_eve = app.browser();
+        of_eve.sign_in("company").await;
+        assert_ne!(of_eve.user(&app, "eve@example.com").await.id, eve.id);
+    }
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ async fn an_account_without_a_password_is_like_a_wrong_password_until_a_mail_set
     assert_problem(&changed, 403, "WRONG_PASSWORD");
     reset(&app, ANN, NEW_PASSWORD).await;
     log_in(&app, ANN, NEW_PASSWORD).await.expect(200);
-    // Whose address was known to be theirs keeps the identity.
+    // Its address is that of the account.
     let mut browser = app.browser();
     assert_eq!(sent_to(&browser.sign_in("company").await).as_str(), FRONT_END);
 }
