@@ -110,6 +110,10 @@ impl PlainHasher {
 
 #[async_trait]
 impl PasswordHasher for PlainHasher {
+    fn has_room(&self) -> bool {
+        true
+    }
+
     async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordHasherError> {
         Ok(self.evaluate(password))
     }

@@ -1,8 +1,10 @@
 //! What every [`SessionStore`](parlance_domain::accounts::SessionStore) must do.
 
 use chrono::TimeDelta;
-use futures_util::future::join_all;
-use parlance_domain::accounts::{AccountChange, Proof, Purpose, RevokedSession, Rotation, Session, Standing};
+use futures_util::future::{join, join_all};
+use parlance_domain::accounts::{
+    AccountChange, Ends, Proof, Purpose, RevokedSession, Rotation, Session, Standing,
+};
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{SessionId, UserId};
 use uuid::Uuid;
@@ -21,6 +23,8 @@ macro_rules! session_store_contract {
                 a_new_session_notes_the_sign_in_on_its_account_alone,
                 a_session_of_nobody_is_refused,
                 a_session_of_an_account_out_of_use_is_refused,
+                a_session_of_an_account_that_changed_is_refused,
+                no_session_slips_in_while_all_of_them_end,
                 a_rotation_is_kept,
                 threat_01_of_32_rotations_at_once_one_gives_the_successor,
                 threat_02_reuse_ends_the_session_and_is_kept,
@@ -98,6 +102,50 @@ pub async fn a_session_of_an_account_out_of_use_is_refused(stores: &Stores) {
     assert_eq!(stores.begin(&late).await.unwrap(), None);
     assert_eq!(stores.accounts.by_id(ann).await.unwrap(), before);
     assert_eq!(rotate(stores, &late, 0, 503).await, None);
+}
+
+/// Whoever was let in by the account as it was is not by the account as it is; nothing is written.
+pub async fn a_session_of_an_account_that_changed_is_refused(stores: &Stores) {
+    let ann = stores.learner(1).await;
+    let read = stores.accounts.by_id(ann).await.unwrap().unwrap();
+    let after = read.changed(at(1), |next| next.email_verified = true);
+    stores.save(&after, read.revision).await.unwrap();
+    let (late, told) = (session(10, ann, 2), secret(1, ann, Purpose::Export));
+    let consequences = Consequences::default().and_secret(told.clone());
+    for never in [read.revision, after.revision + 1] {
+        let inserted = stores.sessions.insert(&late, never, &consequences).await;
+        assert_eq!(inserted.unwrap(), None);
+    }
+    assert_eq!(stores.accounts.by_id(ann).await.unwrap().as_ref(), Some(&after));
+    assert!(!is_good(stores, &told).await);
+    assert_eq!(rotate(stores, &late, 0, 3).await, None);
+    let inserted = stores.sessions.insert(&late, after.revision, &consequences);
+    assert!(inserted.await.unwrap().is_some());
+}
+
+/// It begins before the change, and ends with it, or it does not begin.
+pub async fn no_session_slips_in_while_all_of_them_end(stores: &Stores) {
+    for round in 1..=8_u128 {
+        let ann = stores.learner(round).await;
+        let read = stores.accounts.by_id(ann).await.unwrap().unwrap();
+        let after = read.changed(at(1), |_| ());
+        let change = AccountChange::new(&read, after, Consequences::default()).ending(Ends::AllSessions);
+        let sessions: Vec<_> = (0..8)
+            .map(|number| session(round << 8 | number, ann, 2))
+            .collect();
+        let nothing = Consequences::default();
+        let begin = |session| stores.sessions.insert(session, read.revision, &nothing);
+        let (saved, begun) = join(
+            stores.accounts.save(&change),
+            join_all(sessions.iter().map(begin)),
+        )
+        .await;
+        let ended = saved.unwrap();
+        for (session, begun) in sessions.iter().zip(begun) {
+            assert_eq!(begun.unwrap().is_some(), ended.contains(&session.id));
+        }
+        assert_eq!(stores.sessions.live(ann, at(3)).await.unwrap(), []);
+    }
 }
 
 /// What the rule of the domain decides is what the next rotation starts from.
@@ -329,6 +377,7 @@ pub async fn threat_30_nobody_ends_or_touches_a_session_of_another(stores: &Stor
 /// With the change or not at all.
 pub async fn what_changes_something_writes_its_consequences_and_what_does_not_none(stores: &Stores) {
     let user = stores.learner(1).await;
+    let revision = stores.accounts.by_id(user).await.unwrap().unwrap().revision;
     let session = begun(stores, 10, user, 0).await;
     let mut secrets = (1..).map(|number| secret(number, user, Purpose::Export));
     let mut next = || {
@@ -367,7 +416,7 @@ pub async fn what_changes_something_writes_its_consequences_and_what_does_not_no
     for (number, user_id, changes) in [(11, user, true), (12, crate::stores::user(404), false)] {
         let (told, consequences) = next();
         let session = crate::stores::session(number, user_id, 4);
-        let begun = sessions.insert(&session, &consequences).await;
+        let begun = sessions.insert(&session, revision, &consequences).await;
         assert_eq!(
             (begun.unwrap().is_some(), is_good(stores, &told).await),
             (changes, changes)

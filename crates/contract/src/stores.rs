@@ -188,9 +188,12 @@ impl Stores {
         self.accounts.insert(account, session, &nothing).await
     }
 
-    /// Keeps a session, and nothing besides; gives its account, unless that is gone or out of use.
+    /// Keeps a session of an account as it is, and nothing besides; gives the account, unless that is gone or out of use.
     pub async fn begin(&self, session: &Session) -> Result<Option<Account>, PortError> {
-        self.sessions.insert(session, &Consequences::default()).await
+        let account = self.accounts.by_id(session.user_id).await?;
+        let revision = account.map_or(0, |account| account.revision);
+        let nothing = Consequences::default();
+        self.sessions.insert(session, revision, &nothing).await
     }
 
     /// Ends a session, and does nothing besides; whether it had gone on until then.

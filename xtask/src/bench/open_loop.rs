@@ -1,4 +1,4 @@
-//! A load whose rate does not depend on how fast it is answered, over a thousand open connections.
+//! A load whose rate does not depend on how fast it is answered, over many open connections.
 //!
 //! Each request has an instant at which it is due; its latency is measured from then, so that a server that stalls
 //! cannot hide what it did to those who would have come meanwhile.
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-/// How many connections are open.
+/// How many connections are usually open.
 const CONNECTIONS: u32 = 1_000;
 /// What is asked of providers.
 pub(super) const SPEECH: &str = r#"{"text":"你好"}"#;
@@ -21,6 +21,7 @@ pub(super) const CONVERSATION: &str = r#"{"type":"text","wordId":"zh-00003","wor
 pub(super) struct OpenLoop<'a> {
     address: SocketAddr,
     tokens: &'a [String],
+    connections: u32,
 }
 
 /// Latencies, in milliseconds.
@@ -42,7 +43,16 @@ type Request = fn(&str, u64) -> String;
 impl<'a> OpenLoop<'a> {
     /// Against this server, by the bearers of these tokens.
     pub(super) fn new(address: SocketAddr, tokens: &'a [String]) -> Self {
-        Self { address, tokens }
+        Self {
+            address,
+            tokens,
+            connections: CONNECTIONS,
+        }
+    }
+
+    /// The same over another number of connections. A server closes one that asks nothing for seconds.
+    pub(super) fn over(self, connections: u32) -> Self {
+        Self { connections, ..self }
     }
 
     /// So many reads of one word's progress a second.
@@ -81,7 +91,10 @@ impl<'a> OpenLoop<'a> {
     }
 
     fn drive(&self, rate: u32, seconds: u32, request: Request) -> Result<Latency> {
-        println!("{rate} requests a second over {CONNECTIONS} connections, open loop");
+        println!(
+            "{rate} requests a second over {} connections, open loop",
+            self.connections
+        );
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -99,7 +112,7 @@ impl<'a> OpenLoop<'a> {
 
     async fn drive_all(&self, rate: u32, seconds: u32, request: Request) -> Result<Vec<f64>> {
         let mut streams = Vec::new();
-        for _ in 0..CONNECTIONS {
+        for _ in 0..self.connections {
             streams.push(TcpStream::connect(self.address).await?);
         }
         let begin = Instant::now() + Duration::from_millis(200);
@@ -108,8 +121,9 @@ impl<'a> OpenLoop<'a> {
         for (place, stream) in (0_u32..).zip(streams) {
             stream.set_nodelay(true)?;
             let token = self.tokens[place as usize * 7 % self.tokens.len()].clone();
+            let connections = self.connections;
             let due = (0..)
-                .map(move |round: u32| place + round * CONNECTIONS)
+                .map(move |round: u32| place + round * connections)
                 .take_while(move |number| *number < rate * seconds);
             tasks.spawn(async move {
                 let mut millis = Vec::new();

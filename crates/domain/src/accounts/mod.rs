@@ -28,6 +28,9 @@ mod step_up;
 mod username;
 mod ways_in;
 
+/// How often something is tried again when somebody else changed the account first.
+const ATTEMPTS: usize = 4;
+
 pub use access_token::{AccessClaims, AccessToken, AccessTokens, TokenError};
 pub use account::{
     Account, AccountWithPassword, CefrLevel, Deletion, DisplayName, InvalidDisplayName, InvalidLevel, Patch,

@@ -127,6 +127,10 @@ pub enum PasswordHasherError {
 /// Hashes passwords slowly, off the threads that answer requests, a bounded number at a time.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
+    /// Whether one more would be hashed or wait, and not be told that too many do. Whoever comes next may find it
+    /// otherwise.
+    fn has_room(&self) -> bool;
+
     /// Hashes a password; every character counts.
     async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordHasherError>;
 

@@ -221,10 +221,11 @@ pub trait SessionStore: Send + Sync {
     /// Keeps a new session of an account with its consequences, and notes the time of the sign-in on the account; gives the
     /// account as it then is. Whoever changes the account from then on finds the session.
     ///
-    /// - `None`, and nothing is written, when the account is gone or out of use.
+    /// - `None`, and nothing is written, when the account is gone or out of use, or has another revision than `expected`.
     async fn insert(
         &self,
         session: &Session,
+        expected: u64,
         consequences: &Consequences,
     ) -> Result<Option<Account>, PortError>;
 

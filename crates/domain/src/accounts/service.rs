@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::credentials::asking;
 use super::{
-    Account, AccountChange, AccountStore, AccountWithPassword, DisplayName, Email, InsertAccountError,
-    OneTimeSecrets, Password, PasswordHasher, PasswordHasherError, PasswordPolicy, ProfilePatch, Proof, Role,
-    Roles, SaveAccountError, Sessions, SignedIn, Standing, Username, WeakPassword,
+    ATTEMPTS, Account, AccountChange, AccountStore, AccountWithPassword, DisplayName, Email,
+    InsertAccountError, OneTimeSecrets, Password, PasswordHasher, PasswordHasherError, PasswordPolicy,
+    ProfilePatch, Proof, Role, Roles, SaveAccountError, Sessions, SignedIn, Standing, Username, WeakPassword,
 };
 use crate::audit::{Action, Circumstances};
 use crate::consequences::Recorder;
@@ -73,9 +73,6 @@ pub struct Accounts {
     recorder: Recorder,
 }
 
-/// How often a change is tried again when somebody else was faster.
-const SAVE_ATTEMPTS: usize = 4;
-
 impl Accounts {
     /// The use-cases over these ports.
     pub fn new(
@@ -106,6 +103,9 @@ impl Accounts {
         circumstances: &Circumstances,
     ) -> Result<SignedIn, RegisterError> {
         self.passwords.check(&command.password)?;
+        if !self.hasher.has_room() {
+            return Err(RegisterError::Busy);
+        }
         // Saves the hash when the address is taken; the store decides if two come at once.
         if self.store.by_email(&command.email).await?.is_some() {
             return Err(RegisterError::EmailTaken);
@@ -171,7 +171,7 @@ impl Accounts {
         patch: ProfilePatch,
         circumstances: &Circumstances,
     ) -> Result<Account, ProfileError> {
-        for _ in 0..SAVE_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let current = self.store.by_id(id).await?.ok_or(ProfileError::NotFound)?;
             let next = current.patched(patch.clone(), self.clock.now());
             if next == current {

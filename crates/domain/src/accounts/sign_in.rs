@@ -4,8 +4,8 @@ use futures_util::future::{join, try_join};
 
 use super::lockout::{Admitted, LockoutKey, NotAdmitted};
 use super::{
-    Account, AccountChange, AccountWithPassword, Identity, PasswordHasherError, Proof, SaveAccountError,
-    SeenDevice, Sessions, SignIn, SignInError, SignedIn, Standing, Verification,
+    ATTEMPTS, Account, AccountChange, AccountWithPassword, Identity, PasswordHasherError, Proof,
+    SaveAccountError, SeenDevice, Session, Sessions, SignIn, SignInError, SignedIn, Standing, Verification,
 };
 use crate::audit::{Action, Actor, Circumstances};
 use crate::consequences::Consequences;
@@ -36,12 +36,16 @@ impl Sessions {
     /// Signs in with a password.
     ///
     /// An unknown name costs the same work and gives the same answer as a wrong password. The attempt is counted before
-    /// the password is looked at: of many at once, no more are looked at than one after the other.
+    /// the password is looked at: of many at once, no more are looked at than one after the other. While too many wait for
+    /// that, a flood of attempts costs the store nothing.
     pub async fn sign_in(
         &self,
         command: SignIn,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
+        if !self.ports.hasher.has_room() {
+            return Err(SignInError::Busy);
+        }
         let (found, device, admitted) = self.admit(&command.identity, circumstances).await?;
         let lockouts = &self.ports.lockouts;
         let hash = found.as_ref().map(|found| &found.password_hash);
@@ -119,55 +123,91 @@ impl Sessions {
 
     /// Begins a session of somebody who showed who they are; every way of signing in ends here.
     ///
-    /// An account that its owner deleted is in use again. On a device that the account does not know, its owner is told,
-    /// and the account knows it from then on.
-    pub async fn open(
+    /// `lets_in` reads the account, then whether what was shown still opens it. It is asked again where somebody changed the
+    /// account before the session was kept: whoever came in by what went with that change stays out.
+    pub(super) async fn open(
         &self,
-        account: Account,
+        lets_in: impl AsyncFn() -> Result<Option<Account>, PortError>,
         proof: Proof,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
+        let account = lets_in().await?.ok_or(SignInError::InvalidCredentials)?;
         let device = self.known_device(account.id, circumstances).await?;
-        self.open_on(device, account, proof, circumstances).await
+        self.open_on(device, account, lets_in, proof, circumstances).await
     }
 
-    /// As [`Sessions::open`], on a device of which it is known whether the account knows it.
+    /// As [`Sessions::open`], of an account that was read with what was shown, on a device of which it is known whether the
+    /// account knows it.
     pub(super) async fn open_on(
+        &self,
+        device: Option<SeenDevice>,
+        mut account: Account,
+        lets_in: impl AsyncFn() -> Result<Option<Account>, PortError>,
+        proof: Proof,
+        circumstances: &Circumstances,
+    ) -> Result<SignedIn, SignInError> {
+        for _ in 0..ATTEMPTS {
+            if let Some(signed_in) = self.try_open(device, account, proof, circumstances).await? {
+                return Ok(signed_in);
+            }
+            account = lets_in().await?.ok_or(SignInError::InvalidCredentials)?;
+        }
+        Err(SignInError::Busy)
+    }
+
+    /// Begins a session, unless somebody changed the account since it was read.
+    async fn try_open(
         &self,
         device: Option<SeenDevice>,
         account: Account,
         proof: Proof,
         circumstances: &Circumstances,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<Option<SignedIn>, SignInError> {
         let account = match &account.standing {
-            Standing::Active => account,
+            Standing::Active => Some(account),
             Standing::Deleted(deletion) if deletion.by_owner => {
                 self.keep_after_all(account, circumstances).await?
             }
             Standing::Deleted(_) | Standing::Deactivated { .. } => return Err(SignInError::Deactivated),
         };
+        let Some(account) = account else { return Ok(None) };
         let session = self.begin(account.id, proof, device.map(|device| device.id), circumstances);
+        let consequences = self.news_of(&session, &account, device, circumstances);
+        let inserted = self
+            .ports
+            .sessions
+            .insert(&session, account.revision, &consequences);
+        let account = inserted.await?;
+        Ok(account
+            .map(|account| self.signed_in(account, &session))
+            .transpose()?)
+    }
+
+    /// What is written with a new session. On a device that the account does not know, its owner is told, and the account
+    /// knows it from then on.
+    fn news_of(
+        &self,
+        session: &Session,
+        account: &Account,
+        device: Option<SeenDevice>,
+        circumstances: &Circumstances,
+    ) -> Consequences {
         let entry = self
             .recorder
             .by_owner(account.id, Action::SessionStarted, circumstances)
             .with("session", session.id.to_string())
-            .with("proof", proof.as_str());
-        let mut consequences = Consequences::from(entry);
-        if device.is_none() && account.last_login_at.is_some() {
-            let message = Message::NewDevice {
-                user_agent: session
-                    .device
-                    .user_agent
-                    .as_ref()
-                    .map(|agent| agent.as_str().to_owned()),
-                address: session.device.address,
-                at: session.created_at,
-            };
-            consequences = consequences.and_mail(self.recorder.mail(&account, message));
+            .with("proof", session.proof.as_str());
+        let consequences = Consequences::from(entry);
+        if device.is_some() || account.last_login_at.is_none() {
+            return consequences;
         }
-        // Somebody may have changed the account since it was looked at: tokens bear the roles that it has now.
-        let account = self.ports.sessions.insert(&session, &consequences).await?;
-        Ok(self.signed_in(account.ok_or(SignInError::Deactivated)?, &session)?)
+        let user_agent = session.device.user_agent.as_ref();
+        let message = Message::NewDevice {
+            user_agent: user_agent.map(|agent| agent.as_str().to_owned()),
+            address: session.device.address,
+            at: session.created_at,
+        };
+        consequences.and_mail(self.recorder.mail(account, message))
     }
 
     /// The device that a request came from, if the account knows it.
@@ -187,12 +227,12 @@ impl Sessions {
         }
     }
 
-    /// Takes back the deletion of an account by its owner.
+    /// Takes back the deletion of an account by its owner, unless somebody changed it since it was read.
     async fn keep_after_all(
         &self,
         account: Account,
         circumstances: &Circumstances,
-    ) -> Result<Account, SignInError> {
+    ) -> Result<Option<Account>, PortError> {
         let after = account.changed(self.ports.clock.now(), |next| next.standing = Standing::Active);
         let entry = self
             .recorder
@@ -200,10 +240,9 @@ impl Sessions {
         let mail = self.recorder.mail(&account, Message::DeletionCancelled);
         let change = AccountChange::new(&account, after, Consequences::from(entry).and_mail(mail));
         match self.ports.accounts.save(&change).await {
-            Ok(_) => Ok(change.account),
-            Err(SaveAccountError::Port(error)) => Err(error.into()),
-            // Purged or changed at this very moment: whoever tries again finds out.
-            Err(_) => Err(SignInError::InvalidCredentials),
+            Ok(_) => Ok(Some(change.account)),
+            Err(SaveAccountError::Port(error)) => Err(error),
+            Err(_) => Ok(None),
         }
     }
 

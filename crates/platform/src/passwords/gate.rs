@@ -48,6 +48,11 @@ impl Gate {
         })
     }
 
+    /// Whether there is a place for one more.
+    pub(super) fn has_room(&self) -> bool {
+        self.places.available_permits() > 0
+    }
+
     /// How many are through.
     pub(super) fn running(&self) -> usize {
         self.permits - self.turns.available_permits()

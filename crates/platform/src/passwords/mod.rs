@@ -88,6 +88,10 @@ fn unexpected(error: impl std::error::Error + Send + Sync + 'static) -> PortErro
 
 #[async_trait]
 impl PasswordHasher for BcryptPasswordHasher {
+    fn has_room(&self) -> bool {
+        self.gate.has_room()
+    }
+
     async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordHasherError> {
         let password = password.clone();
         self.run(move |bcrypt| bcrypt.hash(&password)).await

@@ -35,9 +35,11 @@ fn threat_19_beyond_a_bounded_queue_the_answer_is_busy_at_once() {
     runtime.block_on(async {
         let mut hashings: Vec<Hashing<'_>> = (0..3).map(|_| hasher.hash(&password)).collect();
         for hashing in &mut hashings {
+            assert!(hasher.has_room());
             assert!(poll!(hashing).is_pending());
         }
         assert_eq!((hasher.in_flight(), hasher.queue_depth()), (1, 2));
+        assert!(!hasher.has_room());
         for _ in 0..200 {
             assert!(matches!(
                 hasher.hash(&password).await,
@@ -51,6 +53,7 @@ fn threat_19_beyond_a_bounded_queue_the_answer_is_busy_at_once() {
         drop(release);
         assert!(join_all(hashings).await.iter().all(Result::is_ok));
         assert_eq!((hasher.in_flight(), hasher.queue_depth()), (0, 0));
+        assert!(hasher.has_room());
         assert_eq!(hasher.rounds(), 3 << 4);
         let verification = hasher.verify(&password, None).await.unwrap();
         assert_eq!(verification, Verification::Mismatch);

@@ -32,8 +32,9 @@ const PORT: &str = "SessionStore";
 const LOOKS: u32 = 16;
 
 statement!(
-    NoteLogin(at: Timestamp => Timestamptz, user_id: Uuid => SqlUuid) -> (AccountColumns,)
-        = concat!("UPDATE accounts SET last_login_at = ? WHERE id = ? AND ", is_active!(), " RETURNING ", account_columns!())
+    NoteLogin(at: Timestamp => Timestamptz, user_id: Uuid => SqlUuid, revision: i64 => BigInt) -> (AccountColumns,)
+        = concat!("UPDATE accounts SET last_login_at = ? WHERE id = ? AND revision = ? AND ", is_active!(),
+           " RETURNING ", account_columns!())
 );
 statement!(
     #[expect(clippy::too_many_arguments, reason = "one for each column")]
@@ -168,16 +169,17 @@ impl SessionStore for PgSessions {
     async fn insert(
         &self,
         session: &Session,
+        expected: u64,
         consequences: &Consequences,
     ) -> Result<Option<Account>, PortError> {
         let work = Arc::new((session.clone(), consequences.clone()));
         let inserted = self.database.transact(move |connection| {
             let work = Arc::clone(&work);
-            async move { begin(connection, &work.0, &work.1).await }.boxed()
+            async move { begin(connection, &work.0, expected, &work.1).await }.boxed()
         });
         match inserted.await {
             Ok(account) => Ok(Some(account)),
-            Err(Fail::Refused(OutOfUse) | Fail::Store(StoreError::OwnerGone)) => Ok(None),
+            Err(Fail::Refused(NotAsItWas) | Fail::Store(StoreError::OwnerGone)) => Ok(None),
             Err(Fail::Store(error)) => Err(error.into_port(PORT)),
         }
     }
@@ -294,15 +296,16 @@ impl SessionStore for PgSessions {
     }
 }
 
-/// The account of a session is gone or out of use.
-struct OutOfUse;
+/// The account of a session is gone, out of use, or was changed since it was read.
+struct NotAsItWas;
 
 async fn begin(
     connection: &AsyncPgConnection,
     session: &Session,
+    expected: u64,
     consequences: &Consequences,
-) -> Result<Account, Fail<OutOfUse>> {
-    let noted = NoteLogin::new(session.created_at, session.user_id.0);
+) -> Result<Account, Fail<NotAsItWas>> {
+    let noted = NoteLogin::new(session.created_at, session.user_id.0, to_i64(expected));
     let (noted, inserted) = (noted.load(&mut &*connection), insert(session));
     let inserted = inserted.execute(&mut &*connection);
     let kept = consequences::keep(connection, consequences);
@@ -311,7 +314,7 @@ async fn begin(
     let begun = try_join4(noted, inserted, kept, seen).await;
     let (noted, ..) = begun.map_err(|error| StoreError::from(error).for_owner())?;
     let row: Option<(AccountRow,)> = noted.into_iter().next();
-    let (row,) = row.ok_or(Fail::Refused(OutOfUse))?;
+    let (row,) = row.ok_or(Fail::Refused(NotAsItWas))?;
     Ok(AccountWithPassword::try_from(row)?.account)
 }
 

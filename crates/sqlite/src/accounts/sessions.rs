@@ -110,19 +110,21 @@ statement!(
            ORDER BY expires_at LIMIT ?)"
 );
 
-/// The account of a session is gone or out of use.
-struct OutOfUse;
+/// The account of a session is gone, out of use, or was changed since it was read.
+struct NotAsItWas;
 
 fn begin(
     connection: &mut SqliteConnection,
     session: &Session,
+    expected: u64,
     consequences: &Consequences,
-) -> Result<Account, Fail<OutOfUse>> {
+) -> Result<Account, Fail<NotAsItWas>> {
     let at = session.created_at.timestamp_millis();
     NoteLogin::new(at, session.user_id.0.as_bytes()).execute(connection)?;
     let found = account(connection, session.user_id).map_err(Fail::never)?;
-    let account = found.map(|found| found.account).filter(Account::is_active);
-    let account = account.ok_or(Fail::Refused(OutOfUse))?;
+    let as_it_was = |account: &Account| account.is_active() && account.revision == expected;
+    let account = found.map(|found| found.account).filter(as_it_was);
+    let account = account.ok_or(Fail::Refused(NotAsItWas))?;
     insert_session(connection, session)?;
     consequences::keep(connection, consequences)?;
     Ok(account)
@@ -166,16 +168,17 @@ impl SessionStore for SqliteSessions {
     async fn insert(
         &self,
         session: &Session,
+        expected: u64,
         consequences: &Consequences,
     ) -> Result<Option<Account>, PortError> {
         let (session, consequences) = (session.clone(), consequences.clone());
         let inserted = self
             .database
-            .write(move |connection| begin(connection, &session, &consequences));
+            .write(move |connection| begin(connection, &session, expected, &consequences));
         match inserted.await {
             Ok(account) => Ok(Some(account)),
             // The sign-in that was noted is gone with the transaction.
-            Err(Fail::Refused(OutOfUse)) => Ok(None),
+            Err(Fail::Refused(NotAsItWas)) => Ok(None),
             Err(Fail::Store(error)) => Err(error.into_port(PORT)),
         }
     }

@@ -101,7 +101,7 @@ fn storm(tool: &Path, binary: &Path, folder: &Path, url: &str, data: &Data, seco
     with_permits.push(("BCRYPT_PARALLELISM", &permits));
     let server = Server::start(binary, folder, &with_permits)?;
     let sign_ins = Load::new(tool.to_owned(), server.address(), data.tokens(), 0, seconds * 2)?;
-    let open = OpenLoop::new(server.address(), data.tokens());
+    let open = OpenLoop::new(server.address(), data.tokens()).over(100);
     let latency = std::thread::scope(|scope| {
         let storm = scope.spawn(|| sign_ins.drive(Case::Login, 64));
         let latency = open.reads(100, seconds);

@@ -5,8 +5,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{Credentials, SAVE_ATTEMPTS};
-use crate::accounts::{Account, AccountChange, Email, Ends, OneTimeSecret, Purpose, SaveAccountError};
+use super::Credentials;
+use crate::accounts::{
+    ATTEMPTS, Account, AccountChange, Email, Ends, OneTimeSecret, Purpose, SaveAccountError,
+};
 use crate::audit::{Action, Circumstances};
 use crate::consequences::Consequences;
 use crate::ids::{SecretId, UserId};
@@ -149,7 +151,7 @@ impl Credentials {
             .to
             .parse()
             .map_err(|_| ConfirmEmailChangeError::LinkSpent)?;
-        for _ in 0..SAVE_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             // The account before the other secret: a confirmation that comes between is a conflict.
             let found = self.ports.accounts.by_id(secret.user_id).await?;
             let account = found.filter(Account::is_active);

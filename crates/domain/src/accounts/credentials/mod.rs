@@ -15,7 +15,7 @@ pub(super) use verification::asking;
 pub use verification::{RequestVerificationError, VerifyEmailError};
 
 use super::{
-    Account, AccountChange, AccountStore, Lockouts, OneTimeSecrets, PasswordHasher, PasswordPolicy,
+    ATTEMPTS, Account, AccountChange, AccountStore, Lockouts, OneTimeSecrets, PasswordHasher, PasswordPolicy,
     SaveAccountError, Sessions,
 };
 use crate::consequences::Recorder;
@@ -26,8 +26,6 @@ use crate::time::Clock;
 
 /// How many mails of one kind may be asked for in an hour, for one account or address.
 const MAILS_PER_HOUR: u32 = 3;
-/// How often a change is tried again when somebody else was faster.
-const SAVE_ATTEMPTS: usize = 4;
 
 /// What [`Credentials`] calls.
 #[derive(Clone)]
@@ -86,7 +84,7 @@ impl Credentials {
         user: UserId,
         decide: impl Fn(&Account) -> Option<AccountChange> + Send + Sync,
     ) -> Result<Account, SaveAccountError> {
-        for _ in 0..SAVE_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let before = self.ports.accounts.by_id(user).await?;
             let change = before.as_ref().and_then(&decide);
             let change = change.ok_or(SaveAccountError::SecretSpent)?;

@@ -1,8 +1,8 @@
 //! Another password, by whoever knows the present one.
 
-use super::{Credentials, SAVE_ATTEMPTS};
+use super::Credentials;
 use crate::accounts::{
-    AccountChange, Ends, Password, PasswordHasherError, Principal, RecencyError, SaveAccountError,
+    ATTEMPTS, AccountChange, Ends, Password, PasswordHasherError, Principal, RecencyError, SaveAccountError,
     StepUpError, WeakPassword,
 };
 use crate::audit::{Action, Circumstances};
@@ -53,7 +53,7 @@ impl Credentials {
         self.passwords.check(new)?;
         let sessions = &self.ports.sessions;
         sessions.require_recent_factors(principal).await?;
-        for _ in 0..SAVE_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let found = sessions.check_password(principal, current, circumstances).await?;
             let hash = self.ports.hasher.hash(new).await?;
             let account = found.account;

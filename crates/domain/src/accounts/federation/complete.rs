@@ -7,8 +7,8 @@ use super::{
     IdentityProvider, LinkedIdentity, RegisterIdentityError,
 };
 use crate::accounts::{
-    Account, AccountChange, AccountWithPassword, Email, PasswordHash, Proof, Role, Roles, SaveAccountError,
-    SignInError, SignedIn, Standing,
+    ATTEMPTS, Account, AccountChange, AccountWithPassword, Email, PasswordHash, Proof, Role, Roles,
+    SaveAccountError, SignInError, SignedIn, Standing,
 };
 use crate::audit::{Action, Circumstances};
 use crate::consequences::Consequences;
@@ -92,9 +92,6 @@ pub enum CompleteError {
 fn refused(because: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CompleteError {
     CompleteError::Refused(because.into())
 }
-
-/// How often something is tried again when somebody else was faster.
-const ATTEMPTS: usize = 4;
 
 impl From<ExchangeError> for CompleteError {
     fn from(error: ExchangeError) -> Self {
@@ -235,7 +232,7 @@ impl Federation {
         for _ in 0..ATTEMPTS {
             let linked = self.ports.identities.by_subject(&claims.issuer, &claims.subject);
             if let Some(identity) = linked.await? {
-                return self.enter(identity.user_id, circumstances).await;
+                return self.enter(&identity, circumstances).await;
             }
             let email = claims.proven_email().ok_or(CompleteError::EmailNotVerified)?;
             if let Some(found) = self.ports.accounts.by_email(email).await? {
@@ -254,8 +251,12 @@ impl Federation {
     }
 
     /// Signs in to the account of a linked identity, or asks for the second factor where there is one.
-    async fn enter(&self, user: UserId, circumstances: &Circumstances) -> Result<SignedIn, CompleteError> {
-        let sessions = &self.ports.sessions;
+    async fn enter(
+        &self,
+        identity: &LinkedIdentity,
+        circumstances: &Circumstances,
+    ) -> Result<SignedIn, CompleteError> {
+        let (sessions, user) = (&self.ports.sessions, identity.user_id);
         let found = self.ports.accounts.with_password(user).await?;
         let found = found.ok_or(CompleteError::Conflict)?;
         if !found.account.may_come_back() {
@@ -266,7 +267,16 @@ impl Federation {
             let challenge = sessions.challenges.write(user, &found.password_hash, now);
             return Err(CompleteError::SecondFactorRequired { challenge });
         }
-        let opened = sessions.open(found.account, Proof::Provider, circumstances);
+        let lets_in = async || {
+            let account = self.ports.accounts.by_id(user).await?;
+            let linked = self
+                .ports
+                .identities
+                .by_subject(&identity.issuer, &identity.subject);
+            let is_its = linked.await?.is_some_and(|linked| linked.user_id == user);
+            Ok(account.filter(|_| is_its))
+        };
+        let opened = sessions.open(lets_in, Proof::Provider, circumstances);
         Ok(opened.await?)
     }
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{Federation, IdentityClaims, IdentityProvider, LinkedIdentity};
-use crate::accounts::{Account, AccountChange, Email, OneTimeSecret, Purpose, SaveAccountError};
+use crate::accounts::{ATTEMPTS, Account, AccountChange, Email, OneTimeSecret, Purpose, SaveAccountError};
 use crate::audit::{Action, Actor, Circumstances};
 use crate::consequences::Consequences;
 use crate::ids::IdentityId;
@@ -22,8 +22,6 @@ const MAILS: Limit = Limit {
     quota: 3,
     window: Duration::from_hours(1),
 };
-/// How often a change is tried again when somebody else was faster.
-const SAVE_ATTEMPTS: usize = 4;
 
 /// Why an identity was not linked by a link in a mail.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +120,7 @@ impl Federation {
         let secret = self.ports.secrets.by_token(Purpose::LinkIdentity, token).await?;
         let secret = secret.ok_or(ConfirmLinkError::LinkSpent)?;
         let identity = self.wanted(&secret).ok_or(ConfirmLinkError::LinkSpent)?;
-        for _ in 0..SAVE_ATTEMPTS {
+        for _ in 0..ATTEMPTS {
             let found = self.ports.accounts.by_id(secret.user_id).await?;
             let account = found.filter(Account::may_come_back);
             let account = account.ok_or(ConfirmLinkError::LinkSpent)?;

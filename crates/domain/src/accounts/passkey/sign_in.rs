@@ -4,7 +4,7 @@ use super::{
     Asserted, CeremonyError, CeremonyState, Passkey, PasskeyAnswer, PasskeyAudience, PasskeyOptions,
     PasskeyUse, Passkeys, PasskeysOff,
 };
-use crate::accounts::{Account, Principal, Proof, SignInError, SignedIn, StepUpError};
+use crate::accounts::{Principal, Proof, SignInError, SignedIn, StepUpError};
 use crate::audit::{Action, Actor, Circumstances};
 use crate::ids::UserId;
 use crate::port::PortError;
@@ -81,9 +81,13 @@ impl Passkeys {
         circumstances: &Circumstances,
     ) -> Result<SignedIn, PasskeySignInError> {
         let passkey = self.shown(answer, Presenter::Anybody, circumstances).await?;
-        let found = self.ports.sessions.ports.accounts.by_id(passkey.user_id).await?;
-        let account: Account = found.ok_or(PasskeySignInError::Refused)?;
-        let opened = self.ports.sessions.open(account, Proof::Passkey, circumstances);
+        let lets_in = async || {
+            let account = self.ports.sessions.ports.accounts.by_id(passkey.user_id).await?;
+            let passkeys = self.ports.passkeys.list(passkey.user_id).await?;
+            let is_its = passkeys.iter().any(|held| held.id == passkey.id);
+            Ok(account.filter(|_| is_its))
+        };
+        let opened = self.ports.sessions.open(lets_in, Proof::Passkey, circumstances);
         opened.await.map_err(not_opened)
     }
 

@@ -66,7 +66,17 @@ impl Sessions {
         let lockouts = &self.ports.lockouts;
         match asked {
             Ok(false) => {
-                let opened = self.open_on(device, found.account, Proof::Password, circumstances);
+                let AccountWithPassword {
+                    account,
+                    password_hash: shown,
+                } = found;
+                let id = account.id;
+                let lets_in = async || {
+                    let found = self.ports.accounts.with_password(id).await?;
+                    let found = found.filter(|found| found.password_hash == shown);
+                    Ok(found.map(|found| found.account))
+                };
+                let opened = self.open_on(device, account, lets_in, Proof::Password, circumstances);
                 let (settled, opened) = join(lockouts.succeeded(admitted), opened).await;
                 settled?;
                 opened
@@ -122,7 +132,11 @@ impl Sessions {
             .await
         {
             Ok(true) => {
-                let opened = self.open_on(device, account, Proof::SecondFactor, circumstances);
+                let lets_in = async || {
+                    let found = self.challenged(&challenge).await?;
+                    Ok(found.map(|found| found.account))
+                };
+                let opened = self.open_on(device, account, lets_in, Proof::SecondFactor, circumstances);
                 let (settled, opened) = join(lockouts.succeeded(admitted), opened).await;
                 settled?;
                 opened.map_err(not_opened)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use parlance_contract::fakes::TestClock;
 use parlance_domain::mail::{Message, WhichEmail};
 use parlance_server::settings::Settings;
@@ -283,6 +283,22 @@ async fn threat_05_a_reset_ends_all_sessions_and_a_change_all_others() {
     let token = reset_token(&app, ANN).await;
     reset(&app, &token, PASSWORD).await.expect(200);
     assert!(is_out(&app, &devices[0]).await);
+}
+
+#[tokio::test]
+async fn threat_05_no_sign_in_with_the_old_password_outlives_a_reset_at_the_same_time() {
+    let app = TestApp::start().await;
+    for round in 0..16 {
+        let email = format!("learner{round}@example.com");
+        app.register_as(&email).await;
+        let token = reset_token(&app, &email).await;
+        let sign_ins = join_all((0..4).map(|_| log_in(&app, &email, PASSWORD)));
+        let (reset, sign_ins) = join(reset(&app, &token, NEW_PASSWORD), sign_ins).await;
+        reset.expect(200);
+        for signed_in in sign_ins.iter().filter(|answer| answer.status == 200) {
+            assert!(is_out(&app, &app.user_of(&email, signed_in)).await, "{round}");
+        }
+    }
 }
 
 #[tokio::test]
