@@ -27,6 +27,7 @@ use parlance_domain::time::Clock;
 use parlance_domain::words::Words;
 use serde_json::Value;
 
+use crate::conversations::Replies;
 use crate::cors::CorsPolicy;
 use crate::metrics::{GaugeSource, Metrics};
 use crate::speech::Room;
@@ -315,6 +316,8 @@ pub struct AppState {
     pub metrics: Metrics,
     /// The description of the routes, as `/api-docs/openapi.json` sends it.
     pub(crate) document: Value,
+    /// Answers to who asks for conversations that were there already.
+    pub(crate) conversation_replies: Replies,
     /// Room for recordings.
     pub(crate) uploads: Room,
     /// What the probe of the database said last.
@@ -332,6 +335,7 @@ impl AppState {
         let metrics = Metrics::new(services.gauges.clone());
         let document = crate::openapi::openapi_document(&config.version).await;
         Data::new(Self {
+            conversation_replies: Replies::default(),
             uploads: Room::new(config.uploads_limit),
             services,
             config,

@@ -58,8 +58,13 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Something that was there already: nothing was counted.
     pub(crate) fn kept(view: &impl Serialize) -> Self {
+        Self::written(write(view))
+    }
+
+    /// The same, of which the JSON is there as well.
+    pub(crate) fn written(answer: Result<Bytes, ApiError>) -> Self {
         Self {
-            answer: write(view),
+            answer,
             counted: None,
         }
     }

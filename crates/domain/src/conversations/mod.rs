@@ -13,6 +13,7 @@ pub use checked::CheckedWriter;
 pub use conversation::{Conversation, GeneratorVersion, Turn, UnknownVersion};
 pub use draft::{InvalidDraft, read_turns};
 pub use ports::{ConversationWriter, Draft};
+pub use record::WrittenConversation;
 pub use service::{
     ConversationPorts, Conversations, Generate, Generated, SpeakTurn, SpeakTurnError, SpokenTurn,
 };

@@ -27,33 +27,51 @@ struct TurnRecord {
     audio: Option<String>,
 }
 
-/// A conversation as it is kept.
-pub(super) fn write(conversation: &Conversation) -> Result<Bytes, PortError> {
-    let record = ConversationRecord {
-        id: conversation.id.clone(),
-        word_id: conversation.word_id.to_string(),
-        word: conversation.word.clone(),
-        version: conversation.version.to_string(),
-        turns: conversation.turns.iter().map(TurnRecord::of).collect(),
-        generated_at: conversation.generated_at.timestamp_millis(),
-        provider: conversation.provider.clone(),
-    };
-    serde_json::to_vec(&record).map(Bytes::from).map_err(corrupt)
-}
+/// A conversation as it is kept. Two that are equal are the same to the letter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WrittenConversation(Bytes);
 
-/// A conversation that was kept.
-pub(super) fn read(written: &[u8]) -> Result<Conversation, PortError> {
-    let record: ConversationRecord = serde_json::from_slice(written).map_err(corrupt)?;
-    let turns = record.turns.into_iter().map(TurnRecord::into_turn);
-    Ok(Conversation {
-        id: record.id,
-        word_id: record.word_id.parse().map_err(corrupt)?,
-        word: record.word,
-        version: record.version.parse().map_err(corrupt)?,
-        turns: turns.collect::<Result<_, _>>()?,
-        generated_at: from_epoch_millis(record.generated_at).ok_or_else(|| corrupt("a time out of range"))?,
-        provider: record.provider,
-    })
+impl WrittenConversation {
+    /// What was kept.
+    pub(super) fn kept(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// What is to be kept.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// Writes a conversation down.
+    pub(super) fn of(conversation: &Conversation) -> Result<Self, PortError> {
+        let record = ConversationRecord {
+            id: conversation.id.clone(),
+            word_id: conversation.word_id.to_string(),
+            word: conversation.word.clone(),
+            version: conversation.version.to_string(),
+            turns: conversation.turns.iter().map(TurnRecord::of).collect(),
+            generated_at: conversation.generated_at.timestamp_millis(),
+            provider: conversation.provider.clone(),
+        };
+        let bytes = serde_json::to_vec(&record).map_err(corrupt)?;
+        Ok(Self(bytes.into()))
+    }
+
+    /// The conversation; an error where another program wrote what was kept.
+    pub fn read(&self) -> Result<Conversation, PortError> {
+        let record: ConversationRecord = serde_json::from_slice(&self.0).map_err(corrupt)?;
+        let turns = record.turns.into_iter().map(TurnRecord::into_turn);
+        Ok(Conversation {
+            id: record.id,
+            word_id: record.word_id.parse().map_err(corrupt)?,
+            word: record.word,
+            version: record.version.parse().map_err(corrupt)?,
+            turns: turns.collect::<Result<_, _>>()?,
+            generated_at: from_epoch_millis(record.generated_at)
+                .ok_or_else(|| corrupt("a time out of range"))?,
+            provider: record.provider,
+        })
+    }
 }
 
 impl TurnRecord {

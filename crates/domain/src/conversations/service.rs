@@ -7,7 +7,8 @@ use bytes::Bytes;
 use futures_util::lock::Mutex;
 
 use super::{
-    Brief, Conversation, ConversationWriter, Draft, GeneratorVersion, SubjectWord, Turn, read_turns, record,
+    Brief, Conversation, ConversationWriter, Draft, GeneratorVersion, SubjectWord, Turn, WrittenConversation,
+    read_turns,
 };
 use crate::caching::{
     Answers, CONVERSATIONS, CacheKey, Freshness, KeyBuilder, Make, MakeError, OWN_CONVERSATIONS, Question,
@@ -45,7 +46,7 @@ pub struct Generate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {
     /// The conversation.
-    pub conversation: Conversation,
+    pub conversation: WrittenConversation,
     /// Whether it was there already.
     pub cached: bool,
 }
@@ -146,7 +147,7 @@ impl Conversations {
         let question = question(&key, &group, is_own);
         let answer = answers.answer(question, Arc::new(make)).await?;
         Ok(Generated {
-            conversation: record::read(&answer.value)?,
+            conversation: WrittenConversation::kept(answer.value),
             cached: answer.freshness != Freshness::New,
         })
     }
@@ -248,7 +249,7 @@ impl Conversations {
         };
         let key = CacheKey::kept(&key).ok_or(SpeakTurnError::ConversationNotFound)?;
         let kept = answers.kept(&key).await;
-        let conversation = kept.and_then(|kept| record::read(&kept).ok());
+        let conversation = kept.and_then(|kept| WrittenConversation::kept(kept).read().ok());
         let conversation = conversation.ok_or(SpeakTurnError::ConversationNotFound)?;
         if conversation
             .turns
@@ -274,7 +275,7 @@ impl Conversations {
             let Some(kept) = answers.kept(key).await else {
                 return;
             };
-            let Ok(mut conversation) = record::read(&kept) else {
+            let Ok(mut conversation) = WrittenConversation::kept(kept).read() else {
                 return;
             };
             let Some(turn) = conversation.turns.get_mut(turn_index) else {
@@ -284,10 +285,10 @@ impl Conversations {
                 return;
             }
             turn.audio = Some(audio.clone());
-            let Ok(written) = record::write(&conversation) else {
+            let Ok(written) = WrittenConversation::of(&conversation) else {
                 return;
             };
-            answers.keep(question, written).await;
+            answers.keep(question, written.into_bytes()).await;
         }
     }
 }
@@ -453,6 +454,6 @@ impl Make for MakeConversation {
             generated_at: self.ports.clock.now(),
             provider: provider.to_owned(),
         };
-        Ok(record::write(&conversation)?)
+        Ok(WrittenConversation::of(&conversation)?.into_bytes())
     }
 }

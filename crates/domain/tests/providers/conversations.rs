@@ -1,7 +1,9 @@
 //! Having conversations written, and their turns spoken.
 
 use parlance_domain::caching::{Denial, MakeError};
-use parlance_domain::conversations::{Generate, Generated, GeneratorVersion, SpeakTurn, SpeakTurnError};
+use parlance_domain::conversations::{
+    Conversation, Generate, Generated, GeneratorVersion, SpeakTurn, SpeakTurnError,
+};
 use parlance_domain::ids::WordId;
 use parlance_domain::providers::ProviderErrorKind;
 use parlance_domain::spending::{Caps, Meter};
@@ -33,17 +35,18 @@ async fn generated(house: &House, word: &str) -> Generated {
     house.conversations.generate(ADA, generate(word)).await.unwrap()
 }
 
+async fn conversation(house: &House, word: &str) -> Conversation {
+    generated(house, word).await.conversation.read().unwrap()
+}
+
 #[tokio::test]
 async fn what_was_written_once_is_not_written_again_for_anybody() {
     let house = House::new();
     let first = generated(&house, "学习").await;
     assert!(!first.cached);
-    assert_eq!(first.conversation.turns.len(), 3);
-    assert!(
-        first.conversation.id.starts_with("zh-1-"),
-        "{}",
-        first.conversation.id
-    );
+    let written = first.conversation.read().unwrap();
+    assert_eq!(written.turns.len(), 3);
+    assert!(written.id.starts_with("zh-1-"), "{}", written.id);
     let second = house.conversations.generate(BOB, generate("学习")).await.unwrap();
     assert!(second.cached);
     assert_eq!(second.conversation, first.conversation);
@@ -111,7 +114,7 @@ async fn a_budget_that_is_spent_denies_what_is_new_and_nothing_else() {
 #[tokio::test]
 async fn a_turn_is_spoken_and_the_conversation_tells_how_it_sounds() {
     let house = House::new();
-    let written = generated(&house, "学习").await.conversation;
+    let written = conversation(&house, "学习").await;
     assert!(written.turns.iter().all(|turn| turn.audio.is_none()));
     let spoken = house
         .conversations
@@ -120,7 +123,7 @@ async fn a_turn_is_spoken_and_the_conversation_tells_how_it_sounds() {
         .unwrap();
     assert_eq!((&spoken.conversation_id, spoken.turn_index), (&written.id, 1));
     assert!(!spoken.spoken.cached);
-    let now = generated(&house, "学习").await.conversation;
+    let now = conversation(&house, "学习").await;
     assert_eq!(now.turns[1].audio, Some(spoken.spoken.audio.clone()));
     assert!(now.turns[0].audio.is_none());
     let again = house
@@ -135,11 +138,11 @@ async fn a_turn_is_spoken_and_the_conversation_tells_how_it_sounds() {
 #[tokio::test]
 async fn turns_of_several_conversations_of_a_word_are_told_by_their_text() {
     let house = House::new();
-    let (one, other) = (generated(&house, "学习").await, generated(&house, "看书").await);
-    for (text, id) in [
-        ("我学习。", one.conversation.id),
-        ("我看书。", other.conversation.id),
-    ] {
+    let (one, other) = (
+        conversation(&house, "学习").await,
+        conversation(&house, "看书").await,
+    );
+    for (text, id) in [("我学习。", one.id), ("我看书。", other.id)] {
         let spoken = house.conversations.speak_turn(ADA, turn(0, text)).await.unwrap();
         assert_eq!(spoken.conversation_id, id);
     }

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use parlance_domain::caching::{Denial, MakeError};
-use parlance_domain::conversations::{Generate, Generated, GeneratorVersion, SpeakTurn, SpeakTurnError};
+use parlance_domain::conversations::{
+    Conversation, Generate, Generated, GeneratorVersion, SpeakTurn, SpeakTurnError,
+};
 use parlance_domain::ids::UserId;
 use parlance_domain::providers::ProviderErrorKind;
 use parlance_domain::settings::KeyProvider;
@@ -57,6 +59,10 @@ async fn generated(house: &House, user: UserId) -> Generated {
         .generate(user, generate("学习"))
         .await
         .unwrap()
+}
+
+async fn conversation(house: &House, user: UserId) -> Conversation {
+    generated(house, user).await.conversation.read().unwrap()
 }
 
 fn first_turn(text: &str) -> SpeakTurn {
@@ -245,7 +251,7 @@ async fn lost_audio_of_ones_own_is_made_again_by_its_owner_alone() {
 #[tokio::test]
 async fn a_turn_of_ones_own_conversation_is_spoken_and_noted_there_alone() {
     let house = house(&[KeyProvider::OpenAi]);
-    let mine = generated(&house, ADA).await.conversation;
+    let mine = conversation(&house, ADA).await;
     let text = mine.turns[0].chinese.clone();
     // Of Ada's conversation nobody else has a turn spoken.
     let error = house.conversations.speak_turn(BOB, first_turn(&text)).await;
@@ -259,7 +265,7 @@ async fn a_turn_of_ones_own_conversation_is_spoken_and_noted_there_alone() {
         .await
         .unwrap();
     assert_eq!(turn.conversation_id, mine.id);
-    let noted = generated(&house, ADA).await.conversation;
+    let noted = conversation(&house, ADA).await;
     assert_eq!(noted.turns[0].audio.as_ref(), Some(&turn.spoken.audio));
     let error = house.conversations.speak_turn(ADA, first_turn("别的")).await;
     assert!(matches!(error, Err(SpeakTurnError::TurnNotFound)), "{error:?}");
@@ -268,7 +274,7 @@ async fn a_turn_of_ones_own_conversation_is_spoken_and_noted_there_alone() {
 #[tokio::test]
 async fn threat_54_what_ones_own_key_spoke_is_not_noted_where_everybody_reads() {
     let house = house(&[KeyProvider::ElevenLabs]);
-    let shared = generated(&house, ADA).await.conversation;
+    let shared = conversation(&house, ADA).await;
     let text = shared.turns[0].chinese.clone();
     let turn = house
         .conversations
@@ -276,20 +282,20 @@ async fn threat_54_what_ones_own_key_spoke_is_not_noted_where_everybody_reads() 
         .await
         .unwrap();
     assert!(turn.spoken.own);
-    assert_eq!(generated(&house, BOB).await.conversation.turns[0].audio, None);
+    assert_eq!(conversation(&house, BOB).await.turns[0].audio, None);
     let theirs = house
         .conversations
         .speak_turn(BOB, first_turn(&text))
         .await
         .unwrap();
-    let noted = generated(&house, BOB).await.conversation;
+    let noted = conversation(&house, BOB).await;
     assert_eq!(noted.turns[0].audio, Some(theirs.spoken.audio));
 }
 
 #[tokio::test]
 async fn a_conversation_of_the_time_before_the_key_is_still_spoken() {
     let house = House::new();
-    let shared = generated(&house, ADA).await.conversation;
+    let shared = conversation(&house, ADA).await;
     house.keys.set(ADA, KeyProvider::OpenAi, "good", THEN);
     let text = shared.turns[0].chinese.clone();
     let turn = house

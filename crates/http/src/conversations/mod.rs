@@ -4,11 +4,14 @@ mod audio;
 mod body;
 mod either;
 mod forget;
+mod replies;
 mod text;
 mod view;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use replies::Replies;
 
 use apistos::web::{ServiceConfig, delete, post, resource, scope};
 

@@ -52,7 +52,11 @@ async fn a_conversation_is_written_once() {
 #[actix_web::test]
 async fn a_turn_is_spoken_and_noted_in_its_conversation() {
     let stage = Stage::new().await;
-    stage.post(TEXT, &study()).await;
+    for cached in [false, true, true] {
+        let conversation = stage.post(TEXT, &study()).await.json();
+        assert_eq!(conversation["cached"], cached);
+        assert_eq!(conversation["turns"][1]["audioUrl"], "");
+    }
     let spoken = stage.post(AUDIO, &turn(1, "学习，再见。")).await;
     assert_eq!(spoken.status, StatusCode::OK, "{spoken:?}");
     let view = spoken.json();

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use apistos::api_operation;
-use parlance_domain::conversations::Generate;
+use parlance_domain::conversations::{Generate, Generated};
 use parlance_domain::ids::UserId;
 
 use super::body::TextBody;
@@ -43,8 +43,17 @@ pub(super) async fn answer(
 
 async fn generated(state: State, user: UserId, generate: Generate) -> Outcome {
     match state.services.conversations.generate(user, generate).await {
-        Ok(generated) if generated.cached => Outcome::kept(&ConversationView::from(generated)),
-        Ok(generated) => Outcome::made(&state, user, &ConversationView::from(generated)).await,
+        Ok(Generated {
+            conversation,
+            cached: true,
+        }) => Outcome::written(state.conversation_replies.kept(&conversation)),
+        Ok(Generated {
+            conversation,
+            cached: false,
+        }) => match conversation.read() {
+            Ok(made) => Outcome::made(&state, user, &ConversationView::new(made, false)).await,
+            Err(error) => Outcome::refused(error.into()),
+        },
         Err(error) => Outcome::not_made(&state, user, &WRITING, error).await,
     }
 }

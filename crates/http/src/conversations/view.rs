@@ -1,7 +1,7 @@
 //! What conversations look like outside.
 
 use apistos::ApiComponent;
-use parlance_domain::conversations::{Conversation, Generated, SpokenTurn, Turn};
+use parlance_domain::conversations::{Conversation, SpokenTurn, Turn};
 use parlance_domain::speech::Spoken;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -49,9 +49,9 @@ struct TurnView {
     audio_url: String,
 }
 
-impl From<Generated> for ConversationView {
-    fn from(generated: Generated) -> Self {
-        let Generated { conversation, cached } = generated;
+impl ConversationView {
+    /// What a conversation looks like that was there already, or was not.
+    pub(super) fn new(conversation: Conversation, cached: bool) -> Self {
         let Conversation {
             id,
             word_id,

@@ -163,7 +163,7 @@ impl SecondFactorStore for Absent {
 
 #[async_trait]
 impl SessionStore for Absent {
-    async fn insert(&self, _: &Session, _: &Consequences) -> Result<Option<Account>, PortError> {
+    async fn insert(&self, _: &Session, _: u64, _: &Consequences) -> Result<Option<Account>, PortError> {
         Err(absent())
     }
 
