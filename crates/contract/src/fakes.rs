@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
 use parking_lot::Mutex;
-use parlance_domain::accounts::{Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification};
+use parlance_domain::accounts::{
+    HashingRoom, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification,
+};
 use parlance_domain::ids::IdGenerator;
 use parlance_domain::time::{Clock, Timestamp, to_millis};
 use uuid::Uuid;
@@ -110,8 +112,8 @@ impl PlainHasher {
 
 #[async_trait]
 impl PasswordHasher for PlainHasher {
-    fn has_room(&self) -> bool {
-        true
+    fn room(&self) -> Option<HashingRoom> {
+        Some(HashingRoom::held_by(()))
     }
 
     async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordHasherError> {

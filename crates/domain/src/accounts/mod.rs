@@ -69,7 +69,7 @@ pub use passkey::{
     PasskeyStepUpError, PasskeyStore, PasskeyUse, Passkeys, PasskeysOff, RemovePasskeyError,
 };
 pub use password::{
-    InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification,
+    HashingRoom, InvalidPassword, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification,
 };
 pub use password_policy::{PasswordPolicy, WeakPassword};
 pub use ports::{

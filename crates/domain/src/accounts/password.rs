@@ -124,12 +124,22 @@ pub enum PasswordHasherError {
     Port(#[from] PortError),
 }
 
+/// The right to come to have a password hashed; given back when dropped.
+pub struct HashingRoom(#[expect(dead_code, reason = "held, and dropped")] Box<dyn Send + Sync>);
+
+impl HashingRoom {
+    /// What gives the room back when it is dropped.
+    pub fn held_by(guard: impl Send + Sync + 'static) -> Self {
+        Self(Box::new(guard))
+    }
+}
+
 /// Hashes passwords slowly, off the threads that answer requests, a bounded number at a time.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// Whether one more would be hashed or wait, and not be told that too many do. Whoever comes next may find it
-    /// otherwise.
-    fn has_room(&self) -> bool;
+    /// Room for one who comes to have a password hashed; none where as many have some as may be hashed or wait. Who has
+    /// asked for it before anything else finds a place afterwards.
+    fn room(&self) -> Option<HashingRoom>;
 
     /// Hashes a password; every character counts.
     async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordHasherError>;

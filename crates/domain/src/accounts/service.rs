@@ -103,9 +103,7 @@ impl Accounts {
         circumstances: &Circumstances,
     ) -> Result<SignedIn, RegisterError> {
         self.passwords.check(&command.password)?;
-        if !self.hasher.has_room() {
-            return Err(RegisterError::Busy);
-        }
+        let _room = self.hasher.room().ok_or(RegisterError::Busy)?;
         // Saves the hash when the address is taken; the store decides if two come at once.
         if self.store.by_email(&command.email).await?.is_some() {
             return Err(RegisterError::EmailTaken);

@@ -43,9 +43,7 @@ impl Sessions {
         command: SignIn,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
-        if !self.ports.hasher.has_room() {
-            return Err(SignInError::Busy);
-        }
+        let room = self.ports.hasher.room().ok_or(SignInError::Busy)?;
         let (found, device, admitted) = self.admit(&command.identity, circumstances).await?;
         let lockouts = &self.ports.lockouts;
         let hash = found.as_ref().map(|found| &found.password_hash);
@@ -54,6 +52,7 @@ impl Sessions {
             self.asks_for_code(found.as_ref()),
         )
         .await;
+        drop(room);
         match (verification, found) {
             (Ok(Verification::Match), Some(found)) => {
                 self.password_shown(admitted, device, asked, found, circumstances)

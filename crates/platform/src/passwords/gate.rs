@@ -7,6 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Lets `permits` through at a time, in the order of their coming, while at most `queue` wait.
 pub(super) struct Gate {
     permits: usize,
+    /// One for each that is on its way, through, or waits.
+    rooms: Arc<Semaphore>,
     /// One for each that is through or waits.
     places: Arc<Semaphore>,
     all_places: usize,
@@ -32,6 +34,7 @@ impl Gate {
         let all_places = permits.saturating_add(queue).min(Semaphore::MAX_PERMITS);
         Self {
             permits,
+            rooms: Arc::new(Semaphore::new(all_places)),
             places: Arc::new(Semaphore::new(all_places)),
             all_places,
             turns: Arc::new(Semaphore::new(permits)),
@@ -48,9 +51,9 @@ impl Gate {
         })
     }
 
-    /// Whether there is a place for one more.
-    pub(super) fn has_room(&self) -> bool {
-        self.places.available_permits() > 0
+    /// Room on the way to the door, for as many as may be through or wait.
+    pub(super) fn room(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.rooms).try_acquire_owned().ok()
     }
 
     /// How many are through.

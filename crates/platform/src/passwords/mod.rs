@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bcrypt::BcryptError;
-use parlance_domain::accounts::{Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification};
+use parlance_domain::accounts::{
+    HashingRoom, Password, PasswordHash, PasswordHasher, PasswordHasherError, Verification,
+};
 use parlance_domain::port::{PortError, PortErrorKind};
 
 use self::gate::Gate;
@@ -88,8 +90,8 @@ fn unexpected(error: impl std::error::Error + Send + Sync + 'static) -> PortErro
 
 #[async_trait]
 impl PasswordHasher for BcryptPasswordHasher {
-    fn has_room(&self) -> bool {
-        self.gate.has_room()
+    fn room(&self) -> Option<HashingRoom> {
+        self.gate.room().map(HashingRoom::held_by)
     }
 
     async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordHasherError> {
