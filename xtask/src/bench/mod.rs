@@ -6,6 +6,7 @@ mod client;
 mod embedded;
 mod load;
 mod machine;
+mod median;
 mod open_loop;
 mod postgres;
 mod processor;
@@ -34,7 +35,8 @@ pub(crate) struct Arguments {
     /// How many seconds each case is driven before
     #[arg(long, default_value_t = 3)]
     warm_up: u32,
-    /// How many times each case on PostgreSQL is measured, in turn with pgbench; the median counts
+    /// How many times each case on PostgreSQL or from the cache is measured, in turn with what it is compared with; the
+    /// median counts
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Only cases on PostgreSQL whose name contains this

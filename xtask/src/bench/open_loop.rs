@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
+use super::median::median;
+
 /// How many connections are usually open.
 const CONNECTIONS: u32 = 1_000;
 /// What is asked of providers.
@@ -35,6 +37,18 @@ pub(super) struct Latency {
     pub(super) p95: f64,
     /// The 99th percentile.
     pub(super) p99: f64,
+}
+
+impl Latency {
+    /// The median of each over some rounds.
+    pub(super) fn medians(rounds: &[Self]) -> Self {
+        Self {
+            rate: median(rounds, |round| round.rate),
+            p50: median(rounds, |round| round.p50),
+            p95: median(rounds, |round| round.p95),
+            p99: median(rounds, |round| round.p99),
+        }
+    }
 }
 
 /// What one connection asks.

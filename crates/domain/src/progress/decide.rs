@@ -83,20 +83,36 @@ pub fn decide(submission: &Submission, facts: &Facts) -> Result<Decision, Refusa
         Changes::Forget(change) => draft.forget(change)?,
         Changes::Undo { review, event_id } => draft.undo(*review, *event_id)?,
     }
-    Ok(draft.finish(&submission.changes))
+    Ok(draft.finish())
 }
 
 /// A decision in the making.
 struct Draft<'a> {
     now: Timestamp,
     facts: &'a Facts,
-    folds: HashMap<WordId, Fold>,
-    new_ids: HashMap<WordId, ProgressId>,
-    touched: Vec<WordId>,
+    /// The words that are named, in the order of their first naming.
+    words: Vec<Named<'a>>,
+    /// Where each of them stands in `words`.
+    places: HashMap<&'a WordId, usize>,
+    /// Where those stand that the answer tells of, in its order.
+    answer: Vec<usize>,
     events: Vec<Event>,
     accepted: u32,
     duplicates: u32,
     merged: Vec<MergeOutcome>,
+}
+
+/// A word that a submission names.
+struct Named<'a> {
+    word: &'a WordId,
+    /// Its row before.
+    row: Option<&'a ProgressRow>,
+    /// Its whole log before, where that is at hand.
+    log: Option<&'a [Event]>,
+    /// What its events come to.
+    fold: Fold,
+    /// The id that its row gets should it be begun.
+    new_id: Option<ProgressId>,
 }
 
 impl<'a> Draft<'a> {
@@ -104,9 +120,9 @@ impl<'a> Draft<'a> {
         Self {
             now,
             facts,
-            folds: HashMap::new(),
-            new_ids: HashMap::new(),
-            touched: Vec::new(),
+            words: Vec::new(),
+            places: HashMap::new(),
+            answer: Vec::new(),
             events: Vec::new(),
             accepted: 0,
             duplicates: 0,
@@ -114,18 +130,18 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn reviews(&mut self, reviews: &[Change<NewReview>]) {
+    fn reviews(&mut self, reviews: &'a [Change<NewReview>]) {
         let mut seen = HashSet::new();
+        let mut places = Vec::new();
         for review in reviews {
-            self.touch(&review.word_id, None);
+            let place = self.name(&review.word_id);
             if self.facts.known_reviews.contains(&review.event_id) || !seen.insert(review.event_id) {
                 self.duplicates += 1;
                 continue;
             }
             self.accepted += 1;
-            self.new_ids
-                .entry(review.word_id.clone())
-                .or_insert(review.progress_id);
+            self.words[place].new_id.get_or_insert(review.progress_id);
+            places.push(place);
             self.events.push(Event {
                 id: review.event_id,
                 word_id: review.word_id.clone(),
@@ -139,27 +155,29 @@ impl<'a> Draft<'a> {
                 },
             });
         }
-        let mut in_order: Vec<&Event> = self.events.iter().collect();
-        in_order.sort_by_key(|event| event.key());
-        for event in in_order {
+        let mut in_order: Vec<(usize, &Event)> = places.iter().copied().zip(&self.events).collect();
+        in_order.sort_by_key(|(_, event)| event.key());
+        for (place, event) in in_order {
+            let word = &mut self.words[place];
             // A word with its log at hand is folded as a whole below.
-            if let (None, Some(fold)) = (
-                self.facts.logs.get(&event.word_id),
-                self.folds.get_mut(&event.word_id),
-            ) {
-                fold.apply(event);
+            if word.log.is_none() {
+                word.fold.apply(event);
             }
         }
-        for (word, log) in &self.facts.logs {
-            let new = self.events.iter().filter(|event| event.word_id == *word);
-            self.folds.insert(word.clone(), fold(log.iter().chain(new)));
+        for (place, word) in self.words.iter_mut().enumerate() {
+            if let Some(log) = word.log {
+                let new = places.iter().zip(&self.events);
+                let new = new.filter(|(of, _)| **of == place).map(|(_, event)| event);
+                word.fold = fold(log.iter().chain(new));
+            }
         }
+        self.answer = (0..self.words.len()).collect();
     }
 
-    fn sets(&mut self, sets: &[Change<NewSet>]) -> Result<(), Refusal> {
+    fn sets(&mut self, sets: &'a [Change<NewSet>]) -> Result<(), Refusal> {
         for set in sets {
-            self.touch(&set.word_id, Some(set.progress_id));
-            self.insist(&set.word_id, &set.what.precondition)?;
+            let place = self.name_anew(&set.word_id, set.progress_id);
+            self.insist(place, &set.what.precondition)?;
             let NewSet {
                 study_count,
                 correct_count,
@@ -171,15 +189,16 @@ impl<'a> Draft<'a> {
                 correct_count,
                 confidence,
             };
-            self.set(set, &item, true);
+            self.set(place, set.event_id, &item, true);
+            self.answer.push(place);
         }
         Ok(())
     }
 
-    fn merge(&mut self, items: &[Change<MergeItem>]) {
+    fn merge(&mut self, items: &'a [Change<MergeItem>]) {
         for item in items {
-            self.touch(&item.word_id, Some(item.progress_id));
-            let state = self.state(&item.word_id);
+            let place = self.name_anew(&item.word_id, item.progress_id);
+            let state = self.state(place);
             let outcome = match state {
                 None => MergeOutcome::Imported,
                 Some(_) => MergeOutcome::Merged,
@@ -190,38 +209,35 @@ impl<'a> Draft<'a> {
                 self.merged.push(MergeOutcome::Unchanged);
                 continue;
             }
-            self.set(item, &raised, false);
+            self.set(place, item.event_id, &raised, false);
             self.merged.push(outcome);
         }
+        self.answer = (0..self.words.len()).collect();
     }
 
-    fn forget(&mut self, change: &Change<Precondition>) -> Result<(), Refusal> {
-        self.touch(&change.word_id, None);
-        if self.state(&change.word_id).is_none() {
+    fn forget(&mut self, change: &'a Change<Precondition>) -> Result<(), Refusal> {
+        let place = self.name(&change.word_id);
+        if self.state(place).is_none() {
             return Err(Refusal::ProgressNotFound);
         }
-        self.insist(&change.word_id, &change.what)?;
-        let event = self.event(&change.word_id, change.event_id, EventKind::Forget);
-        self.append(event);
+        self.insist(place, &change.what)?;
+        self.append(place, change.event_id, EventKind::Forget);
+        self.answer.push(place);
         Ok(())
     }
 
     fn undo(&mut self, review: EventId, event_id: EventId) -> Result<(), Refusal> {
         let target = self.facts.undo_target.as_ref().ok_or(Refusal::ReviewNotFound)?;
-        self.touch(&target.word_id, None);
-        if self.state(&target.word_id).is_none() {
+        let place = self.name(&target.word_id);
+        if self.state(place).is_none() {
             return Err(Refusal::ProgressNotFound);
         }
-        let log = self
-            .facts
-            .logs
-            .get(&target.word_id)
-            .map_or(&[][..], Vec::as_slice);
+        self.answer.push(place);
+        let log = self.words[place].log.unwrap_or_default();
         let undone = log.iter().any(|event| event.kind == EventKind::Undo { review });
         if !undone {
-            let event = self.event(&target.word_id, event_id, EventKind::Undo { review });
-            self.folds
-                .insert(target.word_id.clone(), fold(log.iter().chain([&event])));
+            let event = self.event(place, event_id, EventKind::Undo { review });
+            self.words[place].fold = fold(log.iter().chain([&event]));
             self.events.push(event);
         }
         Ok(())
@@ -229,8 +245,8 @@ impl<'a> Draft<'a> {
 
     /// Fixes members of a word's state, unless they are as they should be. What a browser held before is no
     /// study of this day.
-    fn set<T>(&mut self, change: &Change<T>, members: &MergeItem, is_study: bool) {
-        let state = self.state(&change.word_id);
+    fn set(&mut self, place: usize, event_id: EventId, members: &MergeItem, is_study: bool) {
+        let state = self.state(place);
         if state.is_some_and(|state| equals(state, members)) {
             return;
         }
@@ -242,122 +258,123 @@ impl<'a> Draft<'a> {
             confidence: members.confidence.map(|value| value + 0.0),
             raised_study_count: is_study && members.study_count.is_some_and(|count| count > studied),
         };
-        let event = self.event(&change.word_id, change.event_id, kind);
-        self.append(event);
+        self.append(place, event_id, kind);
     }
 
-    fn insist(&self, word: &WordId, precondition: &Precondition) -> Result<(), Refusal> {
-        let row = self.facts.rows.get(word).filter(|row| row.state.is_some());
+    fn insist(&self, place: usize, precondition: &Precondition) -> Result<(), Refusal> {
+        let row = self.words[place].row.filter(|row| row.state.is_some());
         let holds = precondition.holds(row.map(|row| row.revision));
         holds.then_some(()).ok_or(Refusal::PreconditionFailed)
     }
 
-    /// Notes that a word is named, with the id its row gets should it be begun.
-    fn touch(&mut self, word: &WordId, new_id: Option<ProgressId>) {
-        if let Some(id) = new_id {
-            self.new_ids.entry(word.clone()).or_insert(id);
+    /// Notes that a word is named; where it stands.
+    fn name(&mut self, word: &'a WordId) -> usize {
+        let next = self.words.len();
+        let place = *self.places.entry(word).or_insert(next);
+        if place == next {
+            let row = self.facts.rows.get(word);
+            let log = self.facts.logs.get(word).map(Vec::as_slice);
+            let current = match (log, row) {
+                (Some(log), _) => fold(log),
+                (None, Some(row)) => Fold {
+                    state: row.state.clone(),
+                    last: Some(row.last),
+                },
+                (None, None) => Fold::default(),
+            };
+            self.words.push(Named {
+                word,
+                row,
+                log,
+                fold: current,
+                new_id: None,
+            });
         }
-        if self.folds.contains_key(word) {
-            return;
-        }
-        let current = match (self.facts.logs.get(word), self.facts.rows.get(word)) {
-            (Some(log), _) => fold(log),
-            (None, Some(row)) => Fold {
-                state: row.state.clone(),
-                last: Some(row.last),
-            },
-            (None, None) => Fold::default(),
-        };
-        self.folds.insert(word.clone(), current);
-        self.touched.push(word.clone());
+        place
     }
 
-    fn state(&self, word: &WordId) -> Option<&WordState> {
-        self.folds.get(word)?.state.as_ref()
+    /// The same, with the id that its row gets should it be begun.
+    fn name_anew(&mut self, word: &'a WordId, id: ProgressId) -> usize {
+        let place = self.name(word);
+        self.words[place].new_id.get_or_insert(id);
+        place
+    }
+
+    fn state(&self, place: usize) -> Option<&WordState> {
+        self.words[place].fold.state.as_ref()
     }
 
     /// An event of now, or of 1 ms after the word's last one, whichever is later.
-    fn event(&self, word: &WordId, id: EventId, kind: EventKind) -> Event {
-        let last = self.folds.get(word).and_then(|fold| fold.last);
-        let at = last.map_or(self.now, |last| self.now.max(last.at + MILLISECOND));
+    fn event(&self, place: usize, id: EventId, kind: EventKind) -> Event {
+        let Named { word, fold, .. } = &self.words[place];
+        let at = fold
+            .last
+            .map_or(self.now, |last| self.now.max(last.at + MILLISECOND));
         Event {
             id,
-            word_id: word.clone(),
+            word_id: (*word).clone(),
             at,
             device_id: None,
             kind,
         }
     }
 
-    fn append(&mut self, event: Event) {
-        self.folds.entry(event.word_id.clone()).or_default().apply(&event);
+    fn append(&mut self, place: usize, id: EventId, kind: EventKind) {
+        let event = self.event(place, id, kind);
+        self.words[place].fold.apply(&event);
         self.events.push(event);
     }
 
-    fn finish(self, changes: &Changes) -> Decision {
+    fn finish(self) -> Decision {
         let mut revision = self.facts.revision;
-        let mut rows = Vec::new();
-        let mut current: HashMap<&WordId, ProgressRow> = HashMap::new();
-        for word in &self.touched {
-            let (Some(fold), old) = (self.folds.get(word), self.facts.rows.get(word)) else {
-                continue;
-            };
-            let Some(row) = self.row(word, fold, old, &mut revision) else {
-                continue;
-            };
-            if old != Some(&row) {
-                rows.push(row.clone());
-            }
-            current.insert(word, row);
-        }
-        let living = |word: &WordId| current.get(word).filter(|row| row.state.is_some()).cloned();
-        let answer = match changes {
-            Changes::Sets(sets) => sets.iter().filter_map(|set| living(&set.word_id)).collect(),
-            _ => self.touched.iter().filter_map(living).collect(),
-        };
+        let after: Vec<Option<ProgressRow>> = self
+            .words
+            .iter()
+            .map(|word| word.row_after(self.now, &mut revision))
+            .collect();
+        let differing = self.words.iter().zip(&after);
+        let differing = differing.filter(|(word, after)| word.row != after.as_ref());
+        let rows = differing.filter_map(|(_, after)| after.clone()).collect();
+        let living = |place: &usize| after[*place].clone().filter(|row| row.state.is_some());
         Decision {
+            answer: self.answer.iter().filter_map(living).collect(),
             events: self.events,
             rows,
             revision,
             accepted: self.accepted,
             duplicates: self.duplicates,
-            answer,
             merged: self.merged,
         }
     }
+}
 
-    /// The row of a word after this decision; `None` while nothing was ever known of it.
-    fn row(
-        &self,
-        word: &WordId,
-        fold: &Fold,
-        old: Option<&ProgressRow>,
-        revision: &mut u64,
-    ) -> Option<ProgressRow> {
-        let last = fold.last?;
-        let mut row = match old {
+impl Named<'_> {
+    /// The row of the word after the decision; `None` while nothing was ever known of it.
+    fn row_after(&self, now: Timestamp, revision: &mut u64) -> Option<ProgressRow> {
+        let last = self.fold.last?;
+        let mut row = match self.row {
             Some(old) => old.clone(),
             None => ProgressRow {
-                id: *self.new_ids.get(word)?,
-                word_id: word.clone(),
+                id: self.new_id?,
+                word_id: self.word.clone(),
                 fold_version: FOLD_VERSION,
                 revision: 0,
                 state: None,
                 last,
-                created_at: self.now,
-                updated_at: self.now,
+                created_at: now,
+                updated_at: now,
             },
         };
-        let begins = row.state.is_none() && fold.state.is_some();
-        if begins && old.is_some() {
-            row.id = *self.new_ids.get(word).unwrap_or(&row.id);
-            row.created_at = self.now;
+        let begins = row.state.is_none() && self.fold.state.is_some();
+        if begins && self.row.is_some() {
+            row.id = self.new_id.unwrap_or(row.id);
+            row.created_at = now;
         }
-        if old.is_none() || row.state != fold.state {
+        if self.row.is_none() || row.state != self.fold.state {
             *revision += 1;
             row.revision = *revision;
-            row.updated_at = self.now;
-            row.state.clone_from(&fold.state);
+            row.updated_at = now;
+            row.state.clone_from(&self.fold.state);
         }
         row.last = last;
         row.fold_version = FOLD_VERSION;

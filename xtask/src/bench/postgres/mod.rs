@@ -54,20 +54,18 @@ pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<(
     }
     if arguments.wants("open") {
         let open = OpenLoop::new(server.address(), data.tokens());
-        report.open_reads = Some(open.reads(1_000, arguments.seconds * 3)?);
-        report.open_writes = Some(open.writes(500, arguments.seconds * 3)?);
+        let (mut reads, mut writes) = (Vec::new(), Vec::new());
+        for _ in 0..arguments.rounds.max(1) {
+            reads.push(open.reads(1_000, arguments.seconds)?);
+            writes.push(open.writes(500, arguments.seconds)?);
+        }
+        report.open_reads = Some(Latency::medians(&reads));
+        report.open_writes = Some(Latency::medians(&writes));
         report.memory = server.memory()?;
     }
     server.stop()?;
     if arguments.wants("storm") {
-        report.storm = Some(storm(
-            tool,
-            binary,
-            folder.path(),
-            &url,
-            &data,
-            arguments.seconds,
-        )?);
+        report.storm = Some(storm(tool, binary, folder.path(), &url, &data, arguments)?);
     }
     println!("{}", report.markdown()?);
     println!("{}", report.json());
@@ -94,22 +92,33 @@ fn settings(url: &str) -> [(&str, &str); 4] {
 }
 
 /// Reads while many sign in at once, with one core left to them.
-fn storm(tool: &Path, binary: &Path, folder: &Path, url: &str, data: &Data, seconds: u32) -> Result<Latency> {
+fn storm(
+    tool: &Path,
+    binary: &Path,
+    folder: &Path,
+    url: &str,
+    data: &Data,
+    arguments: &Arguments,
+) -> Result<Latency> {
+    let seconds = arguments.seconds;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let permits = (cores - 1).max(1).to_string();
     let mut with_permits = settings(url).to_vec();
     with_permits.push(("BCRYPT_PARALLELISM", &permits));
     let server = Server::start(binary, folder, &with_permits)?;
-    let sign_ins = Load::new(tool.to_owned(), server.address(), data.tokens(), 0, seconds * 2)?;
+    let sign_ins = Load::new(tool.to_owned(), server.address(), data.tokens(), 0, seconds + 1)?;
     let open = OpenLoop::new(server.address(), data.tokens()).over(100);
-    let latency = std::thread::scope(|scope| {
-        let storm = scope.spawn(|| sign_ins.drive(Case::Login, 64));
-        let latency = open.reads(100, seconds);
-        let _ = storm.join();
-        latency
-    })?;
+    let mut rounds = Vec::new();
+    for _ in 0..arguments.rounds.max(1) {
+        rounds.push(std::thread::scope(|scope| {
+            let storm = scope.spawn(|| sign_ins.drive(Case::Login, 64));
+            let latency = open.reads(100, seconds);
+            let _ = storm.join();
+            latency
+        })?);
+    }
     server.stop()?;
-    Ok(latency)
+    Ok(Latency::medians(&rounds))
 }
 
 /// What every row is measured with.

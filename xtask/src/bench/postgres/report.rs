@@ -9,6 +9,7 @@ use super::pgbench::Run;
 use super::plan::Row;
 use crate::bench::load::Outcome;
 use crate::bench::machine::machine;
+use crate::bench::median::median;
 use crate::bench::open_loop::Latency;
 use crate::bench::processor::Spent;
 
@@ -73,18 +74,13 @@ impl Figures {
 
     /// The median of each figure.
     pub(super) fn medians(rounds: &[Self]) -> Self {
-        let median = |figure: fn(&Self) -> f64| {
-            let mut values: Vec<f64> = rounds.iter().map(figure).collect();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
         Self {
-            server: median(|round| round.server),
-            database: median(|round| round.database),
-            database_by_pgbench: median(|round| round.database_by_pgbench),
-            rate: median(|round| round.rate),
-            rate_of_pgbench: median(|round| round.rate_of_pgbench),
-            p95: median(|round| round.p95),
+            server: median(rounds, |round| round.server),
+            database: median(rounds, |round| round.database),
+            database_by_pgbench: median(rounds, |round| round.database_by_pgbench),
+            rate: median(rounds, |round| round.rate),
+            rate_of_pgbench: median(rounds, |round| round.rate_of_pgbench),
+            p95: median(rounds, |round| round.p95),
         }
     }
 
