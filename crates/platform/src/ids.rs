@@ -4,6 +4,9 @@ use parlance_domain::ids::IdGenerator;
 use uuid::Uuid;
 
 /// Makes UUIDv7 values from the wall clock and randomness, increasing within the process.
+///
+/// The randomness is that of a generator in the process that the operating system seeds (`fast-rng` of the crate `uuid`):
+/// a batch of reviews needs two ids for each, and a system call for each id was a tenth of its time.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct UuidV7Ids;
 

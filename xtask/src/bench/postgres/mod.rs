@@ -76,7 +76,8 @@ pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<(
 fn start_postgres(within: &Path) -> Result<Postgres> {
     Postgres::builder()
         .setting("shared_buffers", "1GB")
-        .setting("max_wal_size", "8GB")
+        .setting("max_wal_size", "16GB")
+        .setting("min_wal_size", "8GB")
         .setting("checkpoint_timeout", "30min")
         .within(within)
         .start()
