@@ -2,11 +2,12 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use parlance_domain::accounts::{AccountChange, ApiKey, Ends, PasswordHash, Scope, Standing};
+use parlance_domain::accounts::{
+    AccountChange, ApiKey, Ends, InsertApiKeyError, PasswordHash, Scope, Standing,
+};
 use parlance_domain::audit::{Action, Actor, AuditEntry, AuditFilter, Circumstances};
 use parlance_domain::consequences::Consequences;
-use parlance_domain::ids::{ApiKeyId, AuditId, UserId};
-use parlance_domain::port::PortErrorKind;
+use parlance_domain::ids::{ApiKeyId, AuditId, SessionId, UserId};
 use uuid::Uuid;
 
 use crate::stores::{Stores, at, user};
@@ -22,7 +23,7 @@ macro_rules! api_key_store_contract {
                 a_key_is_read_back_by_its_bearer_and_its_owner,
                 there_is_room_for_so_many_keys_and_no_more,
                 of_16_keys_made_at_once_as_many_are_kept_as_there_is_room_for,
-                a_key_of_nobody_is_not_kept,
+                threat_05_a_session_that_has_ended_makes_no_key,
                 a_key_is_revoked_by_its_owner_alone,
                 of_16_revocations_at_once_one_succeeds,
                 the_keys_of_an_account_that_is_not_in_use_are_absent,
@@ -72,8 +73,17 @@ async fn entries(stores: &Stores, subject: UserId) -> usize {
 }
 
 async fn insert(stores: &Stores, key: &ApiKey, most: u32) -> bool {
+    let by = stores.session_of(key.user_id).await;
+    match insert_by(stores, key, by, most).await {
+        Ok(()) => true,
+        Err(InsertApiKeyError::TooMany) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn insert_by(stores: &Stores, key: &ApiKey, by: SessionId, most: u32) -> Result<(), InsertApiKeyError> {
     let consequences = told(key.id.0.as_u128() + 500, key.user_id);
-    stores.api_keys.insert(key, most, &consequences).await.unwrap()
+    stores.api_keys.insert(key, by, most, &consequences).await
 }
 
 async fn of_bearer(stores: &Stores, key: &ApiKey) -> Option<ApiKey> {
@@ -125,11 +135,21 @@ pub async fn of_16_keys_made_at_once_as_many_are_kept_as_there_is_room_for(store
     assert_eq!(entries(stores, ann).await, 5);
 }
 
-/// It says so.
-pub async fn a_key_of_nobody_is_not_kept(stores: &Stores) {
+/// Nor one of somebody who is gone, or by a session of another.
+pub async fn threat_05_a_session_that_has_ended_makes_no_key(stores: &Stores) {
+    let (ann, bob) = (stores.learner(1).await, stores.learner(2).await);
+    let (of_ann, of_bob) = (stores.session_of(ann).await, stores.session_of(bob).await);
     let nothing = Consequences::default();
-    let refused = stores.api_keys.insert(&key(1, user(404), 0), 5, &nothing).await;
-    assert_eq!(refused.unwrap_err().kind, PortErrorKind::OwnerGone);
+    let ended = stores.sessions.revoke(ann, of_ann, at(1), &nothing);
+    assert!(ended.await.unwrap());
+    for (owner, by) in [(ann, of_ann), (ann, of_bob), (user(404), of_bob)] {
+        let refused = insert_by(stores, &key(1, owner, 0), by, 5).await;
+        assert!(
+            matches!(refused, Err(InsertApiKeyError::SessionEnded)),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(entries(stores, ann).await, 0);
 }
 
 /// With its consequences, which are not written where there was no such key.

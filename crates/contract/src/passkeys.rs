@@ -8,7 +8,6 @@ use parlance_domain::accounts::{
 };
 use parlance_domain::consequences::Consequences;
 use parlance_domain::ids::{PasskeyChallengeId, PasskeyId, SessionId, UserId};
-use parlance_domain::port::PortErrorKind;
 use uuid::Uuid;
 
 use crate::identities;
@@ -31,7 +30,6 @@ macro_rules! passkey_store_contract {
                 a_passkey_is_kept_once_for_each_account,
                 there_is_room_for_so_many_passkeys_and_no_more,
                 of_16_passkeys_added_at_once_as_many_are_kept_as_there_is_room_for,
-                a_passkey_of_nobody_is_not_kept,
                 a_counter_only_goes_on,
                 of_16_uses_with_the_same_counter_at_once_one_succeeds,
                 a_passkey_is_renamed_by_its_owner_alone,
@@ -40,6 +38,7 @@ macro_rules! passkey_store_contract {
                 a_passkey_and_an_identity_stand_in_for_each_other,
                 of_two_last_ways_in_that_go_at_once_one_stays,
                 a_new_password_takes_the_passkeys_when_it_ends_all_sessions,
+                threat_05_a_session_that_has_ended_adds_no_passkey,
                 consequences_are_written_with_what_was_done_or_not_at_all,
             ]
         );
@@ -97,8 +96,8 @@ async fn redeem(
 }
 
 async fn insert(stores: &Stores, passkey: &Passkey, most: u32) -> Result<(), InsertPasskeyError> {
-    let nothing = Consequences::default();
-    stores.passkeys.insert(passkey, most, &nothing).await
+    let (by, nothing) = (stores.session_of(passkey.user_id).await, Consequences::default());
+    stores.passkeys.insert(passkey, by, most, &nothing).await
 }
 
 /// Gives a learner a passkey.
@@ -242,15 +241,6 @@ pub async fn of_16_passkeys_added_at_once_as_many_are_kept_as_there_is_room_for(
     let all = join_all(passkeys.iter().map(|passkey| insert(stores, passkey, 5))).await;
     assert_eq!(all.into_iter().flatten().count(), 5);
     assert_eq!(list(stores, ann).await.len(), 5);
-}
-
-/// An account that is gone gets none.
-pub async fn a_passkey_of_nobody_is_not_kept(stores: &Stores) {
-    let refused = insert(stores, &passkey(1, user(404), 0), 10).await;
-    let Err(InsertPasskeyError::Port(error)) = refused else {
-        panic!("{refused:?}")
-    };
-    assert_eq!(error.kind, PortErrorKind::OwnerGone);
 }
 
 /// A device that does not count says 0 each time.
@@ -397,16 +387,36 @@ pub async fn a_new_password_takes_the_passkeys_when_it_ends_all_sessions(stores:
     assert_eq!(list(stores, bob).await, [of_bob]);
 }
 
+/// Nor one of another, nor for an account that is gone.
+pub async fn threat_05_a_session_that_has_ended_adds_no_passkey(stores: &Stores) {
+    let (ann, bob) = (stores.learner(1).await, stores.learner(2).await);
+    let (of_ann, of_bob) = (stores.session_of(ann).await, stores.session_of(bob).await);
+    let nothing = Consequences::default();
+    let ended = stores.sessions.revoke(ann, of_ann, at(1), &nothing);
+    assert!(ended.await.unwrap());
+    for by in [of_ann, of_bob] {
+        let refused = stores
+            .passkeys
+            .insert(&passkey(1, ann, 0), by, 10, &nothing)
+            .await;
+        assert!(
+            matches!(refused, Err(InsertPasskeyError::SessionEnded)),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(list(stores, ann).await, []);
+}
+
 /// Each change tells of itself alone.
 pub async fn consequences_are_written_with_what_was_done_or_not_at_all(stores: &Stores) {
     let ann = stores.learner(1).await;
-    let passkeys = &stores.passkeys;
+    let (passkeys, by) = (&stores.passkeys, stores.session_of(ann).await);
     let passkey = passkey(1, ann, 0);
     for (number, kept) in [(1, true), (2, false)] {
         // One key for each kind of change: what is written shows by it.
         let keys = [10, 20].map(|kind| secret(kind + number, ann, Purpose::Unlock));
         let news = keys.clone().map(|key| Consequences::default().and_secret(key));
-        let inserted = passkeys.insert(&passkey, 10, &news[0]).await;
+        let inserted = passkeys.insert(&passkey, by, 10, &news[0]).await;
         assert_eq!((inserted.is_ok(), is_good(stores, &keys[0]).await), (kept, kept));
         let id = if kept {
             passkey.id

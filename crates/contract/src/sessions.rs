@@ -134,10 +134,10 @@ pub async fn no_session_slips_in_while_all_of_them_end(stores: &Stores) {
             .map(|number| session(round << 8 | number, ann, 2))
             .collect();
         let nothing = Consequences::default();
-        let begin = |session| stores.sessions.insert(session, read.revision, &nothing);
+        let insert = |session| stores.sessions.insert(session, read.revision, &nothing);
         let (saved, begun) = join(
             stores.accounts.save(&change),
-            join_all(sessions.iter().map(begin)),
+            join_all(sessions.iter().map(insert)),
         )
         .await;
         let ended = saved.unwrap();

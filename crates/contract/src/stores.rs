@@ -196,6 +196,13 @@ impl Stores {
         self.sessions.insert(session, revision, &nothing).await
     }
 
+    /// A session of a learner that goes on; one that never was, where there is none.
+    pub async fn session_of(&self, user: UserId) -> SessionId {
+        let live = self.sessions.live(user, at(0)).await.unwrap();
+        live.first()
+            .map_or(SessionId(Uuid::from_u128(404)), |session| session.id)
+    }
+
     /// Ends a session, and does nothing besides; whether it had gone on until then.
     pub async fn end(&self, session: &Session, now: Timestamp) -> Result<bool, PortError> {
         let (user, nothing) = (session.user_id, Consequences::default());

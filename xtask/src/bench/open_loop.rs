@@ -79,9 +79,9 @@ impl<'a> OpenLoop<'a> {
         })
     }
 
-    /// So many writes of one word's progress a second.
-    pub(super) fn writes(&self, rate: u32, seconds: u32) -> Result<Latency> {
-        self.drive(rate, seconds, |token, number| {
+    /// So many writes of one word's progress a second; in each round other values, so that each of them writes.
+    pub(super) fn writes(&self, rate: u32, seconds: u32, round: u32) -> Result<Latency> {
+        self.drive_from(round * rate * seconds, rate, seconds, |token, number| {
             let body = format!("{{\"studyCount\":{}}}", number + 2);
             format!(
                 "PUT /api/v1/progress/bench-{:03} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
@@ -105,6 +105,11 @@ impl<'a> OpenLoop<'a> {
     }
 
     fn drive(&self, rate: u32, seconds: u32, request: Request) -> Result<Latency> {
+        self.drive_from(0, rate, seconds, request)
+    }
+
+    /// Drives with requests that are counted from `first`.
+    fn drive_from(&self, first: u32, rate: u32, seconds: u32, request: Request) -> Result<Latency> {
         println!(
             "{rate} requests a second over {} connections, open loop",
             self.connections
@@ -112,7 +117,7 @@ impl<'a> OpenLoop<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let mut millis = runtime.block_on(self.drive_all(rate, seconds, request))?;
+        let mut millis = runtime.block_on(self.drive_all(first, rate, seconds, request))?;
         millis.sort_by(f64::total_cmp);
         ensure!(!millis.is_empty(), "nothing was asked");
         let at = |part: usize| millis[(millis.len() * part / 100).min(millis.len() - 1)];
@@ -124,7 +129,7 @@ impl<'a> OpenLoop<'a> {
         })
     }
 
-    async fn drive_all(&self, rate: u32, seconds: u32, request: Request) -> Result<Vec<f64>> {
+    async fn drive_all(&self, first: u32, rate: u32, seconds: u32, request: Request) -> Result<Vec<f64>> {
         let mut streams = Vec::new();
         for _ in 0..self.connections {
             streams.push(TcpStream::connect(self.address).await?);
@@ -145,7 +150,7 @@ impl<'a> OpenLoop<'a> {
                 for number in due {
                     let instant = begin + step * number;
                     sleep_until(instant).await;
-                    ask(&mut stream, &request(&token, u64::from(number))).await?;
+                    ask(&mut stream, &request(&token, u64::from(first + number))).await?;
                     millis.push(instant.elapsed().as_secs_f64() * 1_000.0);
                 }
                 anyhow::Ok(millis)

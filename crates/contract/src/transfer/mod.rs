@@ -125,8 +125,9 @@ async fn busy(at: &Installation, number: u128) -> Learner<'_> {
     keys.keep(id, &key(KeyProvider::OpenAi, "a", 1), &nothing)
         .await
         .unwrap();
+    let by = stores.session_of(id).await;
     for key in keys_for_programs(id) {
-        assert!(stores.api_keys.insert(&key, 5, &nothing).await.unwrap());
+        stores.api_keys.insert(&key, by, 5, &nothing).await.unwrap();
     }
     ann
 }

@@ -37,9 +37,9 @@ pub use account::{
     ProfilePatch, Role, Roles, Standing, UnknownRole,
 };
 pub use api_key::{
-    API_KEY_PREFIX, ApiKey, ApiKeyName, ApiKeyPorts, ApiKeyStore, ApiKeyText, ApiKeys, InvalidApiKeyName,
-    KeyBearer, MOST_API_KEYS, MadeApiKey, MakeApiKey, MakeApiKeyError, RevokeApiKeyError, Scope, Scopes,
-    UnknownScope,
+    API_KEY_PREFIX, ApiKey, ApiKeyName, ApiKeyPorts, ApiKeyStore, ApiKeyText, ApiKeys, InsertApiKeyError,
+    InvalidApiKeyName, KeyBearer, MOST_API_KEYS, MadeApiKey, MakeApiKey, MakeApiKeyError, RevokeApiKeyError,
+    Scope, Scopes, UnknownScope,
 };
 pub use credentials::{
     ChangePasswordError, ConfirmEmailChangeError, CredentialPorts, Credentials, EmailChange,

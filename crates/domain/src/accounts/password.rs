@@ -137,8 +137,8 @@ impl HashingRoom {
 /// Hashes passwords slowly, off the threads that answer requests, a bounded number at a time.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// Room for one who comes to have a password hashed; none where as many have some as may be hashed or wait. Who has
-    /// asked for it before anything else finds a place afterwards.
+    /// Room for one more on the way to have a password hashed; none where many are. Asked for before anything else, it
+    /// spares the work for those who would be told in the end that too many wait.
     fn room(&self) -> Option<HashingRoom>;
 
     /// Hashes a password; every character counts.

@@ -103,7 +103,7 @@ impl Accounts {
         circumstances: &Circumstances,
     ) -> Result<SignedIn, RegisterError> {
         self.passwords.check(&command.password)?;
-        let _room = self.hasher.room().ok_or(RegisterError::Busy)?;
+        let room = self.hasher.room().ok_or(RegisterError::Busy)?;
         // Saves the hash when the address is taken; the store decides if two come at once.
         if self.store.by_email(&command.email).await?.is_some() {
             return Err(RegisterError::EmailTaken);
@@ -116,6 +116,7 @@ impl Accounts {
                 PasswordHasherError::Busy => RegisterError::Busy,
                 PasswordHasherError::Port(error) => error.into(),
             })?;
+        drop(room);
         let now = self.clock.now();
         let account = Account {
             id: UserId(self.ids.next()),

@@ -110,7 +110,7 @@ pub enum SignInError {
         /// How long the next must wait.
         retry_after: TimeDelta,
     },
-    /// Too many passwords wait to be hashed.
+    /// Too many passwords wait to be hashed, or the account was changed by others again and again.
     #[error("too many sign-ins at once")]
     Busy,
     /// Anything else.

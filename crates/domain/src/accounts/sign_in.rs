@@ -36,8 +36,8 @@ impl Sessions {
     /// Signs in with a password.
     ///
     /// An unknown name costs the same work and gives the same answer as a wrong password. The attempt is counted before
-    /// the password is looked at: of many at once, no more are looked at than one after the other. While too many wait for
-    /// that, a flood of attempts costs the store nothing.
+    /// the password is looked at: of many at once, no more are looked at than one after the other. While too many are on the
+    /// way to that, the store is not asked for one more.
     pub async fn sign_in(
         &self,
         command: SignIn,
@@ -47,22 +47,22 @@ impl Sessions {
         let (found, device, admitted) = self.admit(&command.identity, circumstances).await?;
         let lockouts = &self.ports.lockouts;
         let hash = found.as_ref().map(|found| &found.password_hash);
-        let (verification, asked) = join(
-            self.ports.hasher.verify(&command.password, hash),
-            self.asks_for_code(found.as_ref()),
-        )
-        .await;
-        drop(room);
+        let verified = async {
+            let verification = self.ports.hasher.verify(&command.password, hash).await;
+            drop(room);
+            verification
+        };
+        let (verification, asked) = join(verified, self.asks_for_code(found.as_ref())).await;
         match (verification, found) {
             (Ok(Verification::Match), Some(found)) => {
-                self.password_shown(admitted, device, asked, found, circumstances)
+                self.password_shown(&command.identity, admitted, device, asked, found, circumstances)
                     .await
             }
             (Ok(Verification::MatchOutdated(new)), Some(mut found)) => {
                 let (id, old) = (found.account.id, &found.password_hash);
                 self.ports.accounts.replace_password_hash(id, old, &new).await?;
                 found.password_hash = new;
-                self.password_shown(admitted, device, asked, found, circumstances)
+                self.password_shown(&command.identity, admitted, device, asked, found, circumstances)
                     .await
             }
             (Ok(_), found) => {
@@ -113,7 +113,7 @@ impl Sessions {
         Ok((found, device, admitted.await?))
     }
 
-    async fn find(&self, identity: &Identity) -> Result<Option<AccountWithPassword>, PortError> {
+    pub(super) async fn find(&self, identity: &Identity) -> Result<Option<AccountWithPassword>, PortError> {
         match identity {
             Identity::Email(email) => self.ports.accounts.by_email(email).await,
             Identity::Username(username) => self.ports.accounts.by_username(username).await,
@@ -145,11 +145,21 @@ impl Sessions {
         proof: Proof,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
+        let id = account.id;
+        // Only who comes to an account that is deleted takes that back, not who was on the way while its owner did it.
+        let was_deleted = !account.is_active();
         for _ in 0..ATTEMPTS {
+            if !was_deleted && !account.is_active() {
+                return Err(SignInError::Deactivated);
+            }
             if let Some(signed_in) = self.try_open(device, account, proof, circumstances).await? {
                 return Ok(signed_in);
             }
-            account = lets_in().await?.ok_or(SignInError::InvalidCredentials)?;
+            let Some(again) = lets_in().await? else {
+                self.note_refusal(Some(id), circumstances).await?;
+                return Err(SignInError::InvalidCredentials);
+            };
+            account = again;
         }
         Err(SignInError::Busy)
     }

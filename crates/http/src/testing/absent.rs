@@ -12,11 +12,11 @@ use futures_util::stream::BoxStream;
 use parlance_domain::accounts::{
     AccessClaims, AccessToken, AccessTokens, Account, AccountChange, AccountStore, AccountWithPassword,
     Admission, ApiKey, ApiKeyStore, Attempt, CeremonyState, DeviceStore, Email, Ends, InsertAccountError,
-    InsertPasskeyError, LockoutKey, LockoutPolicy, LockoutStore, NewFactor, OneTimeSecret, Outcome, Passkey,
-    PasskeyAudience, PasskeyChallenge, PasskeyName, PasskeyStore, PasskeyUse, PasswordHash, Proof, PublicKey,
-    RemovePasskeyError, RevokedSession, RevokedSessions, Role, Rotation, RotationTerms, SaveAccountError,
-    SecondFactor, SecondFactorStore, SecretStore, SeenDevice, Session, SessionStore, TokenError, Unlock,
-    Unlocked, Username, Verdict,
+    InsertApiKeyError, InsertPasskeyError, LockoutKey, LockoutPolicy, LockoutStore, NewFactor, OneTimeSecret,
+    Outcome, Passkey, PasskeyAudience, PasskeyChallenge, PasskeyName, PasskeyStore, PasskeyUse, PasswordHash,
+    Proof, PublicKey, RemovePasskeyError, RevokedSession, RevokedSessions, Role, Rotation, RotationTerms,
+    SaveAccountError, SecondFactor, SecondFactorStore, SecretStore, SeenDevice, Session, SessionStore,
+    TokenError, Unlock, Unlocked, Username, Verdict,
 };
 use parlance_domain::admin::{AccountDirectory, AccountPlace, AccountQuery};
 use parlance_domain::audit::{
@@ -315,8 +315,14 @@ impl DeviceStore for Absent {
 
 #[async_trait]
 impl ApiKeyStore for Absent {
-    async fn insert(&self, _: &ApiKey, _: u32, _: &Consequences) -> Result<bool, PortError> {
-        Err(absent())
+    async fn insert(
+        &self,
+        _: &ApiKey,
+        _: SessionId,
+        _: u32,
+        _: &Consequences,
+    ) -> Result<(), InsertApiKeyError> {
+        Err(absent().into())
     }
 
     async fn list(&self, _: UserId) -> Result<Vec<ApiKey>, PortError> {
@@ -390,7 +396,13 @@ impl PasskeyStore for Absent {
         Err(absent())
     }
 
-    async fn insert(&self, _: &Passkey, _: u32, _: &Consequences) -> Result<(), InsertPasskeyError> {
+    async fn insert(
+        &self,
+        _: &Passkey,
+        _: SessionId,
+        _: u32,
+        _: &Consequences,
+    ) -> Result<(), InsertPasskeyError> {
         Err(absent().into())
     }
 

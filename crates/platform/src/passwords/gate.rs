@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Lets `permits` through at a time, in the order of their coming, while at most `queue` wait.
 pub(super) struct Gate {
     permits: usize,
-    /// One for each that is on its way, through, or waits.
+    /// One for each that is on its way, waits, or is through.
     rooms: Arc<Semaphore>,
     /// One for each that is through or waits.
     places: Arc<Semaphore>,
@@ -34,7 +34,9 @@ impl Gate {
         let all_places = permits.saturating_add(queue).min(Semaphore::MAX_PERMITS);
         Self {
             permits,
-            rooms: Arc::new(Semaphore::new(all_places)),
+            rooms: Arc::new(Semaphore::new(
+                all_places.saturating_mul(2).min(Semaphore::MAX_PERMITS),
+            )),
             places: Arc::new(Semaphore::new(all_places)),
             all_places,
             turns: Arc::new(Semaphore::new(permits)),
@@ -51,7 +53,7 @@ impl Gate {
         })
     }
 
-    /// Room on the way to the door, for as many as may be through or wait.
+    /// Room on the way to the door, for twice as many as may be through or wait.
     pub(super) fn room(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.rooms).try_acquire_owned().ok()
     }

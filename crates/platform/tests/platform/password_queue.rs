@@ -58,9 +58,9 @@ fn threat_19_beyond_a_bounded_queue_the_answer_is_busy_at_once() {
 }
 
 #[test]
-fn threat_19_as_many_find_room_as_may_be_hashed_or_wait() {
+fn threat_19_twice_as_many_find_room_as_may_be_hashed_or_wait() {
     let hasher = hasher(1, 2);
-    let rooms: Vec<_> = (0..3).map(|_| hasher.room().unwrap()).collect();
+    let rooms: Vec<_> = (0..6).map(|_| hasher.room().unwrap()).collect();
     assert!(hasher.room().is_none());
     drop(rooms);
     assert!(hasher.room().is_some());

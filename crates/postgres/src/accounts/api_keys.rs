@@ -8,16 +8,17 @@ use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
-use parlance_domain::accounts::{ApiKey, ApiKeyStore, Scope, Scopes};
+use parlance_domain::accounts::{ApiKey, ApiKeyStore, InsertApiKeyError, Scope, Scopes};
 use parlance_domain::consequences::Consequences;
-use parlance_domain::ids::{ApiKeyId, UserId};
+use parlance_domain::ids::{ApiKeyId, SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::sessions;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
-use crate::database::{NoRefusal, PgDatabase, Repeat, StoreError};
+use crate::database::{Fail, NoRefusal, PgDatabase, Repeat, StoreError};
 use crate::statement::statement;
 
 const PORT: &str = "ApiKeyStore";
@@ -68,6 +69,12 @@ statement!(
            AND (last_used_at IS NULL OR last_used_at < ?)"
 );
 
+/// Why a key was not kept.
+enum NotKept {
+    TooMany,
+    SessionEnded,
+}
+
 /// The keys for programs in the database.
 #[derive(Clone)]
 pub struct PgApiKeys {
@@ -83,7 +90,13 @@ impl PgApiKeys {
 
 #[async_trait]
 impl ApiKeyStore for PgApiKeys {
-    async fn insert(&self, key: &ApiKey, most: u32, consequences: &Consequences) -> Result<bool, PortError> {
+    async fn insert(
+        &self,
+        key: &ApiKey,
+        by: SessionId,
+        most: u32,
+        consequences: &Consequences,
+    ) -> Result<(), InsertApiKeyError> {
         let (key, consequences) = (Arc::new(key.clone()), Arc::new(consequences.clone()));
         let inserted = self.database.transact(move |connection| {
             let (key, consequences) = (Arc::clone(&key), Arc::clone(&consequences));
@@ -91,18 +104,25 @@ impl ApiKeyStore for PgApiKeys {
                 let owner = key.user_id.0;
                 let locked = LockOwner::new(owner).get_result::<(i32,)>(&mut &*connection);
                 locked.await.optional()?;
+                if !sessions::is_live(connection, key.user_id, by).await? {
+                    return Err(Fail::Refused(NotKept::SessionEnded));
+                }
                 let (count,): (i64,) = CountOf::new(owner).get_result(&mut &*connection).await?;
                 if count >= i64::from(most) {
-                    return Ok(false);
+                    return Err(Fail::Refused(NotKept::TooMany));
                 }
                 let inserted = insert(&key).execute(&mut &*connection).await;
                 inserted.map_err(|error| StoreError::from(error).for_owner())?;
                 consequences::keep(connection, &consequences).await?;
-                Ok(true)
+                Ok(())
             }
             .boxed()
         });
-        inserted.await.map_err(|error: NoRefusal| error.into_port(PORT))
+        inserted.await.map_err(|error| match error {
+            Fail::Refused(NotKept::TooMany) => InsertApiKeyError::TooMany,
+            Fail::Refused(NotKept::SessionEnded) => InsertApiKeyError::SessionEnded,
+            Fail::Store(error) => error.into_port(PORT).into(),
+        })
     }
 
     async fn list(&self, user: UserId) -> Result<Vec<ApiKey>, PortError> {

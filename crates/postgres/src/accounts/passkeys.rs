@@ -13,11 +13,12 @@ use parlance_domain::accounts::{
     PasskeyCredential, PasskeyName, PasskeyStore, PasskeyUse, RemovePasskeyError, WayIn,
 };
 use parlance_domain::consequences::Consequences;
-use parlance_domain::ids::{PasskeyChallengeId, PasskeyId, UserId};
+use parlance_domain::ids::{PasskeyChallengeId, PasskeyId, SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::sessions;
 use super::ways_in::{self, ways_in};
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
@@ -106,6 +107,7 @@ impl PgPasskeys {
 enum NotKept {
     Exists,
     TooMany,
+    SessionEnded,
 }
 
 /// Why a passkey was not taken away.
@@ -151,6 +153,7 @@ impl PasskeyStore for PgPasskeys {
     async fn insert(
         &self,
         passkey: &Passkey,
+        by: SessionId,
         most: u32,
         consequences: &Consequences,
     ) -> Result<(), InsertPasskeyError> {
@@ -160,6 +163,9 @@ impl PasskeyStore for PgPasskeys {
             async move {
                 let (passkey, consequences) = &*both;
                 ways_in::lock(connection, passkey.user_id).await?;
+                if !sessions::is_live(connection, passkey.user_id, by).await? {
+                    return Err(Fail::Refused(NotKept::SessionEnded));
+                }
                 let counted = CountOf::new(passkey.credential.id.as_bytes(), passkey.user_id.0);
                 let (all, same): (i64, i64) = counted.get_result(&mut &*connection).await?;
                 if same > 0 {
@@ -178,6 +184,7 @@ impl PasskeyStore for PgPasskeys {
         inserted.await.map_err(|error| match error {
             Fail::Refused(NotKept::Exists) => InsertPasskeyError::Exists,
             Fail::Refused(NotKept::TooMany) => InsertPasskeyError::TooMany,
+            Fail::Refused(NotKept::SessionEnded) => InsertPasskeyError::SessionEnded,
             Fail::Store(error) => error.into_port(PORT).into(),
         })
     }

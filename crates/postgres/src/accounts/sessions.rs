@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use diesel::result::{Error as DieselError, OptionalExtension};
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::try_join4;
@@ -60,6 +60,10 @@ statement!(
     Live(user_id: Uuid => SqlUuid, now: Timestamp => Timestamptz) -> (SessionColumns,)
         = concat!("SELECT ", session_columns!(), " FROM sessions WHERE user_id = ? AND revoked_at IS NULL \
            AND expires_at > ? ORDER BY rotated_at DESC, id DESC")
+);
+statement!(
+    IsLive(user_id: Uuid => SqlUuid, id: Uuid => SqlUuid) -> (Bool,)
+        = "SELECT EXISTS (SELECT FROM sessions WHERE user_id = ? AND id = ? AND revoked_at IS NULL)"
 );
 statement!(
     Authenticated(
@@ -316,6 +320,17 @@ async fn begin(
     let row: Option<(AccountRow,)> = noted.into_iter().next();
     let (row,) = row.ok_or(Fail::Refused(NotAsItWas))?;
     Ok(AccountWithPassword::try_from(row)?.account)
+}
+
+/// Whether a session of a user goes on. Asked for while the account is locked, that stays so until the transaction under
+/// way ends, whatever changes the account.
+pub(super) async fn is_live(
+    connection: &AsyncPgConnection,
+    user: UserId,
+    id: SessionId,
+) -> Result<bool, DieselError> {
+    let (is_live,): (bool,) = IsLive::new(user.0, id.0).get_result(&mut &*connection).await?;
+    Ok(is_live)
 }
 
 /// Ends those sessions of a user that a change ends; says which.

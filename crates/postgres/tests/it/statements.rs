@@ -20,7 +20,7 @@ use parlance_domain::consequences::Consequences;
 use parlance_domain::idempotency::{Beginning, GivenAnswer};
 use parlance_domain::ids::{
     ApiKeyId, AuditId, AuthorizationId, DeviceId, EventId, ExportId, IdentityId, MailId, PasskeyChallengeId,
-    PasskeyId, ProgressId,
+    PasskeyId, ProgressId, SessionId,
 };
 use parlance_domain::mail::{AttemptId, Fate, Lease, Message, OutgoingMail};
 use parlance_domain::personal::{ExportAttempt, ExportLease, ExportOrder, ExportOutcome, Requested};
@@ -147,7 +147,8 @@ async fn use_all(stores: &Stores, round: u128) {
     use_identities(stores, round).await;
     use_lockouts(stores).await;
     use_second_factors(stores, 1).await;
-    use_passkeys(stores, 1).await;
+    let by = begun(stores, 20_000 + round).await;
+    use_passkeys(stores, 1, by).await;
     use_settings(stores, round).await;
     use_words(stores).await;
     append_to_log(stores, 1_000 * round).await;
@@ -240,6 +241,13 @@ async fn use_sessions(stores: &Stores, round: u128) {
     stores.devices.purge(at(0), 10).await.unwrap();
 }
 
+/// A session that goes on.
+async fn begun(stores: &Stores, number: u128) -> SessionId {
+    let session = new_session(number, user(ANN), 70);
+    stores.begin(&session).await.unwrap();
+    session.id
+}
+
 async fn use_api_keys(stores: &Stores, round: u128) {
     let (keys, nothing) = (&stores.api_keys, Consequences::default());
     let key = ApiKey {
@@ -252,14 +260,15 @@ async fn use_api_keys(stores: &Stores, round: u128) {
         expires_at: None,
         last_used_at: None,
     };
-    assert!(keys.insert(&key, 10, &nothing).await.unwrap());
+    let by = begun(stores, 10_000 + round).await;
+    keys.insert(&key, by, 10, &nothing).await.unwrap();
     keys.used(user(ANN), key.id, at(1)).await.unwrap();
     assert!(keys.of_bearer(key.id).await.unwrap().is_some());
     assert_eq!(keys.list(user(ANN)).await.unwrap().len(), 1);
     assert!(keys.revoke(user(ANN), key.id, &nothing).await.unwrap());
 }
 
-async fn use_passkeys(stores: &Stores, round: u8) {
+async fn use_passkeys(stores: &Stores, round: u8, by: SessionId) {
     let (passkeys, nothing) = (&stores.passkeys, Consequences::default());
     let audience = PasskeyAudience::Anybody;
     let challenge = PasskeyChallenge {
@@ -284,7 +293,7 @@ async fn use_passkeys(stores: &Stores, round: u8) {
         created_at: at(0),
         last_used_at: None,
     };
-    passkeys.insert(&passkey, 10, &nothing).await.unwrap();
+    passkeys.insert(&passkey, by, 10, &nothing).await.unwrap();
     let using = PasskeyUse {
         counter: 1,
         at: at(1),
@@ -772,7 +781,8 @@ async fn no_statement_but_those_of_progress_reads_a_whole_table() {
     use_identities(stores, 0).await;
     use_lockouts(stores).await;
     use_second_factors(stores, 1).await;
-    use_passkeys(stores, 1).await;
+    let by = begun(stores, 20_000).await;
+    use_passkeys(stores, 1, by).await;
     use_words(stores).await;
     use_spending(stores, 0).await;
     use_idempotency(stores, 0).await;

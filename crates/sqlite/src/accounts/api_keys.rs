@@ -4,16 +4,17 @@ use async_trait::async_trait;
 use diesel::result::{Error as DieselError, OptionalExtension};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::{Queryable, RunQueryDsl, SqliteConnection};
-use parlance_domain::accounts::{ApiKey, ApiKeyStore, Scope, Scopes};
+use parlance_domain::accounts::{ApiKey, ApiKeyStore, InsertApiKeyError, Scope, Scopes};
 use parlance_domain::consequences::Consequences;
-use parlance_domain::ids::{ApiKeyId, UserId};
+use parlance_domain::ids::{ApiKeyId, SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 
 use super::row::Id;
+use super::sessions;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
-use crate::database::{NoRefusal, SqliteDatabase, StoreError};
+use crate::database::{Fail, NoRefusal, SqliteDatabase, StoreError};
 use crate::statement::statement;
 
 const PORT: &str = "ApiKeyStore";
@@ -74,20 +75,39 @@ impl SqliteApiKeys {
     }
 }
 
+/// Why a key was not kept.
+enum NotKept {
+    TooMany,
+    SessionEnded,
+}
+
 #[async_trait]
 impl ApiKeyStore for SqliteApiKeys {
-    async fn insert(&self, key: &ApiKey, most: u32, consequences: &Consequences) -> Result<bool, PortError> {
+    async fn insert(
+        &self,
+        key: &ApiKey,
+        by: SessionId,
+        most: u32,
+        consequences: &Consequences,
+    ) -> Result<(), InsertApiKeyError> {
         let (key, consequences) = (key.clone(), consequences.clone());
         let inserted = self.database.write(move |connection| {
+            if !sessions::is_live(connection, key.user_id, by)? {
+                return Err(Fail::Refused(NotKept::SessionEnded));
+            }
             let (count,): (i64,) = CountOf::new(key.user_id.0.as_bytes()).get_result(connection)?;
             if count >= i64::from(most) {
-                return Ok(false);
+                return Err(Fail::Refused(NotKept::TooMany));
             }
             insert(&key).execute(connection).map_err(StoreError::of_owner)?;
             consequences::keep(connection, &consequences)?;
-            Ok(true)
+            Ok(())
         });
-        inserted.await.map_err(|error: NoRefusal| error.into_port(PORT))
+        inserted.await.map_err(|error| match error {
+            Fail::Refused(NotKept::TooMany) => InsertApiKeyError::TooMany,
+            Fail::Refused(NotKept::SessionEnded) => InsertApiKeyError::SessionEnded,
+            Fail::Store(error) => error.into_port(PORT).into(),
+        })
     }
 
     async fn list(&self, user: UserId) -> Result<Vec<ApiKey>, PortError> {

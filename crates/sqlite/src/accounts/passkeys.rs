@@ -9,11 +9,12 @@ use parlance_domain::accounts::{
     PasskeyCredential, PasskeyName, PasskeyStore, PasskeyUse, RemovePasskeyError, WayIn,
 };
 use parlance_domain::consequences::Consequences;
-use parlance_domain::ids::{PasskeyChallengeId, PasskeyId, UserId};
+use parlance_domain::ids::{PasskeyChallengeId, PasskeyId, SessionId, UserId};
 use parlance_domain::port::PortError;
 use parlance_domain::time::Timestamp;
 
 use super::row::Id;
+use super::sessions;
 use super::ways_in::ways_in;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
@@ -103,6 +104,7 @@ impl SqlitePasskeys {
 enum NotKept {
     Exists,
     TooMany,
+    SessionEnded,
 }
 
 /// Why a passkey was not taken away.
@@ -149,11 +151,15 @@ impl PasskeyStore for SqlitePasskeys {
     async fn insert(
         &self,
         passkey: &Passkey,
+        by: SessionId,
         most: u32,
         consequences: &Consequences,
     ) -> Result<(), InsertPasskeyError> {
         let (passkey, consequences) = (passkey.clone(), consequences.clone());
         let inserted = self.database.write(move |connection| {
+            if !sessions::is_live(connection, passkey.user_id, by)? {
+                return Err(Fail::Refused(NotKept::SessionEnded));
+            }
             let credential = passkey.credential.id.as_bytes();
             let counted = CountOf::new(credential, passkey.user_id.0.as_bytes());
             let (all, same): (i64, i64) = counted.get_result(connection)?;
@@ -170,6 +176,7 @@ impl PasskeyStore for SqlitePasskeys {
         inserted.await.map_err(|error| match error {
             Fail::Refused(NotKept::Exists) => InsertPasskeyError::Exists,
             Fail::Refused(NotKept::TooMany) => InsertPasskeyError::TooMany,
+            Fail::Refused(NotKept::SessionEnded) => InsertPasskeyError::SessionEnded,
             Fail::Store(error) => error.into_port(PORT).into(),
         })
     }

@@ -70,6 +70,10 @@ session_select!(
     where "user_id = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY rotated_at DESC, id DESC"
 );
 statement!(
+    IsLive(user_id: &'a [u8] => Binary, id: &'a [u8] => Binary) -> (BigInt)
+        = "SELECT EXISTS (SELECT 1 FROM sessions WHERE user_id = ? AND id = ? AND revoked_at IS NULL)"
+);
+statement!(
     Authenticated(
         at: i64 => BigInt,
         proof: &'a str => Text,
@@ -281,6 +285,16 @@ impl SessionStore for SqliteSessions {
         let purged = purged.map_err(|error| error.into_port(PORT))?;
         Ok(u32::try_from(purged).unwrap_or(u32::MAX))
     }
+}
+
+/// Whether a session of a user goes on.
+pub(super) fn is_live(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    id: SessionId,
+) -> Result<bool, DieselError> {
+    let (is_live,): (i64,) = IsLive::new(user.0.as_bytes(), id.0.as_bytes()).get_result(connection)?;
+    Ok(is_live != 0)
 }
 
 /// Keeps a new session; its account knows its device from then on.

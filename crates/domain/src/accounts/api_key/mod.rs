@@ -7,7 +7,7 @@ mod scope;
 mod service;
 
 pub use key::{API_KEY_PREFIX, ApiKey, ApiKeyName, ApiKeyText, InvalidApiKeyName};
-pub use ports::ApiKeyStore;
+pub use ports::{ApiKeyStore, InsertApiKeyError};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use service::{
     ApiKeyPorts, ApiKeys, KeyBearer, MOST_API_KEYS, MadeApiKey, MakeApiKey, MakeApiKeyError,

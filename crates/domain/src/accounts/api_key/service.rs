@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use secrecy::{ExposeSecretMut, SecretBox, SecretString};
 
 use super::recent::RecentKeys;
-use super::{ApiKey, ApiKeyName, ApiKeyStore, ApiKeyText, Scopes};
-use crate::accounts::AccountStore;
+use super::{ApiKey, ApiKeyName, ApiKeyStore, ApiKeyText, InsertApiKeyError, Scopes};
+use crate::accounts::{AccountStore, Principal};
 use crate::audit::{Action, Circumstances};
 use crate::consequences::{Consequences, Recorder};
 use crate::ids::{ApiKeyId, IdGenerator, UserId};
@@ -53,12 +53,22 @@ pub enum MakeApiKeyError {
     /// There are too many.
     #[error("the account has as many keys as it can have")]
     TooMany,
-    /// The account is gone.
-    #[error("the account is gone")]
-    Gone,
+    /// The session has ended, or the account is gone.
+    #[error("the session has ended")]
+    Ended,
     /// Anything else.
     #[error(transparent)]
     Port(#[from] PortError),
+}
+
+impl From<InsertApiKeyError> for MakeApiKeyError {
+    fn from(error: InsertApiKeyError) -> Self {
+        match error {
+            InsertApiKeyError::TooMany => Self::TooMany,
+            InsertApiKeyError::SessionEnded => Self::Ended,
+            InsertApiKeyError::Port(error) => error.into(),
+        }
+    }
 }
 
 /// Why a key was not revoked.
@@ -118,11 +128,11 @@ impl ApiKeys {
     /// Makes a key, and tells the owner by mail.
     pub async fn make(
         &self,
-        owner: UserId,
+        principal: &Principal,
         command: MakeApiKey,
         circumstances: &Circumstances,
     ) -> Result<MadeApiKey, MakeApiKeyError> {
-        let now = self.ports.clock.now();
+        let (now, owner) = (self.ports.clock.now(), principal.user_id);
         if command.scopes.is_empty() {
             return Err(MakeApiKeyError::NoScope);
         }
@@ -130,7 +140,7 @@ impl ApiKeys {
             return Err(MakeApiKeyError::Expired);
         }
         let account = self.ports.accounts.by_id(owner).await?;
-        let account = account.ok_or(MakeApiKeyError::Gone)?;
+        let account = account.ok_or(MakeApiKeyError::Ended)?;
         let text = self.text()?;
         let key = ApiKey {
             id: text.id,
@@ -145,9 +155,9 @@ impl ApiKeys {
         let made = Message::security_changed(Action::ApiKeyMade);
         let consequences = self.told(&key, Action::ApiKeyMade, circumstances);
         let consequences = consequences.and_mail(self.recorder.mail(&account, made));
-        if !self.ports.keys.insert(&key, MOST_API_KEYS, &consequences).await? {
-            return Err(MakeApiKeyError::TooMany);
-        }
+        let by = principal.session_id;
+        let inserted = self.ports.keys.insert(&key, by, MOST_API_KEYS, &consequences);
+        inserted.await?;
         Ok(MadeApiKey {
             key,
             text: text.into_secret(),

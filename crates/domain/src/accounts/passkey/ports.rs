@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::{CeremonyState, Passkey, PasskeyAudience, PasskeyChallenge, PasskeyName};
 use crate::consequences::Consequences;
-use crate::ids::{PasskeyChallengeId, PasskeyId, UserId};
+use crate::ids::{PasskeyChallengeId, PasskeyId, SessionId, UserId};
 use crate::port::PortError;
 use crate::time::Timestamp;
 
@@ -17,6 +17,9 @@ pub enum InsertPasskeyError {
     /// There are too many.
     #[error("the account has as many passkeys as it can have")]
     TooMany,
+    /// The session that adds it has ended.
+    #[error("the session has ended")]
+    SessionEnded,
     /// Anything else.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -62,13 +65,15 @@ pub trait PasskeyStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<CeremonyState>, PortError>;
 
-    /// Keeps a new passkey with its consequences.
+    /// Keeps a new passkey with its consequences, on behalf of a session of its owner.
     ///
+    /// - Where that session has ended it is refused: whoever ends it finds the passkey.
     /// - One whose credential the owner has already is refused, and what is refused leaves nothing.
     /// - Where the owner has `most` already it is refused; of several at once none is kept beyond that.
     async fn insert(
         &self,
         passkey: &Passkey,
+        by: SessionId,
         most: u32,
         consequences: &Consequences,
     ) -> Result<(), InsertPasskeyError>;

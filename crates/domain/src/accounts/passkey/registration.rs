@@ -47,8 +47,8 @@ pub enum AddPasskeyError {
     /// There are too many.
     #[error("the account has as many passkeys as it can have")]
     TooMany,
-    /// The account is gone or out of use.
-    #[error("the account is not in use")]
+    /// The session has ended, or the account is gone or out of use.
+    #[error("the session has ended")]
     Ended,
     /// The installation has none.
     #[error(transparent)]
@@ -63,6 +63,7 @@ impl From<InsertPasskeyError> for AddPasskeyError {
         match error {
             InsertPasskeyError::Exists => Self::Exists,
             InsertPasskeyError::TooMany => Self::TooMany,
+            InsertPasskeyError::SessionEnded => Self::Ended,
             InsertPasskeyError::Port(error) => error.into(),
         }
     }
@@ -123,7 +124,9 @@ impl Passkeys {
             last_used_at: None,
         };
         let news = self.news(&account, Action::PasskeyAdded, passkey.id, circumstances);
-        self.ports.passkeys.insert(&passkey, MOST_PASSKEYS, &news).await?;
+        let by = principal.session_id;
+        let inserted = self.ports.passkeys.insert(&passkey, by, MOST_PASSKEYS, &news);
+        inserted.await?;
         Ok(passkey)
     }
 }

@@ -22,6 +22,9 @@ pub enum PasskeySignInError {
     /// The installation has none.
     #[error(transparent)]
     Off(#[from] PasskeysOff),
+    /// The account was changed by others again and again.
+    #[error("the account is changed by others at the same time")]
+    Busy,
     /// Anything else.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -246,12 +249,12 @@ impl From<NotShown> for PasskeyStepUpError {
 fn not_opened(error: SignInError) -> PasskeySignInError {
     match error {
         SignInError::Deactivated => PasskeySignInError::Deactivated,
+        SignInError::Busy => PasskeySignInError::Busy,
         SignInError::Port(error) => error.into(),
         // None of these is said of somebody who showed who they are, but for an account that changed at this very moment.
         SignInError::InvalidCredentials
         | SignInError::SecondFactorRequired { .. }
         | SignInError::Locked { .. }
-        | SignInError::Throttled { .. }
-        | SignInError::Busy => PasskeySignInError::Refused,
+        | SignInError::Throttled { .. } => PasskeySignInError::Refused,
     }
 }

@@ -5,8 +5,8 @@ use futures_util::future::join;
 
 use super::{Challenge, SecondFactorCode};
 use crate::accounts::{
-    AccountWithPassword, Admitted, LockoutKey, NotAdmitted, Proof, SeenDevice, Sessions, SignInError,
-    SignedIn,
+    AccountWithPassword, Admitted, Identity, LockoutKey, NotAdmitted, Proof, SeenDevice, Sessions,
+    SignInError, SignedIn,
 };
 use crate::audit::Circumstances;
 use crate::port::PortError;
@@ -35,6 +35,9 @@ pub enum CodeSignInError {
         /// How long the next must wait.
         retry_after: TimeDelta,
     },
+    /// The account was changed by others again and again.
+    #[error("the account is changed by others at the same time")]
+    Busy,
     /// Anything else.
     #[error(transparent)]
     Port(#[from] PortError),
@@ -57,6 +60,7 @@ impl Sessions {
     /// right passwords makes room for guesses at codes.
     pub(in crate::accounts) async fn password_shown(
         &self,
+        identity: &Identity,
         admitted: Admitted,
         device: Option<SeenDevice>,
         asked: Result<bool, PortError>,
@@ -72,8 +76,8 @@ impl Sessions {
                 } = found;
                 let id = account.id;
                 let lets_in = async || {
-                    let found = self.ports.accounts.with_password(id).await?;
-                    let found = found.filter(|found| found.password_hash == shown);
+                    let found = self.find(identity).await?;
+                    let found = found.filter(|found| found.account.id == id && found.password_hash == shown);
                     Ok(found.map(|found| found.account))
                 };
                 let opened = self.open_on(device, account, lets_in, Proof::Password, circumstances);
@@ -169,12 +173,12 @@ impl Sessions {
 fn not_opened(error: SignInError) -> CodeSignInError {
     match error {
         SignInError::Deactivated => CodeSignInError::Deactivated,
+        SignInError::Busy => CodeSignInError::Busy,
         SignInError::Port(error) => error.into(),
         // None of these is said of somebody who showed who they are, but for an account that changed at this very moment.
         SignInError::InvalidCredentials
         | SignInError::SecondFactorRequired { .. }
         | SignInError::Locked { .. }
-        | SignInError::Throttled { .. }
-        | SignInError::Busy => CodeSignInError::InvalidChallenge,
+        | SignInError::Throttled { .. } => CodeSignInError::InvalidChallenge,
     }
 }

@@ -83,7 +83,7 @@ pub(crate) async fn handler(
     body: ApiJson<Body>,
 ) -> Result<Created<MadeApiKeyView>, ApiError> {
     let keys = &state.services.api_keys;
-    let made = keys.make(caller.user_id(), body.command()?, &arrival.0).await;
+    let made = keys.make(&caller.0, body.command()?, &arrival.0).await;
     let made = made.map_err(refuse)?;
     let view = MadeApiKeyView::new(made.key, made.text.expose_secret().to_owned());
     let place = format!("/api/v1/users/me/api-keys/{}", view.id());
@@ -97,7 +97,7 @@ fn refuse(error: MakeApiKeyError) -> ApiError {
         MakeApiKeyError::NoScope => ApiError::invalid("scopes", "length", "must name at least one"),
         MakeApiKeyError::Expired => ApiError::invalid("expiresAt", "past", "must be in the future"),
         MakeApiKeyError::TooMany => ApiError::new(ErrorCode::ApiKeyLimit),
-        MakeApiKeyError::Gone => ApiError::token(ErrorCode::Unauthorized),
+        MakeApiKeyError::Ended => ApiError::token(ErrorCode::Unauthorized),
         MakeApiKeyError::Port(error) => ApiError::port(error),
     }
 }

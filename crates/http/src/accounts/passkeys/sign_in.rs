@@ -32,6 +32,7 @@ pub(super) fn refuse(error: PasskeySignInError) -> ApiError {
     match error {
         PasskeySignInError::Refused => ApiError::new(ErrorCode::PasskeyRefused),
         PasskeySignInError::Deactivated => ApiError::new(ErrorCode::AccountDeactivated),
+        PasskeySignInError::Busy => ApiError::new(ErrorCode::Unavailable),
         PasskeySignInError::Off(error) => off(error),
         PasskeySignInError::Port(error) => ApiError::port(error),
     }

@@ -71,6 +71,7 @@ fn refuse(error: CodeSignInError) -> ApiError {
         CodeSignInError::Deactivated => ApiError::new(ErrorCode::AccountDeactivated),
         CodeSignInError::Locked { retry_after } => refused(ErrorCode::AccountLocked, retry_after),
         CodeSignInError::Throttled { retry_after } => refused(ErrorCode::RateLimitExceeded, retry_after),
+        CodeSignInError::Busy => ApiError::new(ErrorCode::Unavailable),
         CodeSignInError::Port(error) => ApiError::port(error),
     }
 }
