@@ -394,10 +394,10 @@ pub async fn threat_05_a_session_that_has_ended_adds_no_passkey(stores: &Stores)
     let nothing = Consequences::default();
     let ended = stores.sessions.revoke(ann, of_ann, at(1), &nothing);
     assert!(ended.await.unwrap());
-    for by in [of_ann, of_bob] {
+    for (owner, by) in [(ann, of_ann), (ann, of_bob), (user(404), of_bob)] {
         let refused = stores
             .passkeys
-            .insert(&passkey(1, ann, 0), by, 10, &nothing)
+            .insert(&passkey(1, owner, 0), by, 10, &nothing)
             .await;
         assert!(
             matches!(refused, Err(InsertPasskeyError::SessionEnded)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use diesel::Queryable;
 use diesel::result::{Error as DieselError, OptionalExtension};
-use diesel::sql_types::{BigInt, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use parlance_domain::accounts::{ApiKey, ApiKeyStore, InsertApiKeyError, Scope, Scopes};
@@ -23,10 +23,6 @@ use crate::statement::statement;
 
 const PORT: &str = "ApiKeyStore";
 
-statement!(
-    // Of several keys that are made at once, each is counted by the next.
-    LockOwner(user_id: Uuid => SqlUuid) -> (Integer,) = "SELECT 1 FROM accounts WHERE id = ? FOR NO KEY UPDATE"
-);
 statement!(
     CountOf(user_id: Uuid => SqlUuid) -> (BigInt,) = "SELECT count(*) FROM api_keys WHERE user_id = ?"
 );
@@ -101,18 +97,15 @@ impl ApiKeyStore for PgApiKeys {
         let inserted = self.database.transact(move |connection| {
             let (key, consequences) = (Arc::clone(&key), Arc::clone(&consequences));
             async move {
-                let owner = key.user_id.0;
-                let locked = LockOwner::new(owner).get_result::<(i32,)>(&mut &*connection);
-                locked.await.optional()?;
-                if !sessions::is_live(connection, key.user_id, by).await? {
+                // Of several keys that are made at once, each is counted by the next.
+                if !sessions::lock_live(connection, key.user_id, by).await? {
                     return Err(Fail::Refused(NotKept::SessionEnded));
                 }
-                let (count,): (i64,) = CountOf::new(owner).get_result(&mut &*connection).await?;
+                let (count,): (i64,) = CountOf::new(key.user_id.0).get_result(&mut &*connection).await?;
                 if count >= i64::from(most) {
                     return Err(Fail::Refused(NotKept::TooMany));
                 }
-                let inserted = insert(&key).execute(&mut &*connection).await;
-                inserted.map_err(|error| StoreError::from(error).for_owner())?;
+                insert(&key).execute(&mut &*connection).await?;
                 consequences::keep(connection, &consequences).await?;
                 Ok(())
             }

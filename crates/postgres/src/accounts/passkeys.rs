@@ -19,7 +19,7 @@ use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::sessions;
-use super::ways_in::{self, ways_in};
+use super::ways_in::ways_in;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
 use crate::database::{Fail, NoRefusal, PgDatabase, Repeat, StoreError};
@@ -162,8 +162,7 @@ impl PasskeyStore for PgPasskeys {
             let both = Arc::clone(&both);
             async move {
                 let (passkey, consequences) = &*both;
-                ways_in::lock(connection, passkey.user_id).await?;
-                if !sessions::is_live(connection, passkey.user_id, by).await? {
+                if !sessions::lock_live(connection, passkey.user_id, by).await? {
                     return Err(Fail::Refused(NotKept::SessionEnded));
                 }
                 let counted = CountOf::new(passkey.credential.id.as_bytes(), passkey.user_id.0);
@@ -174,8 +173,7 @@ impl PasskeyStore for PgPasskeys {
                 if all >= i64::from(most) {
                     return Err(Fail::Refused(NotKept::TooMany));
                 }
-                let kept = keep_passkey(connection, passkey).await;
-                kept.map_err(|error| StoreError::from(error).for_owner())?;
+                keep_passkey(connection, passkey).await?;
                 consequences::keep(connection, consequences).await?;
                 Ok(())
             }

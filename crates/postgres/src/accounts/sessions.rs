@@ -21,6 +21,7 @@ use super::devices;
 use super::row::{
     AccountColumns, AccountRow, SessionColumns, SessionRow, account_columns, is_active, session_columns,
 };
+use super::ways_in;
 use crate::consequences;
 use crate::convert::{CorruptRow, to_i64};
 use crate::database::{Fail, NoRefusal, PgDatabase, Repeat, StoreError};
@@ -322,13 +323,14 @@ async fn begin(
     Ok(AccountWithPassword::try_from(row)?.account)
 }
 
-/// Whether a session of a user goes on. Asked for while the account is locked, that stays so until the transaction under
-/// way ends, whatever changes the account.
-pub(super) async fn is_live(
+/// Whether a session of a user goes on; the account is locked, so that no change of it ends the session until the
+/// transaction under way ends.
+pub(super) async fn lock_live(
     connection: &AsyncPgConnection,
     user: UserId,
     id: SessionId,
 ) -> Result<bool, DieselError> {
+    ways_in::lock(connection, user).await?;
     let (is_live,): (bool,) = IsLive::new(user.0, id.0).get_result(&mut &*connection).await?;
     Ok(is_live)
 }

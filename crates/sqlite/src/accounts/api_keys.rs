@@ -99,7 +99,7 @@ impl ApiKeyStore for SqliteApiKeys {
             if count >= i64::from(most) {
                 return Err(Fail::Refused(NotKept::TooMany));
             }
-            insert(&key).execute(connection).map_err(StoreError::of_owner)?;
+            insert(&key).execute(connection)?;
             consequences::keep(connection, &consequences)?;
             Ok(())
         });

@@ -18,7 +18,7 @@ use super::sessions;
 use super::ways_in::ways_in;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf};
-use crate::database::{Fail, NoRefusal, SqliteDatabase, StoreError};
+use crate::database::{Fail, NoRefusal, SqliteDatabase};
 use crate::statement::statement;
 
 const PORT: &str = "PasskeyStore";
@@ -169,7 +169,7 @@ impl PasskeyStore for SqlitePasskeys {
             if all >= i64::from(most) {
                 return Err(Fail::Refused(NotKept::TooMany));
             }
-            keep_passkey(connection, &passkey).map_err(StoreError::of_owner)?;
+            keep_passkey(connection, &passkey)?;
             consequences::keep(connection, &consequences)?;
             Ok(())
         });
