@@ -8,7 +8,7 @@ use parlance_domain::port::PortErrorKind;
 use parlance_domain::sealing::{KeptSecret, KeyId, Sealed};
 
 use crate::secrets::{is_good, secret};
-use crate::stores::{Stores, at, user};
+use crate::stores::{Stores, at, session, user};
 
 /// Makes a test of each rule of a store of second factors; the expression makes [`Stores`].
 #[macro_export]
@@ -30,6 +30,7 @@ macro_rules! second_factor_store_contract {
                 new_codes_take_the_place_of_those_that_are_left,
                 what_is_taken_away_is_gone_with_its_codes,
                 sessions_end_with_a_second_factor_if_they_are_to,
+                threat_05_a_sign_in_under_way_outlives_no_change_of_the_second_factor,
                 consequences_are_written_with_what_was_done_or_not_at_all,
                 nobody_has_no_second_factor,
                 secrets_that_are_sealed_otherwise_are_told_in_pages,
@@ -283,6 +284,34 @@ pub async fn sessions_end_with_a_second_factor_if_they_are_to(stores: &Stores) {
     assert_eq!(remove(ann).await.unwrap().len(), 1);
     assert!(stores.sessions.live(ann, at(91)).await.unwrap().is_empty());
     assert_eq!(stores.sessions.live(bob, at(91)).await.unwrap().len(), 1);
+}
+
+/// A session is kept at the revision of the account before the change: it was not asked for a code, or for one of a factor
+/// that is gone.
+pub async fn threat_05_a_sign_in_under_way_outlives_no_change_of_the_second_factor(stores: &Stores) {
+    let ann = stores.learner(1).await;
+    let nothing = Consequences::default();
+    let revision = async || stores.accounts.by_id(ann).await.unwrap().unwrap().revision;
+    let begin_at = async |number, revision| {
+        let session = session(number, ann, 0);
+        let begun = stores.sessions.insert(&session, revision, &nothing).await;
+        begun.unwrap().is_some()
+    };
+    let remove = async || {
+        let removed = stores
+            .second_factors
+            .remove(ann, Ends::Nothing, at(90), &nothing);
+        removed.await.unwrap().is_some()
+    };
+    let read = revision().await;
+    assert!(!remove().await && !confirm(stores, &confirmed(ann, 7)).await);
+    assert_eq!(revision().await, read, "nothing was changed");
+    give(stores, ann).await;
+    assert!(!begin_at(2, read).await);
+    let read = revision().await;
+    assert!(begin_at(3, read).await);
+    assert!(remove().await);
+    assert!(!begin_at(4, read).await);
 }
 
 /// Each change tells of itself alone.

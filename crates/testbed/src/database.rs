@@ -82,6 +82,13 @@ impl TestDatabase {
         sql::blocking(async { sql::run(&sql::connect(&url).await?, statements).await })
     }
 
+    /// Sends statements as text in a transaction that stays open.
+    pub async fn begin(&self, statements: &str) -> Result<OpenTransaction> {
+        let client = sql::connect(&self.url()).await?;
+        sql::run(&client, &format!("BEGIN; {statements}")).await?;
+        Ok(OpenTransaction { client })
+    }
+
     /// The URL of the database from which this one was made, as `TEST_DATABASE_URL` says.
     pub fn admin_url(&self) -> String {
         self.admin.to_string()
@@ -90,6 +97,19 @@ impl TestDatabase {
     /// The name of the database.
     pub fn name(&self) -> &str {
         &self.name
+    }
+}
+
+/// A transaction that is open, with the locks that it holds; dropped, it is rolled back.
+pub struct OpenTransaction {
+    client: Client,
+}
+
+impl OpenTransaction {
+    /// Ends it.
+    pub async fn commit(self) -> Result<()> {
+        sql::run(&self.client, "COMMIT").await?;
+        Ok(())
     }
 }
 

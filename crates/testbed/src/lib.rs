@@ -26,7 +26,7 @@ mod told;
 mod wait;
 mod workplace;
 
-pub use database::TestDatabase;
+pub use database::{OpenTransaction, TestDatabase};
 pub use environment::{parlance_binary, redis_url};
 pub use google::{FakeGoogle, GoogleBehaviour, GoogleRequest, GoogleService};
 pub use installation::{ensure_espeak, ensure_servers, postgres_program};

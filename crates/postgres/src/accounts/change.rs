@@ -73,6 +73,10 @@ statement!(
          WHERE id = ? AND revision = ?"
 );
 
+statement!(
+    RaiseRevision(id: Uuid => SqlUuid) = "UPDATE accounts SET revision = revision + 1 WHERE id = ?"
+);
+
 /// Why a change was not made.
 pub(super) enum Refusal {
     Conflict,
@@ -160,6 +164,12 @@ async fn has_other(connection: &AsyncPgConnection, id: UserId) -> Result<bool, D
     let _: (bool,) = LockAdministrators::new().get_result(&mut &*connection).await?;
     let other = AnotherAdministrator::new(id.0).get_result::<(i32,)>(&mut &*connection);
     Ok(other.await.optional()?.is_some())
+}
+
+/// Changes nothing of an account but its revision, in the transaction under way: whoever read it before reads it again.
+pub(super) async fn raise_revision(connection: &AsyncPgConnection, id: UserId) -> Result<(), DieselError> {
+    RaiseRevision::new(id.0).execute(&mut &*connection).await?;
+    Ok(())
 }
 
 async fn write(connection: &AsyncPgConnection, change: &AccountChange) -> Result<(), Fail<Refusal>> {

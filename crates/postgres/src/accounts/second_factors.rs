@@ -17,7 +17,9 @@ use parlance_domain::sealing::{KeptSecret, KeyId, Sealed, SealedSecrets};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::change::raise_revision;
 use super::sessions::end;
+use super::ways_in;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf, to_i64};
 use crate::database::{NoRefusal, PgDatabase, Repeat, StoreError};
@@ -153,11 +155,13 @@ impl SecondFactorStore for PgSecondFactors {
             async move {
                 let (factor, consequences) = &*both;
                 let (user, step) = (factor.user_id, to_i64(factor.step));
+                ways_in::lock(connection, user).await?;
                 let confirm = Confirm::new(factor.now, step, user.0, factor.secret.encode());
                 if confirm.execute(&mut &*connection).await? == 0 {
                     return Ok(false);
                 }
                 put_codes(connection, user, &factor.codes).await?;
+                raise_revision(connection, user).await?;
                 consequences::keep(connection, consequences).await?;
                 Ok(true)
             }
@@ -234,10 +238,12 @@ impl SecondFactorStore for PgSecondFactors {
         let removed = self.database.transact(move |connection| {
             let consequences = Arc::clone(&consequences);
             async move {
+                ways_in::lock(connection, user).await?;
                 if Remove::new(user.0).execute(&mut &*connection).await? == 0 {
                     return Ok(None);
                 }
                 ForgetCodes::new(user.0).execute(&mut &*connection).await?;
+                raise_revision(connection, user).await?;
                 let ended = end(connection, user, ends, now).await?;
                 consequences::keep(connection, &consequences).await?;
                 Ok(Some(ended))

@@ -469,8 +469,9 @@ pub const KEYS: &[Key] = &[
     key(
         "SPEECH_TIMEOUT_MS",
         Group::Spending,
-        "5000",
-        "How long a provider may take to speak, retries included: 100 to 29000 milliseconds.",
+        "4500",
+        "How long a provider may take to speak, retries included: 100 to 29000 milliseconds. The default \
+         answers whoever asked within five seconds.",
     ),
     key(
         "RECOGNITION_TIMEOUT_MS",

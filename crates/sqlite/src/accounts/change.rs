@@ -62,6 +62,10 @@ statement!(
             AND instr(' ' || roles || ' ', ' admin ') > 0 AND deactivated_at IS NULL AND deleted_at IS NULL LIMIT 1")
 );
 
+statement!(
+    RaiseRevision(id: &'a [u8] => Binary) = "UPDATE accounts SET revision = revision + 1 WHERE id = ?"
+);
+
 /// Why a change was not made.
 pub(super) enum Refusal {
     Conflict,
@@ -143,6 +147,12 @@ fn forget(connection: &mut SqliteConnection, change: &AccountChange) -> Result<(
 fn has_other(connection: &mut SqliteConnection, id: UserId) -> Result<bool, DieselError> {
     let other = AnotherAdministrator::new(id.0.as_bytes()).get_result::<(i64,)>(connection);
     Ok(other.optional()?.is_some())
+}
+
+/// Changes nothing of an account but its revision, in the transaction under way: whoever read it before reads it again.
+pub(super) fn raise_revision(connection: &mut SqliteConnection, id: UserId) -> Result<(), DieselError> {
+    RaiseRevision::new(id.0.as_bytes()).execute(connection)?;
+    Ok(())
 }
 
 fn write(connection: &mut SqliteConnection, change: &AccountChange) -> Result<(), Fail<Refusal>> {

@@ -14,6 +14,7 @@ use parlance_domain::sealing::{KeptSecret, KeyId, Sealed, SealedSecrets};
 use parlance_domain::time::Timestamp;
 use uuid::Uuid;
 
+use super::change::raise_revision;
 use super::sessions::end;
 use crate::consequences;
 use crate::convert::{CorruptRow, RowOf, to_i64};
@@ -159,6 +160,7 @@ impl SecondFactorStore for SqliteSecondFactors {
                 return Ok(false);
             }
             put_codes(connection, user, &factor.codes)?;
+            raise_revision(connection, user)?;
             Ok(true)
         };
         self.write_if(consequences, confirm).await
@@ -218,6 +220,7 @@ impl SecondFactorStore for SqliteSecondFactors {
                 return Ok(None);
             }
             ForgetCodes::new(user.0.as_bytes()).execute(connection)?;
+            raise_revision(connection, user)?;
             let ended = end(connection, user, ends, now)?;
             consequences::keep(connection, &consequences)?;
             Ok(Some(ended))

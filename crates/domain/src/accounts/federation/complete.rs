@@ -274,7 +274,8 @@ impl Federation {
                 .identities
                 .by_subject(&identity.issuer, &identity.subject);
             let is_its = linked.await?.is_some_and(|linked| linked.user_id == user);
-            Ok(account.filter(|_| is_its))
+            let wants_more = sessions.ports.second_factors.is_active(user).await?;
+            Ok(account.filter(|_| is_its && !wants_more))
         };
         let opened = sessions.open(lets_in, Proof::Provider, circumstances);
         Ok(opened.await?)

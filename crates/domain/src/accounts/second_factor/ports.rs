@@ -76,6 +76,7 @@ pub trait SecondFactorStore: Send + Sync {
     /// Makes the secret that waits one that is asked for, with its recovery codes and the consequences; whether it did.
     ///
     /// - Only the very secret that the code was of, and only once: of many at once, one does.
+    /// - The account's revision rises: a sign-in under way that was not asked for a code begins no session.
     /// - Where it did not, nothing is written.
     async fn confirm(&self, factor: &NewFactor, consequences: &Consequences) -> Result<bool, PortError>;
 
@@ -109,6 +110,7 @@ pub trait SecondFactorStore: Send + Sync {
     /// Takes a confirmed second factor away with its recovery codes, with the consequences; says which sessions ended,
     /// or `None` where there was none.
     ///
+    /// - The account's revision rises: a sign-in under way by a code of it begins no session.
     /// - Where there was none, nothing is written and no session ends.
     async fn remove(
         &self,

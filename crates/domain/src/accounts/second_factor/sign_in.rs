@@ -78,7 +78,8 @@ impl Sessions {
                 let lets_in = async || {
                     let found = self.find(identity).await?;
                     let found = found.filter(|found| found.account.id == id && found.password_hash == shown);
-                    Ok(found.map(|found| found.account))
+                    let wants_more = self.asks_for_code(found.as_ref()).await?;
+                    Ok(found.filter(|_| !wants_more).map(|found| found.account))
                 };
                 let opened = self.open_on(device, account, lets_in, Proof::Password, circumstances);
                 let (settled, opened) = join(lockouts.succeeded(admitted), opened).await;

@@ -29,6 +29,7 @@ mod limits;
 mod lockout;
 mod mail;
 mod openapi;
+mod overtaken;
 mod own_keys;
 mod passkeys;
 mod personal;

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use parlance_server::server::{Options, Server};
 use parlance_server::settings::{DatabaseSettings, Settings, Values};
-use parlance_testbed::TestDatabase;
+use parlance_testbed::{OpenTransaction, TestDatabase};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -95,6 +95,12 @@ impl Place {
             Some(database) => drop(database.query(statements).unwrap()),
             None => self.file().batch_execute(statements).unwrap(),
         }
+    }
+
+    /// Runs statements behind the server in a transaction that stays open; a shared place alone can.
+    pub(crate) async fn begin(&self, statements: &str) -> OpenTransaction {
+        let database = self.server.as_ref().expect("the place is shared");
+        database.begin(statements).await.unwrap()
     }
 
     /// The one number that a query gives.
