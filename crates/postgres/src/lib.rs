@@ -11,6 +11,8 @@ mod idempotency;
 mod mail;
 mod personal;
 mod progress;
+#[cfg(test)]
+mod script;
 mod settings;
 mod spending;
 mod statement;

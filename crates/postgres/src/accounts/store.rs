@@ -166,3 +166,17 @@ fn account(
     let converted = read.and_then(|found| Ok(found.map(|(row,)| row.try_into()).transpose()?));
     converted.map_err(|error: StoreError| error.into_port(PORT))
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::ById;
+    use crate::script::{assert_sends, text};
+
+    #[test]
+    fn the_benchmark_reads_an_account_as_the_store_does() {
+        let script = include_str!("../../../../xtask/bench/pgbench/me.sql");
+        assert_sends(script, &[text(&ById::new(Uuid::nil()))]);
+    }
+}

@@ -315,3 +315,19 @@ fn limit_to_i64(limit: Option<u32>) -> i64 {
 fn to_u32(count: i64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::{ByWord, List};
+    use crate::script::{assert_sends, text};
+
+    #[test]
+    fn the_benchmark_reads_progress_as_the_store_does() {
+        let word = include_str!("../../../../xtask/bench/pgbench/word.sql");
+        assert_sends(word, &[text(&ByWord::new(Uuid::nil(), "word"))]);
+        let list = include_str!("../../../../xtask/bench/pgbench/progress.sql");
+        assert_sends(list, &[text(&List::new(Uuid::nil(), i64::MAX, i64::MAX))]);
+    }
+}

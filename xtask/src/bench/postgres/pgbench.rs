@@ -13,8 +13,8 @@ use crate::workspace;
 /// How many clients it has.
 const CLIENTS: u32 = 32;
 
-/// What the store sets on the connections that write.
-const OPTIONS: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
+/// What the store sets on the connections that write progress.
+const WRITING: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
 
 /// Runs scripts of `xtask/bench/pgbench`.
 pub(super) struct Pgbench<'a> {
@@ -50,9 +50,18 @@ impl<'a> Pgbench<'a> {
             .arg(format!("--time={}", self.seconds))
             .arg(format!("--file={}", script.display()))
             .arg(self.postgres.url("bench"))
-            .env("PGOPTIONS", OPTIONS);
+            .env("PGOPTIONS", options(case));
         let said = String::from_utf8_lossy(&process::output(&mut command)?).into_owned();
         read(&said).with_context(|| format!("cannot read what pgbench said:\n{said}"))
+    }
+}
+
+/// What the store sets on the connections over which it does this.
+fn options(case: Case) -> &'static str {
+    if matches!(case, Case::Put | Case::Batch) {
+        WRITING
+    } else {
+        ""
     }
 }
 

@@ -22,7 +22,8 @@ use crate::statement::statement;
 // the rest. Each pair of a learner and a word is looked up by itself (OFFSET 0 keeps the planner from joining
 // otherwise), whatever it believes about the sizes of tables.
 statement!(
-    ReadFacts(users: &'a [Uuid] => Array<SqlUuid>, words: &'a [Option<&'a str>] => Array<Nullable<Text>>,
+    pub(super) ReadFacts(users: &'a [Uuid] => Array<SqlUuid>,
+        words: &'a [Option<&'a str>] => Array<Nullable<Text>>,
         events: &'a [Option<Uuid>] => Array<Nullable<SqlUuid>>)
         -> (BigInt, BigInt, BigInt, Bool, Nullable<row::Columns>)
         = concat!(

@@ -234,3 +234,24 @@ impl<const UNDO: bool> QueryFragment<Pg> for Write<'_, UNDO> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::ReadFacts;
+    use super::{Undone, Write};
+    use crate::script::{assert_sends, text};
+
+    #[test]
+    fn the_benchmark_writes_progress_as_the_store_does() {
+        let expected = [
+            text(&ReadFacts::new(&[], &[], &[])),
+            text(&Write::<false>::of(&[], Undone::default())),
+        ];
+        for script in [
+            include_str!("../../../../../xtask/bench/pgbench/put.sql"),
+            include_str!("../../../../../xtask/bench/pgbench/batch.sql"),
+        ] {
+            assert_sends(script, &expected);
+        }
+    }
+}
