@@ -165,7 +165,7 @@ fn round(
 
 /// Asks so many times a second, whatever the answers take; which missed their figure.
 fn at_a_fixed_rate(server: &Server, tokens: &[String], seconds: u32) -> Result<Vec<&'static str>> {
-    let open = OpenLoop::new(server.address(), tokens);
+    let open = OpenLoop::new(server, tokens);
     let mut missed = Vec::new();
     for (title, latency) in [
         ("speech", open.speech(RATE, seconds)?),
@@ -180,7 +180,9 @@ fn at_a_fixed_rate(server: &Server, tokens: &[String], seconds: u32) -> Result<V
 }
 
 fn told(title: &str, latency: Latency) -> String {
-    let Latency { rate, p50, p95, p99 } = latency;
+    let Latency {
+        rate, p50, p95, p99, ..
+    } = latency;
     format!(
         "{title}, {rate} a second over 1,000 connections: median, p95, p99 {p50:.1}, {p95:.1}, {p99:.1} ms"
     )

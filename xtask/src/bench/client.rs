@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 /// How many words each learner has progress of.
-const WORDS: usize = 500;
+pub(super) const WORDS: usize = 500;
 const PASSWORD: &str = "Benchmark1";
 const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -3,7 +3,8 @@
 //! Each request has an instant at which it is due; its latency is measured from then, so that a server that stalls
 //! cannot hide what it did to those who would have come meanwhile.
 
-use std::net::SocketAddr;
+use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
+use super::client::WORDS;
 use super::median::median;
+use super::server::Server;
 
 /// How many connections are usually open.
 const CONNECTIONS: u32 = 1_000;
@@ -21,12 +24,14 @@ pub(super) const CONVERSATION: &str = r#"{"type":"text","wordId":"zh-00003","wor
 
 /// The load.
 pub(super) struct OpenLoop<'a> {
-    address: SocketAddr,
+    server: &'a Server,
     tokens: &'a [String],
     connections: u32,
+    /// How many requests there were so far.
+    asked: Cell<u64>,
 }
 
-/// Latencies, in milliseconds.
+/// Latencies, in milliseconds, and what the server needed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Latency {
     /// How many requests there were in a second.
@@ -37,6 +42,8 @@ pub(super) struct Latency {
     pub(super) p95: f64,
     /// The 99th percentile.
     pub(super) p99: f64,
+    /// The server's resident memory at the end, while all connections were open, in kibibytes.
+    pub(super) memory: f64,
 }
 
 impl Latency {
@@ -47,20 +54,55 @@ impl Latency {
             p50: median(rounds, |round| round.p50),
             p95: median(rounds, |round| round.p95),
             p99: median(rounds, |round| round.p99),
+            memory: median(rounds, |round| round.memory),
         }
     }
 }
 
-/// What one connection asks.
-type Request = fn(&str, u64) -> String;
+/// One of all requests: who asks, and for which word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Draw {
+    number: u64,
+    learner: usize,
+    word: usize,
+}
+
+impl Draw {
+    /// The draw of a request; over many of them, each learner and each word comes as often as any other.
+    fn of(number: u64, learners: usize) -> Self {
+        Self {
+            number,
+            learner: below(learners, 2 * number),
+            word: below(WORDS, 2 * number + 1),
+        }
+    }
+}
+
+/// A number below a bound, drawn by the finaliser of SplitMix64: always the same from the same seed.
+fn below(bound: usize, seed: u64) -> usize {
+    let mixed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).unwrap_or_default()
+}
+
+/// What is asked by the bearer of a token.
+type Request = fn(&str, Draw) -> String;
+
+/// What came of a run: latencies in milliseconds, and kibibytes of the server.
+struct Run {
+    millis: Vec<f64>,
+    memory: u64,
+}
 
 impl<'a> OpenLoop<'a> {
     /// Against this server, by the bearers of these tokens.
-    pub(super) fn new(address: SocketAddr, tokens: &'a [String]) -> Self {
+    pub(super) fn new(server: &'a Server, tokens: &'a [String]) -> Self {
         Self {
-            address,
+            server,
             tokens,
             connections: CONNECTIONS,
+            asked: Cell::new(0),
         }
     }
 
@@ -71,22 +113,21 @@ impl<'a> OpenLoop<'a> {
 
     /// So many reads of one word's progress a second.
     pub(super) fn reads(&self, rate: u32, seconds: u32) -> Result<Latency> {
-        self.drive(rate, seconds, |token, number| {
+        self.drive(rate, seconds, |token, Draw { word, .. }| {
             format!(
-                "GET /api/v1/progress/bench-{:03} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n",
-                number % 500
+                "GET /api/v1/progress/bench-{word:03} HTTP/1.1\r\nHost: bench\r\n\
+                 Authorization: Bearer {token}\r\n\r\n"
             )
         })
     }
 
-    /// So many writes of one word's progress a second; in each round other values, so that each of them writes.
-    pub(super) fn writes(&self, rate: u32, seconds: u32, round: u32) -> Result<Latency> {
-        self.drive_from(round * rate * seconds, rate, seconds, |token, number| {
+    /// So many writes of one word's progress a second; each with another value, so that each of them writes.
+    pub(super) fn writes(&self, rate: u32, seconds: u32) -> Result<Latency> {
+        self.drive(rate, seconds, |token, Draw { number, word, .. }| {
             let body = format!("{{\"studyCount\":{}}}", number + 2);
             format!(
-                "PUT /api/v1/progress/bench-{:03} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
+                "PUT /api/v1/progress/bench-{word:03} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\
                  Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                number % 500,
                 body.len()
             )
         })
@@ -105,11 +146,6 @@ impl<'a> OpenLoop<'a> {
     }
 
     fn drive(&self, rate: u32, seconds: u32, request: Request) -> Result<Latency> {
-        self.drive_from(0, rate, seconds, request)
-    }
-
-    /// Drives with requests that are counted from `first`.
-    fn drive_from(&self, first: u32, rate: u32, seconds: u32, request: Request) -> Result<Latency> {
         println!(
             "{rate} requests a second over {} connections, open loop",
             self.connections
@@ -117,7 +153,7 @@ impl<'a> OpenLoop<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let mut millis = runtime.block_on(self.drive_all(first, rate, seconds, request))?;
+        let Run { mut millis, memory } = runtime.block_on(self.drive_all(rate, seconds, request))?;
         millis.sort_by(f64::total_cmp);
         ensure!(!millis.is_empty(), "nothing was asked");
         let at = |part: usize| millis[(millis.len() * part / 100).min(millis.len() - 1)];
@@ -126,20 +162,24 @@ impl<'a> OpenLoop<'a> {
             p50: at(50),
             p95: at(95),
             p99: at(99),
+            memory: f64::from(u32::try_from(memory)?),
         })
     }
 
-    async fn drive_all(&self, first: u32, rate: u32, seconds: u32, request: Request) -> Result<Vec<f64>> {
+    async fn drive_all(&self, rate: u32, seconds: u32, request: Request) -> Result<Run> {
         let mut streams = Vec::new();
         for _ in 0..self.connections {
-            streams.push(TcpStream::connect(self.address).await?);
+            streams.push(TcpStream::connect(self.server.address()).await?);
         }
+        let first = self.asked.get();
+        self.asked.set(first + u64::from(rate) * u64::from(seconds));
+        let tokens: Arc<[String]> = self.tokens.into();
         let begin = Instant::now() + Duration::from_millis(200);
         let step = Duration::from_secs(1) / rate;
         let mut tasks = tokio::task::JoinSet::new();
         for (place, stream) in (0_u32..).zip(streams) {
             stream.set_nodelay(true)?;
-            let token = self.tokens[place as usize * 7 % self.tokens.len()].clone();
+            let tokens = Arc::clone(&tokens);
             let connections = self.connections;
             let due = (0..)
                 .map(move |round: u32| place + round * connections)
@@ -150,17 +190,22 @@ impl<'a> OpenLoop<'a> {
                 for number in due {
                     let instant = begin + step * number;
                     sleep_until(instant).await;
-                    ask(&mut stream, &request(&token, u64::from(first + number))).await?;
+                    let draw = Draw::of(first + u64::from(number), tokens.len());
+                    ask(&mut stream, &request(&tokens[draw.learner], draw)).await?;
                     millis.push(instant.elapsed().as_secs_f64() * 1_000.0);
                 }
-                anyhow::Ok(millis)
+                anyhow::Ok((stream, millis))
             });
         }
-        let mut all = Vec::new();
+        let (mut open, mut all) = (Vec::new(), Vec::new());
         while let Some(done) = tasks.join_next().await {
-            all.extend(done??);
+            let (stream, millis) = done??;
+            open.push(stream);
+            all.extend(millis);
         }
-        Ok(all)
+        let memory = self.server.memory()?;
+        drop(open);
+        Ok(Run { millis: all, memory })
     }
 }
 
@@ -203,4 +248,26 @@ async fn ask(stream: &mut TcpStream, request: &str) -> Result<()> {
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    #[test]
+    fn learners_and_words_are_drawn_evenly() {
+        let (learners, draws) = (1_000, 100_000);
+        let (mut rows, mut by_learner) = (HashSet::new(), HashMap::new());
+        for number in 0..draws {
+            let Draw { learner, word, .. } = Draw::of(number, learners);
+            rows.insert((learner, word));
+            *by_learner.entry(learner).or_insert(0_u32) += 1;
+        }
+        // 100,000 draws out of 500,000 hit some 90,600 of them.
+        assert!((90_000..91_500).contains(&rows.len()), "{}", rows.len());
+        assert_eq!(by_learner.len(), learners);
+        assert!(by_learner.values().all(|times| (50..160).contains(times)));
+    }
 }

@@ -160,7 +160,8 @@ const KEPT: &[(&str, &[&str])] = &[
         &["parlance-server", "parlance-soak", "parlance-testbed", "xtask"],
     ),
     ("apistos", &["parlance-http"]),
-    ("bcrypt", &["parlance-platform"]),
+    // The benchmark compares sign-ins with the time of a hash.
+    ("bcrypt", &["parlance-platform", "xtask"]),
     ("clap", &["parlance-server", "parlance-soak", "xtask"]),
     ("diesel", &["parlance-postgres", "parlance-sqlite"]),
     ("dotenvy", &["parlance-server"]),

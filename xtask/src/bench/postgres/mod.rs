@@ -6,6 +6,7 @@ mod plan;
 mod report;
 
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use parlance_testbed::Postgres;
@@ -16,12 +17,17 @@ use self::plan::{PLAN, Row};
 use self::report::{Figures, Login, Report};
 use super::Arguments;
 use super::load::{Case, Load};
+use super::median::median;
 use super::open_loop::{Latency, OpenLoop};
 use super::processor::Processor;
 use super::server::Server;
 
 /// What tokens are signed with.
 const SECRET: &str = "benchmark-benchmark-benchmark-benchmark";
+/// What a password's hash costs: the base-2 logarithm of its rounds.
+const COST: &str = "10";
+/// How many hashes one round times.
+const HASHES: usize = 5;
 
 /// Measures every row of the plan and prints the table.
 pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<()> {
@@ -53,15 +59,14 @@ pub(super) fn run(tool: &Path, binary: &Path, arguments: &Arguments) -> Result<(
         report.login = Some(bench.login()?);
     }
     if arguments.wants("open") {
-        let open = OpenLoop::new(server.address(), data.tokens());
+        let open = OpenLoop::new(&server, data.tokens());
         let (mut reads, mut writes) = (Vec::new(), Vec::new());
-        for round in (0..).take(arguments.rounds.max(1)) {
+        for _ in 0..arguments.rounds.max(1) {
             reads.push(open.reads(1_000, arguments.seconds)?);
-            writes.push(open.writes(500, arguments.seconds, round)?);
+            writes.push(open.writes(500, arguments.seconds)?);
         }
         report.open_reads = Some(Latency::medians(&reads));
         report.open_writes = Some(Latency::medians(&writes));
-        report.memory = server.memory()?;
     }
     server.stop()?;
     if arguments.wants("storm") {
@@ -88,7 +93,7 @@ fn settings(url: &str) -> [(&str, &str); 4] {
         ("DATABASE_URL", url),
         ("JWT_SECRET", SECRET),
         ("ACCESS_TOKEN_TTL_SECONDS", "86400"),
-        ("BCRYPT_COST", "10"),
+        ("BCRYPT_COST", COST),
     ]
 }
 
@@ -108,7 +113,7 @@ fn storm(
     with_permits.push(("BCRYPT_PARALLELISM", &permits));
     let server = Server::start(binary, folder, &with_permits)?;
     let sign_ins = Load::new(tool.to_owned(), server.address(), data.tokens(), 0, seconds + 1)?;
-    let open = OpenLoop::new(server.address(), data.tokens()).over(100);
+    let open = OpenLoop::new(&server, data.tokens()).over(100);
     let mut rounds = Vec::new();
     for _ in 0..arguments.rounds.max(1) {
         rounds.push(std::thread::scope(|scope| {
@@ -170,14 +175,37 @@ impl Bench<'_> {
         ))
     }
 
-    /// Sign-ins alone: by how many connections, and how long one takes when nobody else signs in.
+    /// The medians of some rounds of sign-ins without any other load.
     fn login(&self) -> Result<Login> {
+        let rounds: Result<Vec<Login>> = (0..self.arguments.rounds.max(1))
+            .map(|_| self.login_round())
+            .collect();
+        Ok(Login::medians(&rounds?))
+    }
+
+    /// One hash alone, one sign-in at a time, many at once.
+    fn login_round(&self) -> Result<Login> {
+        let hash = hash_millis()?;
         let one = self.load.drive(Case::Login, 1)?;
         let many = self.load.drive(Case::Login, 16)?;
+        let refused = one.bad + many.bad;
+        ensure!(refused == 0, "{refused} sign-ins were refused");
         Ok(Login {
+            hash,
             alone: one.latency[0],
             rate: many.rate,
-            refused: many.bad,
         })
     }
+}
+
+/// The milliseconds of one hash while nothing else is asked for: the median of some.
+fn hash_millis() -> Result<f64> {
+    let cost = COST.parse()?;
+    let mut millis = Vec::new();
+    for _ in 0..HASHES {
+        let begin = Instant::now();
+        bcrypt::hash(SECRET, cost)?;
+        millis.push(begin.elapsed().as_secs_f64() * 1_000.0);
+    }
+    Ok(median(&millis, |millis| *millis))
 }

@@ -27,12 +27,28 @@ pub(super) struct Figures {
 /// Sign-ins without any other load.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Login {
-    /// Milliseconds of one when nobody else signs in.
+    /// Milliseconds of one hash, without a server.
+    pub(super) hash: f64,
+    /// Milliseconds of a sign-in when nobody else signs in.
     pub(super) alone: f64,
     /// Sign-ins a second of many at once.
     pub(super) rate: f64,
-    /// How many of them were refused.
-    pub(super) refused: u64,
+}
+
+impl Login {
+    /// The median of each figure.
+    pub(super) fn medians(rounds: &[Self]) -> Self {
+        Self {
+            hash: median(rounds, |round| round.hash),
+            alone: median(rounds, |round| round.alone),
+            rate: median(rounds, |round| round.rate),
+        }
+    }
+
+    /// The rate, in parts of what so many cores could hash.
+    fn share(&self, cores: f64) -> f64 {
+        self.rate * self.hash / 1_000.0 / cores
+    }
 }
 
 /// Everything that was measured.
@@ -48,8 +64,6 @@ pub(super) struct Report<'a> {
     pub(super) open_reads: Option<Latency>,
     /// Writes at a fixed rate.
     pub(super) open_writes: Option<Latency>,
-    /// Resident memory with a thousand connections, in kibibytes.
-    pub(super) memory: u64,
 }
 
 impl Figures {
@@ -123,13 +137,14 @@ impl Report<'_> {
         }
         text.push_str("\n| | |\n|---|--:|\n");
         if let Some(login) = self.login {
-            let cores = std::thread::available_parallelism().map_or(1, usize::from);
-            #[expect(clippy::cast_precision_loss, reason = "a handful of cores")]
-            let part = login.rate / (cores as f64 / (login.alone / 1_000.0));
+            let cores = cores();
             writeln!(
                 text,
-                "| sign-ins a second, {cores} cores, {:.1} ms each when alone ({} refused) | {:.0}: {part:.2} × cores ÷ time |",
-                login.alone, login.refused, login.rate
+                "| sign-ins a second, {cores} cores, {:.1} ms a hash, {:.1} ms a sign-in when alone | {:.0}: {:.2} × cores ÷ time of one hash |",
+                login.hash,
+                login.alone,
+                login.rate,
+                login.share(cores)
             )?;
         }
         for (what, latency) in [
@@ -145,14 +160,21 @@ impl Report<'_> {
                 )?;
             }
         }
-        if self.memory > 0 {
+        if let Some(memory) = self.memory() {
             writeln!(
                 text,
-                "| resident memory with 1,000 connections | {} MiB |",
-                self.memory / 1024
+                "| resident memory while 1,000 connections are open | {:.0} MiB |",
+                memory / 1024.0
             )?;
         }
         Ok(text)
+    }
+
+    /// Resident memory in kibibytes while a thousand connections are open: of those that read or of those that write,
+    /// whichever is more.
+    fn memory(&self) -> Option<f64> {
+        let loads = [self.open_reads, self.open_writes].into_iter().flatten();
+        loads.map(|load| load.memory).reduce(f64::max)
     }
 
     /// All figures on one line.
@@ -169,8 +191,58 @@ impl Report<'_> {
         let latency = |latency: Option<Latency>| {
             latency.map(|one| json!({"rate": one.rate, "p50Ms": one.p50, "p95Ms": one.p95, "p99Ms": one.p99}))
         };
-        json!({"machine": machine(), "rows": rows, "login": self.login.map(|login| login.rate),
-               "storm": latency(self.storm), "openReads": latency(self.open_reads),
-               "openWrites": latency(self.open_writes), "memoryKib": self.memory})
+        let login = self.login.map(|login| {
+            json!({"hashMs": login.hash, "aloneMs": login.alone, "rate": login.rate,
+                   "share": login.share(cores())})
+        });
+        json!({"machine": machine(), "rows": rows, "login": login, "storm": latency(self.storm),
+               "openReads": latency(self.open_reads), "openWrites": latency(self.open_writes),
+               "memoryKib": self.memory()})
+    }
+}
+
+/// How many cores there are to hash on.
+fn cores() -> f64 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores).map_or(1.0, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(hash: f64, rate: f64) -> Login {
+        Login {
+            hash,
+            alone: hash + 1.0,
+            rate,
+        }
+    }
+
+    #[test]
+    fn sign_ins_are_compared_with_what_the_cores_could_hash() {
+        let login = Login::medians(&[login(50.0, 36.0), login(70.0, 20.0), login(40.0, 38.0)]);
+        assert!((login.hash - 50.0).abs() < 1e-9 && (login.alone - 51.0).abs() < 1e-9);
+        assert!((login.share(2.0) - 0.9).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_memory_is_that_of_the_load_that_needs_more() {
+        let load = |memory| {
+            Some(Latency {
+                rate: 1.0,
+                p50: 1.0,
+                p95: 1.0,
+                p99: 1.0,
+                memory,
+            })
+        };
+        let report = Report {
+            open_reads: load(80_000.0),
+            open_writes: load(90_000.0),
+            ..Report::default()
+        };
+        assert_eq!(report.memory(), Some(90_000.0));
+        assert_eq!(Report::default().memory(), None);
     }
 }
