@@ -101,6 +101,12 @@ impl Connector {
         self.connect_within(self.limits).await
     }
 
+    /// The same, for whichever task is to do it.
+    pub(super) fn dial(self: &Arc<Self>) -> impl Future<Output = Result<Link, Unreachable>> + Send + use<> {
+        let connector = Arc::clone(self);
+        async move { connector.connect().await }
+    }
+
     /// Makes a connection to the first host that answers.
     pub(super) async fn connect_within(&self, limits: Limits) -> Result<Link, Unreachable> {
         let turn = self.turn.as_ref();

@@ -14,12 +14,13 @@ use diesel::result::Error as DieselError;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Repeat;
 use super::connect::{Connector, Link};
 use super::error::{StoreError, Unreachable, Verdict};
+use super::places::Places;
 use super::slot::Slot;
 use crate::config::PgConfig;
 
@@ -29,14 +30,14 @@ const AGAIN: u32 = 3;
 /// How long the connections of threads that are about to end are waited for.
 const HANDING_OVER: Duration = Duration::from_secs(1);
 
-/// How busy the connections are.
+/// How busy connections are: those that statements share, or those of which a transaction has one for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
     /// How many connections there may be.
     pub connections: usize,
     /// How many there are.
     pub connected: usize,
-    /// How many statements may be under way at once.
+    /// How many statements, or transactions, may be under way at once.
     pub places: usize,
     /// How many are under way.
     pub busy: usize,
@@ -46,7 +47,7 @@ pub struct Stats {
     pub refused: u64,
     /// How many connections were begun, since the start.
     pub connects: u64,
-    /// How many statements were not answered in time, since the start.
+    /// How many statements, or transactions, were not answered in time, since the start.
     pub timeouts: u64,
 }
 
@@ -57,17 +58,13 @@ pub(super) struct Connections {
     slots: Arc<[Slot]>,
     /// How many threads have slots of their own.
     threads: usize,
-    places: Arc<Semaphore>,
+    places: Places,
     /// Who drives new connections; before it is set, whoever wants them first.
     driver: OnceLock<Handle>,
     /// Whether threads with a runtime of their own were left to make them.
     handed_out: AtomicBool,
     depth: usize,
-    wait: Duration,
     patience: Duration,
-    waiting: AtomicUsize,
-    refused: AtomicU64,
-    connects: AtomicU64,
     timeouts: AtomicU64,
 }
 
@@ -112,22 +109,6 @@ impl Drop for Place {
     }
 }
 
-/// Counts down when dropped.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A statement that failed, and what to do about it.
 struct Failure {
     error: StoreError,
@@ -150,15 +131,11 @@ impl Connections {
             connector,
             slots: (0..=count).map(|_| Slot::default()).collect(),
             threads: config.threads.clamp(1, count),
-            places: Arc::new(Semaphore::new(count * depth)),
+            places: Places::new(count * depth, config.wait),
             driver: OnceLock::new(),
             handed_out: AtomicBool::new(false),
             depth,
-            wait: config.wait,
             patience: config.patience(),
-            waiting: AtomicUsize::new(0),
-            refused: AtomicU64::new(0),
-            connects: AtomicU64::new(0),
             timeouts: AtomicU64::new(0),
         }
     }
@@ -169,11 +146,11 @@ impl Connections {
         Stats {
             connections: ordinary.len(),
             connected: ordinary.iter().filter(|slot| slot.is_connected()).count(),
-            places: ordinary.len() * self.depth,
+            places: self.places.count(),
             busy: ordinary.iter().map(Slot::busy).sum(),
-            waiting: self.waiting.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
-            connects: self.connects.load(Ordering::Relaxed),
+            waiting: self.places.waiting(),
+            refused: self.places.refused(),
+            connects: self.slots.iter().map(Slot::dials).sum(),
             timeouts: self.timeouts.load(Ordering::Relaxed),
         }
     }
@@ -231,10 +208,7 @@ impl Connections {
 
     /// Waits until nothing is under way, as long as a statement may take, and ends the connections.
     pub(super) async fn close(&self) {
-        let all = u32::try_from(self.ordinary().len() * self.depth).unwrap_or(u32::MAX);
-        let done = timeout(self.patience, self.places.acquire_many(all)).await;
-        self.places.close();
-        drop(done);
+        self.places.close(self.patience).await;
         for slot in &*self.slots {
             slot.vacate();
         }
@@ -311,7 +285,7 @@ impl Connections {
 
     /// The slot's connection, or any that there is while that one cannot be made.
     async fn link(&self, slot: &Slot, deadline: Instant) -> Result<Arc<Link>, Unreachable> {
-        let link = slot.link(self.driver.get(), || self.connect());
+        let link = slot.link(self.driver.get(), || self.connector.dial());
         match timeout_at(deadline, link).await {
             Ok(Ok(link)) => Ok(link),
             Ok(Err(why)) => self.slots.iter().find_map(Slot::current).ok_or(why),
@@ -320,10 +294,7 @@ impl Connections {
     }
 
     async fn place(&self) -> Result<Place, StoreError> {
-        let permit = match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => self.wait_for_place().await?,
-        };
+        let permit = self.places.take().await?;
         let slot = self.choose();
         self.slots[slot].enter();
         Ok(Place {
@@ -333,18 +304,6 @@ impl Connections {
             at_work: None,
             patience: self.patience,
         })
-    }
-
-    async fn wait_for_place(&self) -> Result<OwnedSemaphorePermit, StoreError> {
-        let _waiting = Counted::new(&self.waiting);
-        match timeout(self.wait, Arc::clone(&self.places).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(StoreError::Closed),
-            Err(_) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                Err(StoreError::Full)
-            }
-        }
     }
 
     /// Every slot but the one for what must not wait.
@@ -393,17 +352,11 @@ impl Connections {
 
     /// Has a slot's connection made while nobody waits for it.
     fn dial_ahead(&self, number: usize) {
-        let begun = self.slots[number].begin(self.driver.get(), || self.connect());
+        let begun = self.slots[number].begin(self.driver.get(), || self.connector.dial());
         if let Some(dial) = begun {
             let slots = Arc::clone(&self.slots);
             tokio::spawn(async move { slots[number].settled(dial).await });
         }
-    }
-
-    fn connect(&self) -> impl Future<Output = Result<Link, Unreachable>> + Send + use<> {
-        self.connects.fetch_add(1, Ordering::Relaxed);
-        let connector = Arc::clone(&self.connector);
-        async move { connector.connect().await }
     }
 }
 

@@ -6,6 +6,7 @@ mod connections;
 mod error;
 mod migrations;
 mod migrator;
+mod places;
 mod slot;
 mod tls;
 mod transactions;
@@ -105,9 +106,14 @@ impl PgDatabase {
         Ok(self.migrations().await?.pending)
     }
 
-    /// How busy the connections are.
+    /// How busy the connections are that statements share.
     pub fn stats(&self) -> Stats {
         self.connections.stats()
+    }
+
+    /// How busy the connections for transactions are.
+    pub fn transaction_stats(&self) -> Stats {
+        self.transactions.stats()
     }
 
     /// Leaves the connections to the threads that want them from now on: each drives those that it makes.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -27,6 +27,8 @@ pub(super) struct Slot {
     state: RwLock<State>,
     /// How many statements are under way on it.
     busy: AtomicUsize,
+    /// How many connections were begun.
+    dials: AtomicU64,
 }
 
 #[derive(Default)]
@@ -58,6 +60,11 @@ impl Slot {
     /// How many statements are under way.
     pub(super) fn busy(&self) -> usize {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were begun, since the start.
+    pub(super) fn dials(&self) -> u64 {
+        self.dials.load(Ordering::Relaxed)
     }
 
     /// A statement begins.
@@ -162,6 +169,7 @@ impl Slot {
             State::Failed { failures, .. } => *failures,
             State::Connected(_) | State::Vacant => 0,
         };
+        self.dials.fetch_add(1, Ordering::Relaxed);
         let dial = in_a_task(driver, connect());
         *state = State::Dialling {
             dial: dial.clone(),

@@ -1,17 +1,21 @@
 //! Transactions of several statements on behalf of requests, each on a connection that nobody else uses meanwhile.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::future::{BoxFuture, join};
+use futures_util::future::{BoxFuture, join, join_all};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::connect::{Connector, Link};
+use super::connections::Stats;
 use super::error::{Fail, StoreError, Verdict};
+use super::places::Places;
+use super::slot::Slot;
 use crate::config::PgConfig;
 
 /// How often a transaction is begun that loses against others, or whose connection breaks before it was to be committed.
@@ -28,10 +32,57 @@ struct Inner {
     closing: Arc<watch::Sender<bool>>,
     /// Where transactions and their connections are driven: a runtime that outlives those of requests.
     runtime: Handle,
-    places: Semaphore,
-    idle: Mutex<Vec<Link>>,
-    wait: Duration,
+    places: Places,
+    /// One for each place.
+    slots: Box<[Slot]>,
+    /// The numbers of the slots that nobody has, that which was used last at the end.
+    free: Mutex<Vec<usize>>,
     patience: Duration,
+    timeouts: AtomicU64,
+}
+
+/// A slot that one transaction has for itself, given back when dropped.
+struct Turn<'a> {
+    transactions: &'a Inner,
+    slot: usize,
+    /// The connection since a transaction was begun on it; it ends with that, unless it is kept.
+    at_work: Option<Arc<Link>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Turn<'_> {
+    fn slot(&self) -> &Slot {
+        &self.transactions.slots[self.slot]
+    }
+
+    /// A connection to begin a transaction on. While the server cannot be reached, it is left alone for a while.
+    async fn link(&mut self) -> Result<Arc<Link>, StoreError> {
+        self.let_go();
+        let connector = &self.transactions.connector;
+        let link = self.slot().link(None, || connector.dial()).await?;
+        self.at_work = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    /// Keeps the connection for the next transaction.
+    fn keep(&mut self) {
+        if !*self.transactions.closing.borrow() {
+            self.at_work = None;
+        }
+    }
+
+    fn let_go(&mut self) {
+        if let Some(link) = self.at_work.take() {
+            self.slot().give_up(&link);
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.let_go();
+        self.transactions.free.lock().push(self.slot);
+    }
 }
 
 impl Transactions {
@@ -41,14 +92,16 @@ impl Transactions {
         closing: Arc<watch::Sender<bool>>,
         config: &PgConfig,
     ) -> Self {
+        let count = config.transactions.max(1);
         let inner = Inner {
             connector,
             closing,
             runtime: Handle::current(),
-            places: Semaphore::new(config.transactions),
-            idle: Mutex::default(),
-            wait: config.wait,
+            places: Places::new(count, config.wait),
+            slots: (0..count).map(|_| Slot::default()).collect(),
+            free: Mutex::new((0..count).collect()),
             patience: config.patience(),
+            timeouts: AtomicU64::new(0),
         };
         Self {
             inner: Arc::new(inner),
@@ -69,12 +122,26 @@ impl Transactions {
         task.await.unwrap_or(Err(StoreError::Panicked.into()))
     }
 
-    /// Ends the connections that nobody uses.
-    pub(super) async fn close(&self) {
-        let idle = std::mem::take(&mut *self.inner.idle.lock());
-        for link in idle {
-            link.close().await;
+    /// How busy their connections are.
+    pub(super) fn stats(&self) -> Stats {
+        let Inner { places, slots, .. } = &*self.inner;
+        Stats {
+            connections: slots.len(),
+            connected: slots.iter().filter(|slot| slot.is_connected()).count(),
+            places: places.count(),
+            busy: slots.len() - self.inner.free.lock().len(),
+            waiting: places.waiting(),
+            refused: places.refused(),
+            connects: slots.iter().map(Slot::dials).sum(),
+            timeouts: self.inner.timeouts.load(Ordering::Relaxed),
         }
+    }
+
+    /// Ends the connections that nobody uses; the others end with their transactions.
+    pub(super) async fn close(&self) {
+        let links = self.inner.slots.iter().filter_map(Slot::vacate);
+        let idle = links.filter_map(Arc::into_inner);
+        join_all(idle.map(Link::close)).await;
     }
 }
 
@@ -88,26 +155,49 @@ impl Inner {
         if *closing.borrow() {
             return Err(StoreError::Closed.into());
         }
-        let place = timeout(self.wait, self.places.acquire()).await;
-        let Ok(Ok(_place)) = place else {
-            return Err(StoreError::Full.into());
-        };
+        let mut turn = self.turn().await?;
         let mut attempt = 1;
         loop {
-            match self.attempt(&work).await {
+            match self.attempt(&mut turn, &work).await {
                 Err(Undone::Lost(_)) if attempt < ATTEMPTS => attempt += 1,
                 Err(Undone::Lost(error)) => return Err(error.into()),
-                Err(Undone::Failed(failure)) => return Err(failure),
+                Err(Undone::Failed(failure)) => {
+                    if matches!(failure, Fail::Store(StoreError::Timeout)) {
+                        self.timeouts.fetch_add(1, Ordering::Relaxed);
+                    }
+                    return Err(failure);
+                }
                 Ok(done) => return Ok(done),
             }
         }
     }
 
-    async fn attempt<T, R, W>(&self, work: &W) -> Result<T, Undone<R>>
+    async fn turn(&self) -> Result<Turn<'_>, StoreError> {
+        let place = self.places.take().await?;
+        Ok(Turn {
+            transactions: self,
+            slot: self.choose().ok_or(StoreError::Full)?,
+            at_work: None,
+            _place: place,
+        })
+    }
+
+    /// Takes a free slot: that with the connection that was used last, else one whose server need not be left alone.
+    fn choose(&self) -> Option<usize> {
+        let mut free = self.free.lock();
+        let preference = |place: &usize| {
+            let slot = &self.slots[free[*place]];
+            (slot.is_failing(), !slot.is_connected())
+        };
+        let chosen = (0..free.len()).rev().min_by_key(preference)?;
+        Some(free.remove(chosen))
+    }
+
+    async fn attempt<T, R, W>(&self, turn: &mut Turn<'_>, work: &W) -> Result<T, Undone<R>>
     where
         W: for<'c> Fn(&'c AsyncPgConnection) -> BoxFuture<'c, Result<T, Fail<R>>> + Send + Sync,
     {
-        let link = self.link().await?;
+        let link = turn.link().await?;
         let connection = &*link.connection;
         let mut connection_to_begin = connection;
         // Nobody waits for the beginning: what comes first is sent right behind it.
@@ -120,11 +210,11 @@ impl Inner {
                 let mut connection = connection;
                 let committed = self.within(connection.batch_execute("COMMIT")).await;
                 committed.map_err(|error| Undone::Failed(error.into()))?;
-                self.keep(link);
+                turn.keep();
                 Ok(done)
             }
             Err(Fail::Refused(refusal)) => {
-                self.roll_back(link).await;
+                self.roll_back(turn, connection).await;
                 Err(Undone::Failed(Fail::Refused(refusal)))
             }
             // Nobody knows what its server is doing: it ends with this.
@@ -133,34 +223,16 @@ impl Inner {
                 Err(Undone::Lost(error))
             }
             Err(Fail::Store(error)) => {
-                self.roll_back(link).await;
+                self.roll_back(turn, connection).await;
                 Err(Undone::before_the_end(error))
             }
         }
     }
 
-    async fn link(&self) -> Result<Link, StoreError> {
-        loop {
-            let idle = self.idle.lock().pop();
-            match idle {
-                Some(link) if link.has_ended() => {}
-                Some(link) => return Ok(link),
-                None => return Ok(self.connector.connect().await?),
-            }
-        }
-    }
-
-    fn keep(&self, link: Link) {
-        if !*self.closing.borrow() {
-            self.idle.lock().push(link);
-        }
-    }
-
     /// A connection that cannot even do this ends, and its transaction with it.
-    async fn roll_back(&self, link: Link) {
-        let mut connection = &*link.connection;
+    async fn roll_back(&self, turn: &mut Turn<'_>, mut connection: &AsyncPgConnection) {
         if self.within(connection.batch_execute("ROLLBACK")).await.is_ok() {
-            self.keep(link);
+            turn.keep();
         }
     }
 

@@ -91,6 +91,55 @@ async fn threat_60_when_all_places_are_taken_the_next_are_refused_in_time_and_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn when_all_transactions_are_under_way_the_next_are_refused_in_time() {
+    let home = home().await;
+    let database = open(PgConfig {
+        transactions: 1,
+        wait: WAIT,
+        ..config(&home.url())
+    })
+    .await;
+    let stores = Arc::new(stores_of(&database));
+    let ann = stores.learner(1).await;
+    let (mut blocker, looker) = (session(&home.url()).await, session(&home.url()).await);
+    let lock = blocker.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE sessions IN EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let end = |number: u128| {
+        let stores = Arc::clone(&stores);
+        tokio::spawn(async move { stores.end(&new_session(number, ann, 0), at(9)).await })
+    };
+    let held = end(10);
+    backend_waiting_for_a_lock(&looker).await;
+    let begun = Instant::now();
+    let refused: Vec<_> = (11..14).map(end).collect();
+    eventually("the others were to wait", async || {
+        (database.transaction_stats().waiting == 3).then_some(())
+    })
+    .await;
+    for refused in join_all(refused).await {
+        let error = refused.unwrap().unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Unavailable);
+        assert!(told(&error).contains("too much work"), "{}", told(&error));
+    }
+    assert!(begun.elapsed() < WAIT * 10, "{:?}", begun.elapsed());
+    let stats = database.transaction_stats();
+    assert_eq!(
+        (stats.refused, stats.waiting, stats.busy, stats.places),
+        (3, 0, 1, 1)
+    );
+    lock.rollback().await.unwrap();
+    held.await.unwrap().unwrap();
+    let stats = database.transaction_stats();
+    assert_eq!(
+        (stats.busy, stats.connected, stats.connects, stats.timeouts),
+        (0, 1, 1, 0),
+        "{stats:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn callers_who_go_away_give_their_places_back_once_the_server_is_done_with_their_statements() {
     let home = home().await;
     let database = open(PgConfig {

@@ -12,6 +12,7 @@ mod outages;
 mod overtaken;
 mod personal_data;
 mod progress;
+mod proxy;
 mod schema;
 mod sqlstates;
 mod statements;

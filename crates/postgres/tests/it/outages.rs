@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Client;
 
+use crate::proxy::{Harm, Proxy};
 use crate::support::{
     Fresh, backend_waiting_for_a_lock, config, eventually, fresh, home, session, stores_of, told,
 };
@@ -231,6 +232,61 @@ async fn threat_61_while_the_server_is_down_statements_fail_soon_and_few_ask_for
     })
     .await;
     database.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn while_the_server_is_down_transactions_leave_it_alone_between_attempts() {
+    let (server, database) = own_server(|config| PgConfig {
+        transactions: 1,
+        ..config
+    })
+    .await;
+    let stores = stores_of(&database);
+    let absent = new_session(10, user(1), 0);
+    assert!(!stores.end(&absent, at(60)).await.unwrap());
+    with_server(&server, |server| server.stop(StopMode::Immediate).unwrap()).await;
+    let before = database.transaction_stats().connects;
+    let begun = Instant::now();
+    for _ in 0..200 {
+        let error = stores.end(&absent, at(60)).await.unwrap_err();
+        assert_eq!(error.kind, PortErrorKind::Unavailable, "{}", told(&error));
+    }
+    // Four in the first second, then one in each.
+    let most = 5 + begun.elapsed().as_secs();
+    let dials = database.transaction_stats().connects - before;
+    assert!(dials <= most, "{dials} attempts, {most} at most are right");
+    with_server(&server, |server| server.start_again().unwrap()).await;
+    eventually("the database was to be back", async || {
+        stores.end(&absent, at(60)).await.ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_transaction_that_is_not_answered_in_time_is_counted_and_its_connection_given_up() {
+    let home = home().await;
+    let proxy = Proxy::start(&home.url()).await;
+    let database = PgDatabase::open(PgConfig {
+        statement_timeout: Duration::from_secs(1),
+        ..config(&proxy.url(&home.url()))
+    })
+    .await
+    .unwrap();
+    let stores = stores_of(&database);
+    let absent = new_session(10, user(1), 0);
+    assert!(!stores.end(&absent, at(60)).await.unwrap());
+    proxy.harm(Harm::LoseAnswers);
+    let error = stores.end(&absent, at(60)).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Timeout, "{}", told(&error));
+    let stats = database.transaction_stats();
+    assert_eq!(
+        (stats.timeouts, stats.busy, stats.connected),
+        (1, 0, 0),
+        "{stats:?}"
+    );
+    proxy.harm(Harm::None);
+    assert!(!stores.end(&absent, at(60)).await.unwrap());
+    assert_eq!(database.transaction_stats().connects, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

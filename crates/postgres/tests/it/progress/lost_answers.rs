@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::proxy::{Harm, Proxy};
 use super::{Copy, appending, confidence, hold_events, kept, kind, learners_of, review, reviews, submission};
+use crate::proxy::{Harm, Proxy};
 use crate::support::{backend_waiting_for_a_lock, config, eventually, home, session};
 
 /// A copy behind a proxy, with one writer, and a learner who has reviewed the word 1.

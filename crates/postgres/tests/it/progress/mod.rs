@@ -5,7 +5,6 @@ mod corruption;
 mod crowds;
 mod faults;
 mod lost_answers;
-mod proxy;
 mod refusals;
 mod statements;
 

@@ -12,7 +12,7 @@ use url::Url;
 
 /// What is done to the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Harm {
+pub(crate) enum Harm {
     /// Nothing: what is said is passed on.
     None,
     /// The database's answers are thrown away.
@@ -22,14 +22,14 @@ pub(super) enum Harm {
 }
 
 /// Passes bytes on to a server on this machine, until dropped.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     harm: Arc<watch::Sender<Harm>>,
     accepting: JoinHandle<()>,
 }
 
 impl Proxy {
-    pub(super) async fn start(to: &str) -> Self {
+    pub(crate) async fn start(to: &str) -> Self {
         let to = Url::parse(to).unwrap();
         let to = format!("{}:{}", to.host_str().unwrap(), to.port().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -49,7 +49,7 @@ impl Proxy {
     }
 
     /// The URL of the same database by way of here.
-    pub(super) fn url(&self, direct: &str) -> String {
+    pub(crate) fn url(&self, direct: &str) -> String {
         let mut url = Url::parse(direct).unwrap();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(self.address.port())).unwrap();
@@ -57,7 +57,7 @@ impl Proxy {
     }
 
     /// Does this to all connections from now on, also to those that are made later.
-    pub(super) fn harm(&self, harm: Harm) {
+    pub(crate) fn harm(&self, harm: Harm) {
         self.harm.send_replace(harm);
     }
 }
