@@ -202,12 +202,14 @@ fn server_config(settings: &PostgresSettings) -> PgConfig {
     let PostgresSettings {
         url,
         connections,
+        transactions,
         writers,
         wait,
         statement_timeout,
     } = settings;
     PgConfig {
         connections: *connections,
+        transactions: *transactions,
         writers: *writers,
         wait: *wait,
         statement_timeout: *statement_timeout,

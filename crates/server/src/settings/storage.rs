@@ -23,6 +23,8 @@ pub struct PostgresSettings {
     pub url: SecretString,
     /// How many connections requests share.
     pub connections: usize,
+    /// How many connections do sign-ins and changes of accounts.
+    pub transactions: usize,
     /// How many connections write progress.
     pub writers: usize,
     /// How long a request waits for a free place.
@@ -53,6 +55,7 @@ impl DatabaseSettings {
             return Ok(Self::Postgres(PostgresSettings {
                 url: url.into(),
                 connections: 4,
+                transactions: 4,
                 writers: 2,
                 wait: Duration::from_secs(1),
                 statement_timeout: Duration::from_secs(3),
@@ -101,6 +104,7 @@ pub(super) fn database(reader: &mut Reader<'_>, data_dir: &Path) -> DatabaseSett
     let millis =
         |reader: &mut Reader<'_>, name, low, high| Duration::from_millis(reader.number(name, low..=high));
     let connections = reader.number("DATABASE_CONNECTIONS", 1..=64);
+    let transactions = reader.number("DATABASE_TRANSACTIONS", 1..=64);
     let writers = reader.number("DATABASE_WRITERS", 1..=16);
     let wait = millis(reader, "DATABASE_WAIT_MS", 1, 60_000);
     let statement_timeout = millis(reader, "DATABASE_STATEMENT_TIMEOUT_MS", 100, 600_000);
@@ -109,6 +113,7 @@ pub(super) fn database(reader: &mut Reader<'_>, data_dir: &Path) -> DatabaseSett
             DatabaseSettings::Postgres(PostgresSettings {
                 url,
                 connections,
+                transactions,
                 writers,
                 wait,
                 statement_timeout,

@@ -158,6 +158,13 @@ pub const KEYS: &[Key] = &[
          64.",
     ),
     key(
+        "DATABASE_TRANSACTIONS",
+        Group::Storage,
+        "4",
+        "How many connections to PostgreSQL a copy has besides for sign-ins and changes of accounts, each for one at a \
+         time: 1 to 64.",
+    ),
+    key(
         "DATABASE_WRITERS",
         Group::Storage,
         "2",

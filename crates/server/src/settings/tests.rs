@@ -108,6 +108,7 @@ fn every_bad_value_is_refused_by_name() {
         ("DATABASE_URL", "sqlite:///tmp/"),
         ("DATABASE_URL", "mysql://localhost/parlance"),
         ("DATABASE_CONNECTIONS", "0"),
+        ("DATABASE_TRANSACTIONS", "65"),
         ("DATABASE_WRITERS", "17"),
         ("DATABASE_WAIT_MS", "0"),
         ("DATABASE_STATEMENT_TIMEOUT_MS", "99"),

@@ -14,6 +14,7 @@ use crate::report::Figures;
 
 /// How many connections a copy has to PostgreSQL, as it is set up here.
 const CONNECTIONS: u64 = 4;
+const TRANSACTIONS: u64 = 4;
 const WRITERS: u64 = 2;
 const COPIES: usize = 2;
 /// How many connections besides these, for what is not a request's, may be made per copy.
@@ -31,6 +32,7 @@ fn setup() -> Setup {
     Setup::copies(COPIES)
         .proxy(Before::Postgres)
         .setting("DATABASE_CONNECTIONS", CONNECTIONS.to_string())
+        .setting("DATABASE_TRANSACTIONS", TRANSACTIONS.to_string())
         .setting("DATABASE_WRITERS", WRITERS.to_string())
 }
 
@@ -52,7 +54,7 @@ pub(super) async fn blackhole(plan: Plan) -> Result<Figures> {
     let act = outage::end(scene, fault).await?;
     ensure!(act.during.count(&Outcome::Shed) > 0, "nothing was refused");
     let rounds = u64::from(u32::try_from(length.as_secs() / ATTEMPT.as_secs())?) + 1;
-    let most = COPIES as u64 * (CONNECTIONS + WRITERS + OTHERS) * rounds;
+    let most = COPIES as u64 * (CONNECTIONS + TRANSACTIONS + WRITERS + OTHERS) * rounds;
     ensure!(
         dials_meanwhile <= most,
         "{dials_meanwhile} connections were tried, {most} at most are right"
