@@ -61,8 +61,14 @@ pub(crate) fn of_sqlite(database: &SqliteDatabase) -> Vec<GaugeSource> {
 
 /// Of the connections to PostgreSQL and the groups of writes.
 pub(crate) fn of_postgres(database: &PgDatabase, progress: &PgProgress) -> Vec<GaugeSource> {
+    let mut gauges = of_statements(database);
+    gauges.extend(of_transactions(database));
+    gauges.extend(of_writes(progress));
+    gauges
+}
+
+fn of_statements(database: &PgDatabase) -> Vec<GaugeSource> {
     let gauge_of = |name, help, read: fn(&PgDatabase) -> u64| gauge(database, name, help, read);
-    let write = |name, help, read: fn(&PgProgress) -> u64| gauge(progress, name, help, read);
     vec![
         gauge_of(
             "database_connections",
@@ -98,6 +104,53 @@ pub(crate) fn of_postgres(database: &PgDatabase, progress: &PgProgress) -> Vec<G
             "Statements that were not answered in time",
             |database| database.stats().timeouts,
         ),
+    ]
+}
+
+fn of_transactions(database: &PgDatabase) -> Vec<GaugeSource> {
+    let gauge_of = |name, help, read: fn(&PgDatabase) -> u64| gauge(database, name, help, read);
+    vec![
+        gauge_of(
+            "database_transactions",
+            "Transactions that may be under way at once, each on a connection of its own",
+            |database| database.transaction_stats().places as u64,
+        ),
+        gauge_of(
+            "database_transactions_connected",
+            "Connections for transactions there are",
+            |database| database.transaction_stats().connected as u64,
+        ),
+        gauge_of(
+            "database_transactions_busy",
+            "Transactions under way",
+            |database| database.transaction_stats().busy as u64,
+        ),
+        gauge_of(
+            "database_transactions_waiting",
+            "Transactions that wait for a connection",
+            |database| database.transaction_stats().waiting as u64,
+        ),
+        gauge_of(
+            "database_transactions_refused",
+            "Transactions that gave up waiting for a connection",
+            |database| database.transaction_stats().refused,
+        ),
+        gauge_of(
+            "database_transaction_connects",
+            "Connections made for transactions",
+            |database| database.transaction_stats().connects,
+        ),
+        gauge_of(
+            "database_transaction_timeouts",
+            "Transactions that were not answered in time",
+            |database| database.transaction_stats().timeouts,
+        ),
+    ]
+}
+
+fn of_writes(progress: &PgProgress) -> Vec<GaugeSource> {
+    let write = |name, help, read: fn(&PgProgress) -> u64| gauge(progress, name, help, read);
+    vec![
         write(
             "database_writes_waiting",
             "Writes that wait for the next group",

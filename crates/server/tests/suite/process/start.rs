@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
+use parlance_testbed::TestDatabase;
+
 use super::Parlance;
 
 fn mode(path: &Path) -> u32 {
@@ -171,6 +173,30 @@ async fn metrics_whose_address_is_taken_are_done_without_in_development_only() {
     let output = production.run(&[]).await;
     assert!(!output.status.success());
     assert!(errors(&output).contains("METRICS_ADDR"), "{}", errors(&output));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_tell_of_the_connections_for_transactions_which_a_setting_bounds() {
+    let database = TestDatabase::empty().await;
+    let parlance = Parlance::new()
+        .set("DATABASE_URL", &database.url())
+        .set("DATABASE_TRANSACTIONS", "3")
+        .set("METRICS_ADDR", "127.0.0.1:0");
+    let server = parlance.serve().await;
+    server.register("ann@example.com").await;
+    let metrics = server.metrics().await;
+    for line in [
+        "parlance_database_transactions 3",
+        "parlance_database_transactions_refused 0",
+        "parlance_database_transaction_timeouts 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    for made in ["transactions_connected", "transaction_connects"] {
+        let none = format!("parlance_database_{made} 0");
+        assert!(!metrics.contains(&none), "{none} is in\n{metrics}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]
