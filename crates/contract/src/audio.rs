@@ -14,6 +14,7 @@ macro_rules! audio_store_contract {
             audio,
             $make,
             [
+                a_store_that_works_is_ready,
                 what_was_kept_is_read_as_it_was,
                 what_was_never_kept_is_not_there,
                 audio_is_kept_under_its_content,
@@ -53,6 +54,13 @@ async fn keep<S: AudioStore + ?Sized>(store: &S, audio: &Audio) -> AudioId {
 
 async fn read<S: AudioStore + ?Sized>(store: &S, id: &AudioId) -> Option<Audio> {
     store.read(id).await.unwrap()
+}
+
+/// Before anything is kept, and afterwards.
+pub async fn a_store_that_works_is_ready<S: AudioStore + ?Sized>(store: &Arc<S>) {
+    store.ready().await.unwrap();
+    keep(&**store, &sound("some sound")).await;
+    store.ready().await.unwrap();
 }
 
 /// In every format, and when it is asked for again.

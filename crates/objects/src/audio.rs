@@ -1,6 +1,7 @@
 //! Audio under its content, written once, never read in halves.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,6 +27,8 @@ pub struct ObjectAudio {
     objects: Objects,
     /// Without a slash at its end.
     public_url: Option<String>,
+    /// Whether nothing was written since audio could not be kept.
+    in_doubt: AtomicBool,
 }
 
 impl ObjectAudio {
@@ -38,6 +41,7 @@ impl ObjectAudio {
         Ok(Self {
             objects: Objects::new(connect(config)?, config.deadline),
             public_url,
+            in_doubt: AtomicBool::new(false),
         })
     }
 
@@ -79,12 +83,36 @@ impl ObjectAudio {
         Ok(id)
     }
 
-    /// A directory is written to, which may be full; of a bucket it is enough that it gives out what is in it.
+    /// Keeps audio in time, and notes whether that can be done.
+    async fn keep_in_time(&self, audio: &Audio, recipe: Option<&Bytes>) -> Result<AudioId, PortError> {
+        let kept = self.objects.in_time(self.keep_with(audio.clone(), recipe)).await;
+        match &kept {
+            Ok(_) => self.in_doubt.store(false, Ordering::Relaxed),
+            // That is the audio's fault.
+            Err(Failure::TooLarge) => {}
+            Err(_) => self.in_doubt.store(true, Ordering::Relaxed),
+        }
+        kept.map_err(|failure| failure.into_port(PORT))
+    }
+
+    /// A directory is written to, which may be full; of a bucket it is enough that it gives out what is in it, unless it
+    /// did not take what it was given last.
     async fn mark(&self) -> Result<(), Failure> {
-        if !self.objects.is_directory() && self.objects.read(MARK).await?.is_some() {
+        let is_enough = !self.objects.is_directory() && !self.in_doubt.load(Ordering::Relaxed);
+        if is_enough && self.objects.read(MARK).await?.is_some() {
             return Ok(());
         }
-        self.objects.overwrite(MARK, &MARK_CONTENT).await
+        self.objects.overwrite(MARK, &MARK_CONTENT).await?;
+        self.in_doubt.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// A store that answers is taken to take what it is given, until it does not; then it is written to.
+    async fn look(&self) -> Result<(), Failure> {
+        if self.in_doubt.load(Ordering::Relaxed) {
+            return self.mark().await;
+        }
+        self.objects.read(MARK).await.map(drop)
     }
 }
 
@@ -105,14 +133,17 @@ fn name_of(part: &str, id: &AudioId) -> String {
 
 #[async_trait]
 impl AudioStore for ObjectAudio {
+    async fn ready(&self) -> Result<(), PortError> {
+        let looked = self.objects.in_time(self.look());
+        looked.await.map_err(|failure| failure.into_port(PORT))
+    }
+
     async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError> {
-        let kept = self.objects.in_time(self.keep_with(audio.clone(), Some(recipe)));
-        kept.await.map_err(|failure| failure.into_port(PORT))
+        self.keep_in_time(audio, Some(recipe)).await
     }
 
     async fn keep_without_recipe(&self, audio: &Audio) -> Result<AudioId, PortError> {
-        let kept = self.objects.in_time(self.keep_with(audio.clone(), None));
-        kept.await.map_err(|failure| failure.into_port(PORT))
+        self.keep_in_time(audio, None).await
     }
 
     async fn read(&self, id: &AudioId) -> Result<Option<Audio>, PortError> {
@@ -134,7 +165,8 @@ impl AudioStore for ObjectAudio {
 
 #[async_trait]
 impl Probe for ObjectAudio {
-    /// The directory can be written to, or the bucket be read, within the deadline of a call.
+    /// The directory can be written to, or the bucket be read, within the deadline of a call; a bucket that took nothing
+    /// when audio was to be kept is written to as well.
     async fn check(&self) -> Result<(), PortError> {
         let marked = self.objects.in_time(self.mark());
         marked.await.map_err(|failure| failure.into_port(PORT))

@@ -59,6 +59,11 @@ impl ConversationWriter for Nobody {
 
 #[async_trait]
 impl AudioStore for Nobody {
+    /// Nobody is paid: that nobody speaks is for the provider to say, with what is to be set.
+    async fn ready(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+
     async fn keep(&self, _: &Audio, _: &Bytes) -> Result<AudioId, PortError> {
         Err(PortError::unavailable("AudioStore", missing()))
     }

@@ -100,6 +100,12 @@ pub trait SpeechRecognizer: Send + Sync {
 /// Keeps audio under its content, and beside it how it was made.
 #[async_trait]
 pub trait AudioStore: Send + Sync {
+    /// Looks whether audio can be kept, before somebody is paid for what is to be kept: an error if it cannot, as far as a
+    /// cheap look tells.
+    ///
+    /// - A store that works is ready, whether it holds anything or not.
+    async fn ready(&self) -> Result<(), PortError>;
+
     /// Keeps audio with the recipe by which it can be made again; what is there already is left as it is.
     ///
     /// - Whoever reads it sees all of it or nothing, even if this is broken off in the middle.

@@ -413,6 +413,8 @@ pub(crate) async fn settle_failure(allowance: &Allowance, reservation: Reservati
 impl Make for MakeSpeech {
     async fn make(&self) -> Result<Bytes, MakeError> {
         let store = &self.ports.audio;
+        // What cannot be kept is not paid for.
+        store.ready().await?;
         let (audio, voice, provider) = if let Some(own) = &self.own {
             let (audio, voice) = self.by_own(own).await?;
             // The installation does not make it again.

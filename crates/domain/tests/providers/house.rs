@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -422,11 +422,12 @@ impl Answers for KeptAnswers {
     }
 }
 
-/// Keeps audio, until it is lost.
+/// Keeps audio, until it is lost, and unless it fails.
 #[derive(Default)]
 pub(crate) struct KeptAudio {
     audio: Mutex<HashMap<AudioId, Audio>>,
     recipes: Mutex<HashMap<AudioId, Bytes>>,
+    failing: AtomicBool,
 }
 
 impl KeptAudio {
@@ -438,11 +439,27 @@ impl KeptAudio {
     pub(crate) fn lose_recipes(&self) {
         self.recipes.lock().clear();
     }
+
+    pub(crate) fn fail(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Relaxed);
+    }
+
+    fn ask(&self) -> Result<(), PortError> {
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(PortError::unavailable("AudioStore", "gone"));
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl AudioStore for KeptAudio {
+    async fn ready(&self) -> Result<(), PortError> {
+        self.ask()
+    }
+
     async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError> {
+        self.ask()?;
         let id = audio.id();
         self.audio.lock().insert(id.clone(), audio.clone());
         self.recipes.lock().insert(id.clone(), recipe.clone());
@@ -450,16 +467,19 @@ impl AudioStore for KeptAudio {
     }
 
     async fn keep_without_recipe(&self, audio: &Audio) -> Result<AudioId, PortError> {
+        self.ask()?;
         let id = audio.id();
         self.audio.lock().insert(id.clone(), audio.clone());
         Ok(id)
     }
 
     async fn read(&self, id: &AudioId) -> Result<Option<Audio>, PortError> {
+        self.ask()?;
         Ok(self.audio.lock().get(id).cloned())
     }
 
     async fn recipe(&self, id: &AudioId) -> Result<Option<Bytes>, PortError> {
+        self.ask()?;
         Ok(self.recipes.lock().get(id).cloned())
     }
 

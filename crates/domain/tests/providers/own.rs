@@ -147,6 +147,20 @@ async fn a_users_own_key_spends_nothing_of_the_house_and_keeps_to_the_limit() {
 }
 
 #[tokio::test]
+async fn fault_22_a_users_own_key_pays_for_nothing_that_could_not_be_kept() {
+    let house = house(&[KeyProvider::OpenAi]);
+    house.audio.fail(true);
+    let error = house.speech.speak(ADA, speak("hello")).await.unwrap_err();
+    assert!(
+        matches!(&error, SpeakError::NotMade(MakeError::Port(_))),
+        "{error:?}"
+    );
+    assert_eq!(house.own.asked(), 0);
+    house.audio.fail(false);
+    assert!(!spoken(&house, ADA, "hello").await.cached);
+}
+
+#[tokio::test]
 async fn of_several_keys_one_serves_by_the_order_of_the_service() {
     let house = house(&[KeyProvider::Google]);
     let provider = async |text| spoken(&house, ADA, text).await.provider;

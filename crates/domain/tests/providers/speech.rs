@@ -137,6 +137,26 @@ async fn what_failed_is_not_paid_for_unless_nobody_knows() {
 }
 
 #[tokio::test]
+async fn fault_22_what_could_not_be_kept_is_not_paid_for() {
+    let house = House::new();
+    spoken(&house, speak("known")).await;
+    house.audio.fail(true);
+    for _ in 0..QUOTA {
+        let error = house.speech.speak(ADA, speak("hello")).await.unwrap_err();
+        assert!(
+            matches!(&error, SpeakError::NotMade(MakeError::Port(error)) if error.port == "AudioStore"),
+            "{error:?}"
+        );
+    }
+    assert!(spoken(&house, speak("known")).await.cached);
+    assert_eq!(house.provider.asked(), 1);
+    assert_eq!(house.spent.of(Some(ADA), Meter::Characters), 5);
+    house.audio.fail(false);
+    assert!(!spoken(&house, speak("hello")).await.cached);
+    assert_eq!(house.spent.of(Some(ADA), Meter::Characters), 10);
+}
+
+#[tokio::test]
 async fn voices_are_filtered_by_language_and_asked_for_once() {
     let house = House::new();
     let names = |voices: Vec<parlance_domain::speech::Voice>| -> Vec<String> {

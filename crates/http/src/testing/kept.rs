@@ -156,6 +156,10 @@ impl AudioShelf {
 
 #[async_trait]
 impl AudioStore for AudioShelf {
+    async fn ready(&self) -> Result<(), PortError> {
+        self.works()
+    }
+
     async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError> {
         self.works()?;
         let id = audio.id();

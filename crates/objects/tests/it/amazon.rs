@@ -93,5 +93,5 @@ pub(crate) fn hasty_config_for(address: SocketAddr) -> ObjectsConfig {
 pub(crate) async fn in_bucket() -> Arc<Held<Amazon>> {
     let place = Amazon::start().await;
     let store = ObjectAudio::open(&config_for(place.address())).unwrap();
-    Arc::new(Held { store, _place: place })
+    Arc::new(Held { store, place })
 }

@@ -31,11 +31,14 @@ impl Harmed {
         let id = self.store.keep(&kept, &RECIPE).await.unwrap();
         let new = sound(format!("{harm:?}").repeat(10_000));
         self.proxy.set(harm);
+        fails(self.store.ready(), kinds).await;
         fails(self.store.read(&id), kinds).await;
         fails(self.store.recipe(&id), kinds).await;
         fails(self.store.keep(&new, &RECIPE), kinds).await;
         fails(self.store.check(), kinds).await;
+        fails(self.store.ready(), kinds).await;
         self.proxy.set(Harm::None);
+        self.store.ready().await.unwrap();
         self.store.check().await.unwrap();
         assert_eq!(self.store.read(&id).await.unwrap(), Some(kept));
         assert_eq!(self.store.read(&new.id()).await.unwrap(), None);
@@ -83,6 +86,24 @@ async fn fault_22_a_store_that_is_gone_is_tried_a_few_times() {
         "{}",
         harmed.proxy.dials()
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_22_a_bucket_that_took_nothing_is_not_ready_until_it_does() {
+    let held = crate::google::in_bucket().await;
+    let store = &held.store;
+    store.check().await.unwrap();
+    held.place.set_full(true);
+    // It gives out what it has: so far nobody knows.
+    store.ready().await.unwrap();
+    for _ in 0..2 {
+        fails(store.keep(&sound("new"), &RECIPE), &[Unavailable]).await;
+        fails(store.ready(), &[Unavailable]).await;
+        fails(store.check(), &[Unavailable]).await;
+    }
+    held.place.set_full(false);
+    store.ready().await.unwrap();
+    store.keep(&sound("new"), &RECIPE).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -27,6 +28,7 @@ const ACCOUNT: &str = r#"{
 /// The server, until dropped.
 pub(crate) struct Google {
     address: SocketAddr,
+    bucket: Arc<Bucket>,
     accepting: JoinHandle<()>,
 }
 
@@ -35,6 +37,8 @@ struct Bucket {
     objects: Mutex<HashMap<String, Bytes>>,
     /// Whether it writes on the condition that nothing is there.
     is_conditional: bool,
+    /// Whether it gives out what it has and takes nothing.
+    is_full: AtomicBool,
 }
 
 impl Google {
@@ -42,12 +46,19 @@ impl Google {
         let bucket = Arc::new(Bucket {
             objects: Mutex::default(),
             is_conditional,
+            is_full: AtomicBool::new(false),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self {
             address: listener.local_addr().unwrap(),
-            accepting: tokio::spawn(accept(listener, bucket)),
+            accepting: tokio::spawn(accept(listener, Arc::clone(&bucket))),
+            bucket,
         }
+    }
+
+    /// Takes nothing more, or again what it is given.
+    pub(crate) fn set_full(&self, is_full: bool) {
+        self.bucket.is_full.store(is_full, Ordering::Relaxed);
     }
 }
 
@@ -82,6 +93,9 @@ async fn answer(
     let only_new = head.headers.get("x-goog-if-generation-match");
     let mut objects = bucket.objects.lock().unwrap();
     Ok(match head.method {
+        Method::PUT if bucket.is_full.load(Ordering::Relaxed) => {
+            refusal(StatusCode::FORBIDDEN, "QuotaExceeded")
+        }
         Method::PUT if only_new.is_some() && !bucket.is_conditional => {
             refusal(StatusCode::NOT_IMPLEMENTED, "NotImplemented")
         }
@@ -126,7 +140,7 @@ fn held(place: Google) -> Arc<Held<Google>> {
         ..ObjectsConfig::new("gs://sounds/some/prefix/")
     };
     let store = ObjectAudio::open(&config).unwrap();
-    Arc::new(Held { store, _place: place })
+    Arc::new(Held { store, place })
 }
 
 /// Audio in a bucket of its own.

@@ -27,11 +27,15 @@ pub(crate) fn sound(content: impl Into<Bytes>) -> Audio {
 /// A store and what must outlive it.
 pub(crate) struct Held<T> {
     pub(crate) store: ObjectAudio,
-    pub(crate) _place: T,
+    pub(crate) place: T,
 }
 
 #[async_trait]
 impl<T: Send + Sync> AudioStore for Held<T> {
+    async fn ready(&self) -> Result<(), PortError> {
+        self.store.ready().await
+    }
+
     async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError> {
         self.store.keep(audio, recipe).await
     }
@@ -58,7 +62,7 @@ pub(crate) fn in_directory() -> Arc<Held<TempDir>> {
     let place = tempfile::tempdir().unwrap();
     let url = place.path().join("objects");
     let store = ObjectAudio::open(&ObjectsConfig::new(url.to_str().unwrap())).unwrap();
-    Arc::new(Held { store, _place: place })
+    Arc::new(Held { store, place })
 }
 
 /// A call fails in one of these ways, no later than its deadline.

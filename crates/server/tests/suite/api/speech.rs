@@ -292,6 +292,7 @@ async fn a_store_of_audio_that_fails_is_a_503_and_recovers() {
     std::fs::rename(&folder, &aside).unwrap();
     std::fs::write(&folder, b"in the way").unwrap();
     assert_problem(&voiced.speak("再见").await, 503, "UNAVAILABLE");
+    assert_eq!(voiced.spoken(), 1, "nobody pays for what cannot be kept");
     assert_problem(&audio(&voiced.app, &spoken).await, 503, "UNAVAILABLE");
     std::fs::remove_file(&folder).unwrap();
     std::fs::rename(&aside, &folder).unwrap();
