@@ -277,7 +277,8 @@ pub const KEYS: &[Key] = &[
         Group::Storage,
         "",
         "Where clients fetch audio themselves, if the bucket can be read by everybody or stands behind a CDN: what \
-         `audioUrl` then begins with. When not set, they fetch it through the server.",
+         `audioUrl` then begins with. Nobody looks whether it is still there, so nothing should delete it. When not set, \
+         they fetch it through the server, which makes lost audio again.",
     ),
     key(
         "OBJECT_STORE_ALLOW_HTTP",
