@@ -31,6 +31,9 @@ macro_rules! cache_contract {
                 a_value_lives_as_long_as_it_was_given,
                 the_lifetime_is_that_of_the_last_value,
                 a_lifetime_of_zero_forgets,
+                a_value_is_replaced_while_it_is_what_it_was_taken_for,
+                what_replaces_a_value_lives_no_longer,
+                what_replaces_a_value_is_forgotten_with_its_group,
                 what_was_forgotten_is_gone_and_nothing_else,
                 a_group_is_forgotten_whole_and_nothing_else,
                 a_forgotten_group_can_begin_again,
@@ -167,6 +170,57 @@ pub async fn a_lifetime_of_zero_forgets<C: Cache + ?Sized>(cache: &Arc<C>) {
         cache.put(key, value, Duration::ZERO, group).await.unwrap();
         assert!(!has(&**cache, key).await);
     }
+}
+
+/// Nothing else is, neither another value nor none.
+pub async fn a_value_is_replaced_while_it_is_what_it_was_taken_for<C: Cache + ?Sized>(cache: &Arc<C>) {
+    for group in [None, Some(""), Some("group")] {
+        let first = Bytes::from_static(b"first");
+        cache.put("key", first, LONG, group).await.unwrap();
+        for other in [&b""[..], b"firs", b"first ", b"second"] {
+            assert!(!cache.replace("key", other, "never".into()).await.unwrap());
+            assert_eq!(get(&**cache, "key").await.as_deref(), Some("first"));
+        }
+        let mut old = "first";
+        for new in ["a longer second", "", "first"] {
+            let replaced = cache.replace("key", old.as_bytes(), new.into()).await;
+            assert!(replaced.unwrap(), "{old:?}");
+            assert_eq!(get(&**cache, "key").await.as_deref(), Some(new));
+            old = new;
+        }
+        cache.forget("key").await.unwrap();
+        for none in [&b""[..], b"first"] {
+            assert!(!cache.replace("key", none, "never".into()).await.unwrap());
+            assert!(!has(&**cache, "key").await);
+        }
+    }
+}
+
+/// Than the value would have whose place it takes.
+pub async fn what_replaces_a_value_lives_no_longer<C: Cache + ?Sized>(cache: &Arc<C>) {
+    for (key, group) in [("alone", None), ("of a group", Some("group"))] {
+        for lifetime in [LONG, SHORT] {
+            let value = Bytes::from_static(b"old");
+            cache.put(key, value, lifetime, group).await.unwrap();
+            // On a slow machine it may be gone by now.
+            let replaced = cache.replace(key, b"old", "new".into()).await.unwrap();
+            assert!(replaced || lifetime == SHORT);
+        }
+        gone(&**cache, key).await;
+    }
+}
+
+/// Also where that was forgotten between the look and the change, and has begun again.
+pub async fn what_replaces_a_value_is_forgotten_with_its_group<C: Cache + ?Sized>(cache: &Arc<C>) {
+    put_in(&**cache, "group", "key").await;
+    assert!(cache.replace("key", b"key", "new".into()).await.unwrap());
+    cache.forget_group("group").await.unwrap();
+    assert!(!has(&**cache, "key").await);
+    put_in(&**cache, "group", "other").await;
+    // Whether it counts as there is nobody's business.
+    cache.replace("key", b"new", "newer".into()).await.unwrap();
+    assert!(!has(&**cache, "key").await);
+    assert!(has(&**cache, "other").await);
 }
 
 /// Keys that begin or end like it stay.

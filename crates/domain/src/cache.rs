@@ -27,6 +27,12 @@ pub trait Cache: Send + Sync {
         group: Option<&str>,
     ) -> Result<(), PortError>;
 
+    /// Puts a value in the place of `old`, if that is still the value of the key; whether it was.
+    ///
+    /// - It lives no longer than the value before it would have.
+    /// - It is of the same group: what is forgotten with the group meanwhile stays forgotten.
+    async fn replace(&self, key: &str, old: &[u8], new: Bytes) -> Result<bool, PortError>;
+
     /// Forgets the value of a key.
     async fn forget(&self, key: &str) -> Result<(), PortError>;
 

@@ -146,6 +146,14 @@ impl Cache for MapCache {
         Ok(())
     }
 
+    async fn replace(&self, key: &str, old: &[u8], new: Bytes) -> Result<bool, PortError> {
+        self.mood.ask("Cache")?;
+        let mut entries = self.entries.lock();
+        let is_old = |(value, until, ..): &&mut Kept| *value == old && *until > Instant::now();
+        let there = entries.get_mut(key).filter(is_old);
+        Ok(there.map(|(value, ..)| *value = new).is_some())
+    }
+
     async fn forget(&self, key: &str) -> Result<(), PortError> {
         self.mood.ask("Cache")?;
         self.entries.lock().remove(key);

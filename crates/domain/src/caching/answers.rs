@@ -121,6 +121,13 @@ pub trait Answers: Send + Sync {
     /// Keeps what is known already, in the place of what is there; that it cannot be kept is no failure.
     async fn keep(&self, question: Question<'_>, value: Bytes);
 
+    /// Puts something in the place of `old`, if that is still what is kept under a key; whether it was.
+    ///
+    /// - It is no fresher than what was there, and kept no longer.
+    /// - What was forgotten meanwhile stays forgotten.
+    /// - What is too large is not kept, and what is there stays.
+    async fn replace(&self, question: Question<'_>, old: &[u8], new: Bytes) -> bool;
+
     /// Forgets all answers of a group, on every copy.
     async fn forget_group(&self, group: &str) -> Result<(), PortError>;
 

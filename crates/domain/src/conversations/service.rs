@@ -26,7 +26,7 @@ use crate::words::{Word, WordStore};
 
 /// How many characters of a digest the id of a conversation has.
 const DIGEST_IN_ID: usize = 16;
-/// How often the sound of a turn is noted again when other copies note theirs at the same time.
+/// How often it is tried to note the sound of a turn while other copies note those of others.
 const NOTES: u32 = 5;
 /// How many conversations can be noted in at the same time in a process, one behind the other each.
 const PENS: usize = 16;
@@ -110,7 +110,7 @@ pub struct ConversationPorts {
 pub struct Conversations {
     ports: Arc<ConversationPorts>,
     speech: Speech,
-    /// Whoever notes in a conversation holds its pen: nobody in this process overwrites what another notes meanwhile.
+    /// Whoever notes in a conversation holds its pen: nobody in this process is in the way of another.
     pens: Arc<[Mutex<()>; PENS]>,
 }
 
@@ -266,7 +266,9 @@ impl Conversations {
         }
     }
 
-    /// Notes the sound of a turn, again if another copy that noted another turn's at the same time has overwritten it.
+    /// Notes the sound of a turn, again if the conversation became another meanwhile.
+    ///
+    /// It grows no younger by that, and one that was forgotten does not come back.
     async fn note(&self, question: Question<'_>, turn_index: usize, audio: &AudioId) {
         let (answers, key) = (&self.ports.answers, question.key);
         let pen = key.digest().bytes().map(usize::from).sum::<usize>() % PENS;
@@ -275,7 +277,7 @@ impl Conversations {
             let Some(kept) = answers.kept(key).await else {
                 return;
             };
-            let Ok(mut conversation) = WrittenConversation::kept(kept).read() else {
+            let Ok(mut conversation) = WrittenConversation::kept(kept.clone()).read() else {
                 return;
             };
             let Some(turn) = conversation.turns.get_mut(turn_index) else {
@@ -288,7 +290,9 @@ impl Conversations {
             let Ok(written) = WrittenConversation::of(&conversation) else {
                 return;
             };
-            answers.keep(question, written.into_bytes()).await;
+            if answers.replace(question, &kept, written.into_bytes()).await {
+                return;
+            }
         }
     }
 }

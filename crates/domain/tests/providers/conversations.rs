@@ -136,6 +136,35 @@ async fn a_turn_is_spoken_and_the_conversation_tells_how_it_sounds() {
 }
 
 #[tokio::test]
+async fn a_conversation_grows_no_younger_by_what_is_noted_in_it() {
+    let house = House::new();
+    conversation(&house, "学习").await;
+    let made = house.kept.made().len();
+    house
+        .conversations
+        .speak_turn(ADA, turn(1, "你学习。"))
+        .await
+        .unwrap();
+    assert!(conversation(&house, "学习").await.turns[1].audio.is_some());
+    let since = house.kept.made().split_off(made);
+    assert!(since.iter().all(|key| key.starts_with("tts:")), "{since:?}");
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_forgotten_while_it_is_noted_in_does_not_come_back() {
+    let house = House::new();
+    conversation(&house, "学习").await;
+    // It is read to find the turn, and to note in it what that sounds like.
+    house.kept.forget_after("conversations:zh-1", 2);
+    house
+        .conversations
+        .speak_turn(ADA, turn(1, "你学习。"))
+        .await
+        .unwrap();
+    assert!(!generated(&house, "学习").await.cached);
+}
+
+#[tokio::test]
 async fn turns_of_several_conversations_of_a_word_are_told_by_their_text() {
     let house = House::new();
     let (one, other) = (

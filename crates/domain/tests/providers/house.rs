@@ -365,6 +365,10 @@ impl ConversationWriter for Provider {
 #[derive(Default)]
 pub(crate) struct KeptAnswers {
     of: Mutex<HashMap<String, (Bytes, Option<String>)>>,
+    /// Under what something was kept that was new, one after the other.
+    made: Mutex<Vec<String>>,
+    /// Which group is forgotten once so many more conversations were read.
+    doomed: Mutex<Option<(String, u32)>>,
 }
 
 impl KeptAnswers {
@@ -382,6 +386,36 @@ impl KeptAnswers {
 
     pub(crate) fn forget_all(&self) {
         self.of.lock().clear();
+    }
+
+    /// Under what something was kept that was new, one after the other.
+    pub(crate) fn made(&self) -> Vec<String> {
+        self.made.lock().clone()
+    }
+
+    /// Forgets a group as soon as so many more conversations were read.
+    pub(crate) fn forget_after(&self, group: &str, reads: u32) {
+        *self.doomed.lock() = Some((group.to_owned(), reads));
+    }
+
+    fn forget(&self, group: &str) {
+        self.of.lock().retain(|_, (_, of)| of.as_deref() != Some(group));
+    }
+
+    /// Something was read.
+    fn note_read(&self, key: &CacheKey) {
+        if !key.as_str().starts_with("conversation:") {
+            return;
+        }
+        let mut doomed = self.doomed.lock();
+        let Some((group, reads)) = doomed.as_mut() else {
+            return;
+        };
+        *reads -= 1;
+        if *reads == 0 {
+            self.forget(group);
+            *doomed = None;
+        }
     }
 }
 
@@ -403,17 +437,31 @@ impl Answers for KeptAnswers {
     }
 
     async fn kept(&self, key: &CacheKey) -> Option<Bytes> {
-        self.of.lock().get(key.as_str()).map(|(value, _)| value.clone())
+        let value = {
+            let kept = self.of.lock();
+            kept.get(key.as_str()).map(|(value, _)| value.clone())
+        };
+        self.note_read(key);
+        value
     }
 
     async fn keep(&self, question: Question<'_>, value: Bytes) {
         assert!(value.len() <= question.policy.largest, "it is not too large");
         let group = question.group.map(str::to_owned);
+        self.made.lock().push(question.key.to_string());
         self.of.lock().insert(question.key.to_string(), (value, group));
     }
 
+    async fn replace(&self, question: Question<'_>, old: &[u8], new: Bytes) -> bool {
+        assert!(new.len() <= question.policy.largest, "it is not too large");
+        let mut kept = self.of.lock();
+        let there = kept.get_mut(question.key.as_str());
+        let there = there.filter(|(value, _)| *value == old);
+        there.map(|(value, _)| *value = new).is_some()
+    }
+
     async fn forget_group(&self, group: &str) -> Result<(), PortError> {
-        self.of.lock().retain(|_, (_, of)| of.as_deref() != Some(group));
+        self.forget(group);
         Ok(())
     }
 

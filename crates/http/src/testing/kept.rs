@@ -113,6 +113,13 @@ impl Answers for Answering {
         locked(&self.kept).insert(question.key.to_string(), (group, value));
     }
 
+    async fn replace(&self, question: Question<'_>, old: &[u8], new: Bytes) -> bool {
+        let mut kept = locked(&self.kept);
+        let there = kept.get_mut(question.key.as_str());
+        let there = there.filter(|(_, value)| *value == old);
+        there.map(|(_, value)| *value = new).is_some()
+    }
+
     async fn forget_group(&self, group: &str) -> Result<(), PortError> {
         locked(&self.kept).retain(|_, (of, _)| of.as_deref() != Some(group));
         Ok(())

@@ -2,12 +2,14 @@
 
 mod groups;
 
+use std::future::ready;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use moka::Expiry;
 use moka::future::Cache as Entries;
+use moka::ops::compute::{CompResult, Op};
 use parlance_domain::cache::Cache;
 use parlance_domain::port::PortError;
 
@@ -29,7 +31,8 @@ pub struct MemoryCache {
 #[derive(Clone)]
 struct Entry {
     value: Bytes,
-    lifetime: Duration,
+    /// As long as the one before it would have lived, if nothing else is said.
+    lifetime: Option<Duration>,
     membership: Option<Membership>,
 }
 
@@ -45,6 +48,11 @@ impl MemoryCache {
             entries,
             groups: Groups::default(),
         }
+    }
+
+    /// Whether it was not forgotten with its group.
+    fn holds(&self, entry: &Entry) -> bool {
+        entry.membership.is_none_or(|of| self.groups.holds(of))
     }
 
     /// About how many bytes are taken, those of values that have expired lately among them.
@@ -74,7 +82,8 @@ struct OwnLifetime;
 
 impl Expiry<Box<str>, Entry> for OwnLifetime {
     fn expire_after_create(&self, _: &Box<str>, entry: &Entry, _: Instant) -> Option<Duration> {
-        Some(entry.lifetime)
+        // What is to live as long as one that is gone by now is gone too.
+        Some(entry.lifetime.unwrap_or_default())
     }
 
     fn expire_after_update(
@@ -82,9 +91,9 @@ impl Expiry<Box<str>, Entry> for OwnLifetime {
         _: &Box<str>,
         entry: &Entry,
         _: Instant,
-        _: Option<Duration>,
+        left: Option<Duration>,
     ) -> Option<Duration> {
-        Some(entry.lifetime)
+        Some(entry.lifetime.or(left).unwrap_or_default())
     }
 }
 
@@ -92,8 +101,8 @@ impl Expiry<Box<str>, Entry> for OwnLifetime {
 impl Cache for MemoryCache {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
         let entry = self.entries.get(key).await;
-        let is_member = |entry: &Entry| entry.membership.is_none_or(|of| self.groups.holds(of));
-        Ok(entry.filter(is_member).map(|entry| entry.value))
+        let there = entry.filter(|entry| self.holds(entry));
+        Ok(there.map(|entry| entry.value))
     }
 
     async fn put(
@@ -109,11 +118,28 @@ impl Cache for MemoryCache {
         let entry = Entry {
             // A part of a larger buffer would keep all of it alive.
             value: Bytes::copy_from_slice(&value),
-            lifetime,
+            lifetime: Some(lifetime),
             membership: group.map(|group| self.groups.join(group)),
         };
         self.entries.insert(key.into(), entry).await;
         Ok(())
+    }
+
+    async fn replace(&self, key: &str, old: &[u8], new: Bytes) -> Result<bool, PortError> {
+        let is_old = |there: &Entry| there.value == old && self.holds(there);
+        let replace = |there: Entry| {
+            Op::Put(Entry {
+                value: Bytes::copy_from_slice(&new),
+                lifetime: None,
+                ..there
+            })
+        };
+        let entry = self.entries.entry(key.into());
+        let outcome = entry.and_compute_with(|there| {
+            let there = there.map(moka::Entry::into_value).filter(is_old);
+            ready(there.map_or(Op::Nop, replace))
+        });
+        Ok(matches!(outcome.await, CompResult::ReplacedWith(_)))
     }
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {

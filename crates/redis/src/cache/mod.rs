@@ -30,6 +30,7 @@ const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 static GET: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("get.lua")));
 static JOIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("join.lua")));
+static REPLACE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("replace.lua")));
 
 /// A value, and the generation of its group as it is now.
 type Found = Option<(Vec<u8>, Option<Vec<u8>>)>;
@@ -160,6 +161,15 @@ impl Cache for RedisCache {
         }
         let kept = self.keep(key, value, lifetime, group).await;
         kept.map_err(|failure| failure.into_port(PORT))
+    }
+
+    async fn replace(&self, key: &str, old: &[u8], new: Bytes) -> Result<bool, PortError> {
+        let mut replace = REPLACE.prepare_invoke();
+        replace.key(self.key(key)).arg(old).arg(&new[..]);
+        let replaced = self
+            .link
+            .call(|mut wire| async move { replace.invoke_async::<bool>(&mut *wire).await });
+        replaced.await.map_err(|failure| failure.into_port(PORT))
     }
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {

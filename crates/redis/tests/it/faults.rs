@@ -53,6 +53,10 @@ impl Cache for Nothing {
         Ok(())
     }
 
+    async fn replace(&self, _: &str, _: &[u8], _: Bytes) -> Result<bool, PortError> {
+        Ok(false)
+    }
+
     async fn forget(&self, _: &str) -> Result<(), PortError> {
         Ok(())
     }

@@ -63,6 +63,15 @@ impl Entry {
         }
     }
 
+    /// The same with something in the place of its answer, if that is `old`.
+    pub(super) fn replaced(self, old: &[u8], new: Bytes) -> Option<Self> {
+        let is_old = self.answer.as_deref() == Some(old);
+        is_old.then_some(Self {
+            answer: Some(new),
+            ..self
+        })
+    }
+
     /// For how long it is to be kept.
     pub(super) fn lifetime(&self, now: Timestamp) -> Duration {
         let left = self.serve_until.saturating_sub(now.timestamp_millis());

@@ -200,6 +200,10 @@ impl Answers for CachedAnswers {
         self.inner.ports.keep(&question.into(), &value).await;
     }
 
+    async fn replace(&self, question: Question<'_>, old: &[u8], new: Bytes) -> bool {
+        self.inner.ports.replace(question, old, new).await
+    }
+
     async fn forget_group(&self, group: &str) -> Result<(), PortError> {
         let ports = &self.inner.ports;
         let forgotten = ports.cache.forget_group(group).await;

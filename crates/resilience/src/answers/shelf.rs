@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use parlance_domain::caching::{CacheKey, Policy};
+use parlance_domain::caching::{CacheKey, Policy, Question};
 use parlance_domain::port::PortError;
 use tokio::time::timeout;
 
@@ -64,6 +64,23 @@ impl AnswerPorts {
         }
         let entry = Entry::answer(answer.clone(), request.policy, self.clock.now(), rand::random());
         self.put(request, &entry).await;
+    }
+
+    /// Keeps something in the place of `old`, as if it had been made then; whether that was there.
+    pub(super) async fn replace(&self, question: Question<'_>, old: &[u8], new: Bytes) -> bool {
+        if new.len() > question.policy.largest {
+            return false;
+        }
+        let key = question.key.as_str();
+        let Some(written) = self.patiently(self.cache.get(key)).await.flatten() else {
+            return false;
+        };
+        let replaced = Entry::read(written.clone()).and_then(|entry| entry.replaced(old, new));
+        let Some(entry) = replaced else {
+            return false;
+        };
+        let replaced = self.cache.replace(key, &written, entry.write());
+        self.patiently(replaced).await.unwrap_or_default()
     }
 
     /// Keeps that the provider refused.

@@ -84,6 +84,11 @@ impl Cache for CoalescedCache {
         self.inner.put(key, value, lifetime, group).await
     }
 
+    async fn replace(&self, key: &str, old: &[u8], new: Bytes) -> Result<bool, PortError> {
+        let _over = Over(self, key);
+        self.inner.replace(key, old, new).await
+    }
+
     async fn forget(&self, key: &str) -> Result<(), PortError> {
         let _over = Over(self, key);
         self.inner.forget(key).await
@@ -125,6 +130,10 @@ mod tests {
 
         async fn put(&self, _: &str, _: Bytes, _: Duration, _: Option<&str>) -> Result<(), PortError> {
             Ok(())
+        }
+
+        async fn replace(&self, _: &str, _: &[u8], _: Bytes) -> Result<bool, PortError> {
+            Ok(false)
         }
 
         async fn forget(&self, _: &str) -> Result<(), PortError> {

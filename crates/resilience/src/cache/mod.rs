@@ -23,6 +23,8 @@ const PORT: &str = "Cache";
 /// - A far cache that fails or is left alone is as if it were empty: `get` and `put` never fail for its sake.
 /// - Who waits for an answer looks; who has one made keeps it, and [renews](Nearby::renew) what is nearby. The latter may
 ///   be given a way of its own to the far cache, with more patience: what they do not find or cannot keep is paid for.
+/// - What all copies see is replaced first; where they see something else, what is nearby is forgotten. What is nearby alone
+///   is replaced there alone.
 /// - Forgetting fails when the far cache does, since there the value may live on.
 /// - What another copy forgets or replaces may be served from nearby for `near_for` longer.
 ///
@@ -97,6 +99,18 @@ impl TieredCache {
         let put = self.makers.cache.put(key, written, lifetime, group);
         matches!(self.makers.breaker.call(put).await, Some(Ok(())))
     }
+
+    /// Whether what is far away was `old`, and now is `new`; `None` where there is nothing, or it is out of reach.
+    async fn replace_far(&self, key: &str, old: &[u8], new: &[u8]) -> Option<bool> {
+        let Way { cache, breaker } = &self.far;
+        let found = breaker.call(cache.get(key)).await?.ok()??;
+        let entry = Entry::read(found.clone())?;
+        if entry.value != old {
+            return Some(false);
+        }
+        let written = Entry::write(new, entry.expires_at, entry.group.as_deref());
+        breaker.call(cache.replace(key, &found, written)).await?.ok()
+    }
 }
 
 /// What was to be forgotten may live on.
@@ -129,6 +143,16 @@ impl Cache for TieredCache {
             lifetime
         };
         self.near.put(key, value, near_for, group).await
+    }
+
+    async fn replace(&self, key: &str, old: &[u8], new: Bytes) -> Result<bool, PortError> {
+        let far = self.replace_far(key, old, &new).await;
+        let near = far != Some(false) && self.near.replace(key, old, new).await?;
+        if far.is_some() && !near {
+            // It is not what all copies see.
+            self.near.forget(key).await?;
+        }
+        Ok(far.unwrap_or(near))
     }
 
     async fn forget(&self, key: &str) -> Result<(), PortError> {

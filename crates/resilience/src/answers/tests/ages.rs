@@ -195,6 +195,35 @@ async fn what_is_known_already_is_kept_in_the_place_of_what_was_there() {
 }
 
 #[tokio::test]
+async fn what_takes_the_place_of_an_answer_is_as_old_as_that() {
+    let alone = alone();
+    let provider = Provider::new([Act::Answer("old"), Act::Answer("new")]);
+    alone.ask(&provider).await.unwrap();
+    alone.pass(SPEECH.fresh + SPEECH.revalidate);
+    assert!(replace(&alone.answers, "old", "noted").await);
+    assert_eq!(alone.answers.kept(&key()).await.unwrap(), "noted");
+    assert_eq!(text(alone.ask(&provider).await, Freshness::New), "new");
+    assert!(
+        !replace(&alone.answers, "noted", "never").await,
+        "it is another by now"
+    );
+    assert!(replace(&alone.answers, "new", "noted").await);
+    assert_eq!(text(alone.ask(&provider).await, Freshness::Kept), "noted");
+    alone.pass(SPEECH.fresh + SPEECH.if_error);
+    replace(&alone.answers, "noted", "never").await;
+    assert_eq!(alone.answers.kept(&key()).await, None);
+}
+
+#[tokio::test]
+async fn what_is_too_large_takes_no_place() {
+    let alone = alone();
+    let large: &'static str = Box::leak("x".repeat(SPEECH.largest + 1).into_boxed_str());
+    alone.answers.keep(question(&key()), "fits".into()).await;
+    assert!(!replace(&alone.answers, "fits", large).await);
+    assert_eq!(alone.answers.kept(&key()).await.unwrap(), "fits");
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_as_if_it_were_not_there() {
     let alone = alone();
     let foreign = Bytes::from_static(b"something else that is long enough");

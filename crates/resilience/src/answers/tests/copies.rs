@@ -66,6 +66,11 @@ impl Cache for Distant {
         self.cache.put(key, value, lifetime, group).await
     }
 
+    async fn replace(&self, key: &str, old: &[u8], new: Bytes) -> Result<bool, PortError> {
+        self.travel().await;
+        self.cache.replace(key, old, new).await
+    }
+
     async fn forget(&self, key: &str) -> Result<(), PortError> {
         self.travel().await;
         self.cache.forget(key).await
@@ -369,6 +374,33 @@ async fn what_one_copy_forgets_the_others_forget_nearby() {
     .await;
     assert_eq!(text(copies.ask(1, &provider).await, Freshness::New), "new");
     listening.abort();
+}
+
+#[tokio::test]
+async fn what_another_copy_forgot_or_replaced_is_not_replaced() {
+    let copies = installation(2);
+    let [one, other] = [0, 1].map(|copy| Arc::clone(&copies.answers[copy]));
+    let provider = Provider::new([Act::Answer("old")]);
+    copies.ask(0, &provider).await.unwrap();
+    copies.ask(1, &provider).await.unwrap();
+    assert!(replace(&one, "old", "noted").await);
+    // The other has the old one nearby. It is told, and sees from then on what all see.
+    assert!(!replace(&other, "old", "overwritten").await);
+    assert_eq!(other.kept(&key()).await.unwrap(), "noted");
+    one.forget_group("group").await.unwrap();
+    replace(&other, "noted", "brought back").await;
+    assert_eq!(copies.far.lifetime(key().as_str()), None);
+    assert_eq!(one.kept(&key()).await, None);
+}
+
+#[tokio::test]
+async fn while_nothing_is_shared_what_is_nearby_is_replaced() {
+    let copies = installation(1);
+    let provider = Provider::new([Act::Answer("old")]);
+    copies.ask(0, &provider).await.unwrap();
+    copies.far.fail(true);
+    assert!(replace(&copies.answers[0], "old", "noted").await);
+    assert_eq!(text(copies.ask(0, &provider).await, Freshness::Kept), "noted");
 }
 
 #[tokio::test]

@@ -199,6 +199,12 @@ fn question(key: &CacheKey) -> Question<'_> {
     }
 }
 
+/// Whether it was the old one that the new one was to take the place of.
+async fn replace(answers: &CachedAnswers, old: &'static str, new: &'static str) -> bool {
+    let key = key();
+    answers.replace(question(&key), old.as_bytes(), new.into()).await
+}
+
 fn tally(answers: &CachedAnswers) -> Tally {
     answers
         .tallies()

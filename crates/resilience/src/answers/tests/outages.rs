@@ -15,6 +15,10 @@ impl Cache for Hanging {
         pending().await
     }
 
+    async fn replace(&self, _: &str, _: &[u8], _: Bytes) -> Result<bool, PortError> {
+        pending().await
+    }
+
     async fn forget(&self, _: &str) -> Result<(), PortError> {
         pending().await
     }
