@@ -27,6 +27,7 @@ pub(crate) const REDIS_ANNOUNCEMENTS: &str = "redisAnnouncements";
 pub(crate) const REDIS_CACHE: &str = "redisCache";
 pub(crate) const REDIS_LEASES: &str = "redisLeases";
 /// Who has an answer made waits for Redis so many times as long as others: whatever is done without it is paid for.
+/// Where it does not tell whose turn it is, they wait for nothing else of it.
 const MAKERS_PATIENCE: u32 = 4;
 /// By so much later than Redis has to answer it is noticed that it did not.
 const SLACK: Duration = Duration::from_millis(50);

@@ -12,6 +12,7 @@ use parlance_domain::providers::{ProviderError, ProviderErrorKind};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::entry::Found;
+use super::shelf::Reach;
 use super::{AnswerPorts, Request};
 
 /// How long to wait before looking again whether another copy has made it, in milliseconds.
@@ -47,8 +48,8 @@ pub(super) enum Source {
 
 /// Who makes it, of all copies.
 enum Turn {
-    /// This one, alone as far as it knows, within so much time.
-    Ours(Option<Lease>, Duration),
+    /// This one, alone as far as it knows, within so much time and with what is in reach.
+    Ours(Option<Lease>, Duration, Reach),
     /// Another did.
     Theirs(Ended),
 }
@@ -56,11 +57,11 @@ enum Turn {
 impl AnswerPorts {
     /// Makes an answer, unless another copy does.
     pub(super) async fn make_alone(&self, request: &Request, make: &dyn Make) -> Ended {
-        let (lease, time) = match self.turn(request).await {
-            Turn::Ours(lease, time) => (lease, time),
+        let (lease, time, reach) = match self.turn(request).await {
+            Turn::Ours(lease, time, reach) => (lease, time, reach),
             Turn::Theirs(ended) => return ended,
         };
-        let making = self.find_or_make(request, make, time);
+        let making = reach.during(self.find_or_make(request, make, time));
         match (lease, &self.leases) {
             (Some(lease), Some(leases)) => self.holding(&**leases, &lease, making).await,
             _ => making.await,
@@ -74,7 +75,7 @@ impl AnswerPorts {
     async fn turn(&self, request: &Request) -> Turn {
         let Request { key, policy, .. } = request;
         let Some(leases) = &self.leases else {
-            return Turn::Ours(None, policy.making);
+            return Turn::Ours(None, policy.making, Reach::Everywhere);
         };
         let budget = self.budgets.get(policy.service);
         let (began, mut time) = (Instant::now(), policy.making);
@@ -83,7 +84,9 @@ impl AnswerPorts {
             match self.patiently(leases.take(key.as_str(), HELD_FOR)).await {
                 Some(None) if Instant::now() < deadline => {}
                 Some(None) if budget.is_some() => return Turn::Theirs(Ended::too_late(policy)),
-                taken => return Turn::Ours(taken.flatten(), time),
+                Some(lease) => return Turn::Ours(lease, time, Reach::Everywhere),
+                // What did not answer once is not waited for again.
+                None => return Turn::Ours(None, time, Reach::Nearby),
             }
             sleep(Duration::from_millis(rand::random_range(LOOK_EVERY))).await;
             let found = self.look_everywhere(request).await;

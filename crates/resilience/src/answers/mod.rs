@@ -82,7 +82,8 @@ impl AnswerPorts {
 /// - Over all copies one makes, by a lease that it prolongs meanwhile; the others look for its answer every 20 to 60 ms.
 ///   A copy that fails leaves it to another, which asks the provider itself as long as its callers can wait: only answers
 ///   and refusals are shared. A copy that dies does so within 5 seconds.
-/// - Whatever is out of order, be it the cache or the leases, is done without.
+/// - Whatever is out of order, be it the cache or the leases, is done without. Where the leases do not answer, nothing
+///   else that copies share is waited for: the answer is made, kept nearby, and shared behind the caller's back.
 /// - A stale answer that could not be made anew rests for a second before that is tried again.
 /// - An answer larger than its policy allows is given to all who wait for it, and not kept.
 ///
@@ -104,6 +105,7 @@ struct Inner {
 }
 
 /// A question that outlives its caller.
+#[derive(Clone)]
 struct Request {
     key: CacheKey,
     policy: &'static Policy,

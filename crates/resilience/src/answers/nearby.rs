@@ -1,5 +1,7 @@
 //! What of a cache is this copy's own, and how copies tell each other to forget it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -11,6 +13,15 @@ pub const CACHE_FORGOTTEN: &str = "cache.forgotten";
 pub trait Nearby: Send + Sync {
     /// The value of a key as all copies see it, kept nearby from now on; `None` if there is none for them to see.
     async fn renew(&self, key: &str) -> Option<Bytes>;
+
+    /// The value of a key nearby; nobody is asked what all copies see.
+    async fn get_nearby(&self, key: &str) -> Option<Bytes>;
+
+    /// Keeps a value nearby for `lifetime`; nobody is told.
+    async fn put_nearby(&self, key: &str, value: Bytes, lifetime: Duration, group: Option<&str>);
+
+    /// Lets all copies see a value, if they can; what is nearby is left as it is.
+    async fn share(&self, key: &str, value: Bytes, lifetime: Duration, group: Option<&str>);
 
     /// Forgets the values of a group nearby; what all copies see is left as it is.
     async fn forget_nearby(&self, group: &str);

@@ -1,14 +1,42 @@
 //! The cache as answers are kept in it: it never fails and holds nobody up.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use parlance_domain::caching::{CacheKey, Policy, Question};
 use parlance_domain::port::PortError;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::entry::{Entry, Found};
-use super::{AnswerPorts, Request};
+use super::{AnswerPorts, Nearby, Request};
+
+/// How far whoever makes an answer looks and keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Where all copies see it.
+    Everywhere,
+    /// What copies share does not answer, and nobody waits for it.
+    Nearby,
+}
+
+tokio::task_local! {
+    /// That of whoever makes an answer, for all that they look for and keep meanwhile: a conversation is kept with its
+    /// turns, each under a key of its own.
+    static REACH: Reach;
+}
+
+impl Reach {
+    /// Does something with no more in reach than this.
+    pub(super) async fn during<T>(self, work: impl Future<Output = T>) -> T {
+        REACH.scope(self, work).await
+    }
+
+    fn current() -> Self {
+        REACH.try_with(|reach| *reach).unwrap_or(Self::Everywhere)
+    }
+}
 
 impl AnswerPorts {
     /// What comes of it, if it comes in time and does not fail.
@@ -35,14 +63,25 @@ impl AnswerPorts {
 
     /// What there is for somebody who asks.
     pub(super) async fn look(&self, key: &CacheKey, policy: &Policy) -> Found {
-        match self.entry(key).await {
-            Some(entry) => entry.at(self.clock.now(), policy),
-            None => Found::Nothing,
-        }
+        self.found(self.entry(key).await, policy)
     }
 
-    /// The same, but not what is old nearby and new elsewhere.
+    fn found(&self, entry: Option<Entry>, policy: &Policy) -> Found {
+        entry.map_or(Found::Nothing, |entry| entry.at(self.clock.now(), policy))
+    }
+
+    /// The tier of this copy alone, if nothing else is in reach.
+    fn only_nearby(&self) -> Option<&Arc<dyn Nearby>> {
+        let nearby = self.nearby.as_ref();
+        nearby.filter(|_| Reach::current() == Reach::Nearby)
+    }
+
+    /// The same, but not what is old nearby and new elsewhere, as far as that is in reach.
     pub(super) async fn look_everywhere(&self, request: &Request) -> Found {
+        if let Some(nearby) = self.only_nearby() {
+            let written = nearby.get_nearby(request.key.as_str()).await;
+            return self.found(written.and_then(Entry::read), request.policy);
+        }
         let found = self.look(&request.key, request.policy).await;
         let (Some(nearby), false) = (&self.nearby, matches!(found, Found::Fresh(_) | Found::Refused)) else {
             return found;
@@ -90,13 +129,20 @@ impl AnswerPorts {
     }
 
     async fn put(&self, request: &Request, entry: &Entry) {
-        let lifetime = entry.lifetime(self.clock.now());
-        let put = self.cache.put(
-            request.key.as_str(),
-            entry.write(),
-            lifetime,
-            request.group.as_deref(),
-        );
-        self.patiently(put).await;
+        let (written, lifetime) = (entry.write(), entry.lifetime(self.clock.now()));
+        let (key, group) = (request.key.as_str(), request.group.as_deref());
+        let Some(nearby) = self.only_nearby() else {
+            self.patiently(self.cache.put(key, written, lifetime, group))
+                .await;
+            return;
+        };
+        nearby.put_nearby(key, written.clone(), lifetime, group).await;
+        let (nearby, request, patience) = (Arc::clone(nearby), request.clone(), self.patience);
+        let sharing = async move {
+            let (key, group) = (request.key.as_str(), request.group.as_deref());
+            // What all copies do not see is made again by another.
+            let _ = timeout(patience, nearby.share(key, written, lifetime, group)).await;
+        };
+        tokio::spawn(sharing.in_current_span());
     }
 }

@@ -175,6 +175,19 @@ impl Nearby for TieredCache {
         self.fetch(&self.makers, key).await
     }
 
+    async fn get_nearby(&self, key: &str) -> Option<Bytes> {
+        self.near.get(key).await.ok().flatten()
+    }
+
+    async fn put_nearby(&self, key: &str, value: Bytes, lifetime: Duration, group: Option<&str>) {
+        // What cannot be kept is made again.
+        let _ = self.near.put(key, value, lifetime, group).await;
+    }
+
+    async fn share(&self, key: &str, value: Bytes, lifetime: Duration, group: Option<&str>) {
+        self.put_far(key, &value, lifetime, group).await;
+    }
+
     async fn forget_nearby(&self, group: &str) {
         if let Err(error) = self.near.forget_group(group).await {
             tracing::warn!(%error, "what another copy forgot is served for a while");

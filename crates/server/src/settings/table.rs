@@ -217,7 +217,8 @@ pub const KEYS: &[Key] = &[
         "REDIS_DEADLINE_MS",
         Group::Storage,
         "50",
-        "How long a request waits for Redis before it goes on without: 1 to 10000 milliseconds.",
+        "How long a request waits for Redis before it goes on without: 1 to 10000 milliseconds. One that has an answer \
+         made may wait four times as long, once.",
     ),
     key(
         "REDIS_CA_FILE",

@@ -329,6 +329,10 @@ async fn threat_62_leases_that_fail_or_hang_are_done_without() {
     let provider = Provider::new([Act::Answer("value")]);
     copies.leases.fails.store(true, Ordering::SeqCst);
     assert_eq!(text(copies.ask(0, &provider).await, Freshness::New), "value");
+    until("it is shared all the same", || {
+        copies.far.lifetime(key().as_str()).is_some()
+    })
+    .await;
     copies.answers[0].forget_group("group").await.unwrap();
     copies.leases.hangs.store(true, Ordering::SeqCst);
     let began = Instant::now();
