@@ -1,4 +1,5 @@
--- Puts a value in the place of another, if that is still there: in its group as it joined, for as long as it has to live.
+-- Puts a value in the place of another, if that is still there: in its group as it joined, for as long as it is to
+-- live.
 --
 -- KEYS[1]  the key
 -- ARGV     the value that is to be there, and the one to take its place

@@ -23,8 +23,8 @@ const PORT: &str = "Cache";
 /// - A far cache that fails or is left alone is as if it were empty: `get` and `put` never fail for its sake.
 /// - Who waits for an answer looks; who has one made keeps it, and [renews](Nearby::renew) what is nearby. The latter may
 ///   be given a way of its own to the far cache, with more patience: what they do not find or cannot keep is paid for.
-/// - What all copies see is replaced first; where they see something else, what is nearby is forgotten. What is nearby alone
-///   is replaced there alone.
+/// - What all copies see is replaced first; where they see something else, what is nearby is forgotten. What is nearby
+///   alone is replaced there alone.
 /// - Forgetting fails when the far cache does, since there the value may live on.
 /// - What another copy forgets or replaces may be served from nearby for `near_for` longer.
 ///
