@@ -201,17 +201,13 @@ fn guard_config(
     protection: &ProtectionSettings,
 ) -> GuardConfig {
     let config = GuardConfig::new(provider, circuit);
-    let opens = match config.breaker.opens {
-        Opens::Share { window, .. } => Opens::Share {
+    // The rests are to each other as the usual ones are.
+    let breaker = BreakerConfig {
+        opens: Opens::Share {
             percent: protection.failure_percent.into(),
             calls: protection.min_calls,
-            window,
+            window: protection.window,
         },
-        in_a_row @ Opens::InARow(_) => in_a_row,
-    };
-    // As the usual ones are to each other.
-    let breaker = BreakerConfig {
-        opens,
         rest: protection.open,
         longest_rest: protection.open * 2,
         flapping: protection.open * 4,
@@ -221,6 +217,7 @@ fn guard_config(
         breaker,
         attempt: timeout,
         overall: timeout,
+        retries: protection.retries,
         at_once: protection.concurrency,
         ..config
     }
@@ -241,5 +238,45 @@ pub(crate) fn remedies(settings: &Settings) -> Remedies {
         conversations: "Conversations are not set up on this server: set GEMINI_API_KEY, GOOGLE_API_KEY or \
                         OPENAI_API_KEY, or CONVERSATION_PROVIDER to offline."
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_is_guarded_as_the_settings_say() {
+        let protection = ProtectionSettings {
+            speech_timeout: Duration::from_secs(1),
+            recognition_timeout: Duration::from_secs(2),
+            conversation_timeout: Duration::from_secs(3),
+            failure_percent: 40,
+            window: Duration::from_secs(20),
+            min_calls: 7,
+            open: Duration::from_secs(5),
+            retries: 4,
+            concurrency: 6,
+        };
+        let config = guard_config("test", SPEECH, protection.speech_timeout, &protection);
+        let Opens::Share {
+            percent,
+            calls,
+            window,
+        } = config.breaker.opens
+        else {
+            panic!("{config:?}");
+        };
+        assert_eq!((percent, calls, window.as_secs()), (40, 7, 20));
+        let BreakerConfig {
+            rest,
+            longest_rest,
+            flapping,
+            ..
+        } = config.breaker;
+        let rests = [rest, longest_rest, flapping].map(|rest| rest.as_secs());
+        assert_eq!(rests, [5, 10, 20]);
+        assert_eq!((config.retries, config.at_once), (4, 6));
+        assert_eq!((config.attempt.as_secs(), config.overall.as_secs()), (1, 1));
     }
 }

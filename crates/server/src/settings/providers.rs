@@ -114,10 +114,14 @@ pub struct ProtectionSettings {
     pub conversation_timeout: Duration,
     /// How many of a hundred calls must have failed for a circuit to open.
     pub failure_percent: u8,
+    /// How far back calls count for that.
+    pub window: Duration,
     /// How many calls there must have been for that.
     pub min_calls: u32,
-    /// How long a circuit is open.
+    /// How long a circuit is open at first.
     pub open: Duration,
+    /// How often a call is made again at most.
+    pub retries: usize,
     /// How many calls of a provider may be under way.
     pub concurrency: usize,
 }
@@ -276,8 +280,10 @@ pub(super) fn protection(reader: &mut Reader<'_>) -> ProtectionSettings {
         recognition_timeout: millis(reader, "RECOGNITION_TIMEOUT_MS"),
         conversation_timeout: millis(reader, "CONVERSATION_TIMEOUT_MS"),
         failure_percent: reader.number("BREAKER_FAILURE_PERCENT", 1..=100),
+        window: Duration::from_secs(reader.number("BREAKER_WINDOW_SECONDS", 1..=3_600)),
         min_calls: reader.number("BREAKER_MIN_CALLS", 1..=10_000),
         open: Duration::from_secs(reader.number("BREAKER_OPEN_SECONDS", 1..=3_600)),
+        retries: reader.number("PROVIDER_RETRIES", 0..=5),
         concurrency: reader.number("PROVIDER_CONCURRENCY", 1..=4_096),
     }
 }
@@ -555,6 +561,18 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_half_a_minute_count_and_two_retries_are_made_unless_said_otherwise() {
+        let protection = |window, retries| {
+            let values = [("BREAKER_WINDOW_SECONDS", window), ("PROVIDER_RETRIES", retries)];
+            let protection = development(values).unwrap().protection;
+            (protection.window.as_secs(), protection.retries)
+        };
+        assert_eq!(protection("", ""), (30, 2));
+        assert_eq!(protection("3600", "0"), (3_600, 0));
+        assert_eq!(protection("1", "5"), (1, 5));
+    }
+
+    #[test]
     fn bounds_are_kept() {
         for (name, value) in [
             ("AI_LIMIT_PER_MINUTE", "-1"),
@@ -567,8 +585,12 @@ mod tests {
             ("RECOGNITION_TIMEOUT_MS", "30000"),
             ("CONVERSATION_TIMEOUT_MS", "30000"),
             ("BREAKER_FAILURE_PERCENT", "0"),
+            ("BREAKER_WINDOW_SECONDS", "0"),
+            ("BREAKER_WINDOW_SECONDS", "3601"),
             ("BREAKER_MIN_CALLS", "0"),
             ("BREAKER_OPEN_SECONDS", "0"),
+            ("PROVIDER_RETRIES", "-1"),
+            ("PROVIDER_RETRIES", "6"),
             ("PROVIDER_CONCURRENCY", "0"),
             ("GEMINI_STREAM", "yes"),
             ("GEMINI_THINKING_TOKENS", "some"),

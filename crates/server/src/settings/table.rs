@@ -501,6 +501,13 @@ pub const KEYS: &[Key] = &[
         "How many of a hundred calls to a provider must have failed of late for it to be left alone: 1 to 100.",
     ),
     key(
+        "BREAKER_WINDOW_SECONDS",
+        Group::Spending,
+        "30",
+        "How far back calls count for that: 1 to 3600 seconds. It is enough if so many failed in the latest three tenths \
+         of it.",
+    ),
+    key(
         "BREAKER_MIN_CALLS",
         Group::Spending,
         "10",
@@ -510,7 +517,15 @@ pub const KEYS: &[Key] = &[
         "BREAKER_OPEN_SECONDS",
         Group::Spending,
         "30",
-        "How long it is then left alone before it is tried again: 1 to 3600 seconds.",
+        "How long it is then left alone before one call is let through: 1 to 3600 seconds, give or take a fifth, so that \
+         copies do not come back together. Up to twice as long after a call that failed again; up to four times as long \
+         if it fails anew soon after it worked again.",
+    ),
+    key(
+        "PROVIDER_RETRIES",
+        Group::Spending,
+        "2",
+        "How often a call to a provider is made again at most where that may help and time is left: 0 to 5.",
     ),
     key(
         "PROVIDER_CONCURRENCY",
