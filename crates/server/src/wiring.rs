@@ -238,7 +238,6 @@ impl System {
     }
 }
 
-/// The use-cases of progress.
 /// What everything else stands on, beside the stores.
 pub(crate) struct Base {
     pub(crate) clock: Arc<dyn Clock>,
