@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parlance_domain::providers::is_nowhere;
 use url::{Host, Url};
 
 /// Where the service itself is.
@@ -74,16 +75,17 @@ impl ElevenLabsConfig {
     }
 }
 
-/// Whether something may be sent to this URL: `https`, or `http` on this machine, without user, query and fragment.
+/// Whether something may be sent to this URL: `https`, or `http` on this machine, without user, query and fragment, and
+/// not where no provider can be ([`is_nowhere`]).
 pub fn is_endpoint(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else {
         return false;
     };
     let is_here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
+        Some(Host::Ipv4(address)) if !is_nowhere(address.into()) => address.is_loopback(),
+        Some(Host::Ipv6(address)) if !is_nowhere(address.into()) => address.is_loopback(),
+        _ => return false,
     };
     let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_here);
     let has_user = !url.username().is_empty() || url.password().is_some();
@@ -124,6 +126,8 @@ mod tests {
             "api.elevenlabs.io",
             "http://api.elevenlabs.io",
             "http://169.254.169.254",
+            "https://169.254.169.254",
+            "https://[::ffff:169.254.169.254]",
             "http://localhost.example",
             "https://user@example.com",
             "https://example.com?key=x",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use parlance_domain::providers::is_nowhere;
 use parlance_domain::speech::LanguageTag;
 use secrecy::SecretString;
 use url::{Host, Url};
@@ -106,7 +107,10 @@ pub enum GoogleConfigError {
     #[error("the service account of google must be the json of its key file, with {0}")]
     Account(&'static str),
     /// A place that nothing is sent to.
-    #[error("{0} of google must be an https URL, or http on this machine, without user, query and fragment")]
+    #[error(
+        "{0} of google must be an https URL, or http on this machine, without user, query and fragment, and no address \
+         of a local link"
+    )]
     Endpoint(&'static str),
     /// No name of a project.
     #[error("the user project of google must be the id of a project")]
@@ -126,7 +130,8 @@ pub(crate) fn endpoint(name: &'static str, text: &str) -> Result<String, GoogleC
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Whether something may be sent to this URL: `https`, or `http` on this machine, without user, query and fragment.
+/// Whether something may be sent to this URL: `https`, or `http` on this machine, without user, query and fragment, and
+/// not where no provider can be ([`is_nowhere`]).
 pub fn is_endpoint(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| may_be_asked(&url))
 }
@@ -134,9 +139,9 @@ pub fn is_endpoint(text: &str) -> bool {
 fn may_be_asked(url: &Url) -> bool {
     let is_here = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
+        Some(Host::Ipv4(address)) if !is_nowhere(address.into()) => address.is_loopback(),
+        Some(Host::Ipv6(address)) if !is_nowhere(address.into()) => address.is_loopback(),
+        _ => return false,
     };
     let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_here);
     let has_user = !url.username().is_empty() || url.password().is_some();
@@ -171,6 +176,10 @@ mod tests {
             "texttospeech.googleapis.com",
             "http://texttospeech.googleapis.com",
             "http://169.254.169.254",
+            "https://169.254.169.254",
+            "https://[::ffff:169.254.169.254]",
+            "https://[fe80::1]",
+            "https://0.0.0.0",
             "http://[::ffff:127.0.0.1]",
             "http://localhost.example",
             "http://127.0.0.1@example.com",

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use parlance_domain::providers::is_nowhere;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
@@ -177,23 +178,16 @@ fn place(host: &Host<&str>) -> Place {
 
 fn place_of(address: IpAddr) -> Place {
     // An IPv4 address may be written within an IPv6 address.
-    let (near, nowhere) = match address.to_canonical() {
-        IpAddr::V4(address) => (
-            address.is_loopback() || address.is_private(),
-            address.is_link_local()
-                || address.is_unspecified()
-                || address.is_multicast()
-                || address.is_broadcast(),
-        ),
-        IpAddr::V6(address) => (
-            address.is_loopback() || address.is_unique_local(),
-            address.is_unicast_link_local() || address.is_unspecified() || address.is_multicast(),
-        ),
+    let is_near = match address.to_canonical() {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
     };
-    match (near, nowhere) {
-        (_, true) => Place::Nowhere,
-        (true, false) => Place::Near,
-        (false, false) => Place::Far,
+    if is_nowhere(address) {
+        Place::Nowhere
+    } else if is_near {
+        Place::Near
+    } else {
+        Place::Far
     }
 }
 

@@ -1,11 +1,13 @@
 //! Providers: services of others that cost money, are slow, and fail.
 
+mod nowhere;
 mod own;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use nowhere::is_nowhere;
 pub use own::{OwnKey, OwnKeys, OwnProviders, Service};
 
 /// What went wrong with a provider.

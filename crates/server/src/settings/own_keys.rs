@@ -59,7 +59,8 @@ fn elevenlabs(reader: &mut Reader<'_>) -> ElevenLabsConfig {
             "OWN_KEYS_ELEVENLABS_URL",
             usual.base_url,
             is_endpoint,
-            "https:// and a host, or http:// and a loopback address, without login, query or fragment",
+            "https:// and a host, or http:// and a loopback address, without login, query or fragment, and no address \
+             of a local link",
         ),
         speech_model: read("OWN_KEYS_ELEVENLABS_MODEL", usual.speech_model, is_model, model),
         transcription_model: read(
@@ -111,6 +112,7 @@ mod tests {
             for url in [
                 "http://proxy.example.com",
                 "http://169.254.169.254/latest",
+                "https://169.254.169.254",
                 "file:///etc/passwd",
                 "https://hunter2@example.com",
                 "https://example.com/?key=hunter2",

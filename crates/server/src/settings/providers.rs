@@ -373,7 +373,8 @@ fn parse_url(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(
-            "must be https:// and a host, or http:// and a loopback address, without login, query or fragment"
+            "must be https:// and a host, or http:// and a loopback address, without login, query or fragment, and no \
+             address of a local link"
                 .to_owned(),
         )
     }
@@ -511,6 +512,8 @@ mod tests {
             for url in [
                 "http://proxy.example.com",
                 "http://169.254.169.254/latest",
+                "https://169.254.169.254",
+                "https://[fe80::1]",
                 "http://127.0.0.1.example.com",
                 "file:///etc/passwd",
                 "https://hunter2@example.com",
