@@ -438,7 +438,7 @@ impl Make for MakeSpeech {
 
 struct MakeVoices {
     ports: Arc<SpeechPorts>,
-    /// Whose limit it counts towards when their own key is used.
+    /// Whose limit it counts towards; nobody's where it only tells why a request was refused that counted itself.
     counted: Option<UserId>,
     own: Option<OwnKey>,
 }
@@ -446,14 +446,16 @@ struct MakeVoices {
 #[async_trait]
 impl Make for MakeVoices {
     async fn make(&self) -> Result<Bytes, MakeError> {
-        let Some(own) = &self.own else {
-            return Ok(write_voices(&self.ports.synthesizer.voices().await?)?);
-        };
         if let Some(user) = self.counted {
             self.ports.allowance.call(user).await?;
         }
-        let synthesizer = self.ports.own.synthesizer(own)?;
-        let voices = synthesizer.voices().await.map_err(OwnKey::failure)?;
+        let voices = match &self.own {
+            Some(own) => {
+                let synthesizer = self.ports.own.synthesizer(own)?;
+                synthesizer.voices().await.map_err(OwnKey::failure)?
+            }
+            None => self.ports.synthesizer.voices().await?,
+        };
         Ok(write_voices(&voices)?)
     }
 }

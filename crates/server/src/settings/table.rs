@@ -446,7 +446,8 @@ pub const KEYS: &[Key] = &[
         "AI_LIMIT_PER_MINUTE",
         Group::Spending,
         "10",
-        "How often in a minute a user may have a provider asked; answers that are kept do not count. 0 means no limit.",
+        "How often in a minute a user may have a provider asked, for voices too; answers that are kept do not count. 0 \
+         means no limit.",
     ),
     key(
         "SPEECH_CHARACTERS_PER_USER_DAY",

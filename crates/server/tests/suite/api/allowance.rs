@@ -58,6 +58,29 @@ async fn a_request_that_reaches_nobody_counts_for_nothing() {
     assert_eq!(remaining(&voiced.speak("hello").await.expect(200)), 9);
 }
 
+#[tokio::test]
+async fn voices_that_are_not_kept_count_like_everything_that_reaches_a_provider() {
+    let voiced = TestApp::builder().voiced().await;
+    let path = "/api/v1/tts/voices";
+    voiced
+        .google
+        .always(GoogleService::Voices, GoogleBehaviour::Status(403));
+    for _ in 0..10 {
+        assert_problem(&voiced.user.get(path).await, 503, "SPEECH_UNAVAILABLE");
+    }
+    assert_problem(&voiced.user.get(path).await, 429, "RATE_LIMIT_EXCEEDED");
+    assert_eq!(voiced.google.calls(GoogleService::Voices), 10);
+    voiced
+        .google
+        .always(GoogleService::Voices, GoogleBehaviour::Right);
+    let other = voiced.app.register().await;
+    for _ in 0..20 {
+        other.get(path).await.expect(200);
+    }
+    voiced.user.get(path).await.expect(200);
+    assert_eq!(voiced.google.calls(GoogleService::Voices), 11);
+}
+
 /// A server on which so much may be spent in a day.
 async fn with_budget(characters: Caps, tokens: Caps) -> (Voiced, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
