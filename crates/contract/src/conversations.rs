@@ -110,7 +110,7 @@ pub async fn what_is_told_of_a_word_gives_no_orders(writer: &dyn ConversationWri
 pub async fn a_draft_costs_no_more_than_was_reserved(writer: &dyn ConversationWriter) {
     let brief = known("学习", "xuéxí", "to learn");
     if let Some(tokens) = writer.write(&brief).await.unwrap().tokens {
-        assert!(tokens <= brief.reserve(), "{tokens}");
+        assert!(tokens <= writer.reserve(&brief), "{tokens}");
     }
 }
 

@@ -27,6 +27,10 @@ impl ConversationWriter for GuardedWriter {
         self.inner.provider()
     }
 
+    fn reserve(&self, brief: &Brief) -> u64 {
+        self.inner.reserve(brief)
+    }
+
     async fn write(&self, brief: &Brief) -> Result<Draft, ProviderError> {
         self.guard.call(|| self.inner.write(brief)).await
     }

@@ -81,7 +81,7 @@ impl Brief {
         MOST_TOKENS
     }
 
-    /// How many tokens all may cost at most: a token has hardly ever less than a byte.
+    /// How many tokens reading and writing may cost at most: a token has hardly ever less than a byte.
     pub fn reserve(&self) -> u64 {
         // Instructions are English, of which a token has about four letters; two are on the safe side.
         let read = Self::INSTRUCTIONS.len() / 2 + self.data().len();

@@ -23,6 +23,10 @@ impl ConversationWriter for CheckedWriter {
         self.0.provider()
     }
 
+    fn reserve(&self, brief: &Brief) -> u64 {
+        self.0.reserve(brief)
+    }
+
     async fn write(&self, brief: &Brief) -> Result<Draft, ProviderError> {
         let draft = self.0.write(brief).await?;
         match read_turns(&draft.text, &brief.word) {

@@ -20,6 +20,11 @@ pub trait ConversationWriter: Send + Sync {
     /// Its name, as answers give it.
     fn provider(&self) -> &'static str;
 
+    /// How many tokens a draft may cost at most: what the brief says, unless the writer does more than read and write.
+    fn reserve(&self, brief: &Brief) -> u64 {
+        brief.reserve()
+    }
+
     /// A dialogue of 3 to 5 turns around a word.
     ///
     /// - The word is only ever a word: nothing in it is taken for an instruction of ours.

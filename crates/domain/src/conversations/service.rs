@@ -376,7 +376,7 @@ impl MakeConversation {
         let ConversationPorts {
             allowance, writer, ..
         } = &*self.ports;
-        let reserved = brief.reserve();
+        let reserved = writer.reserve(brief);
         let reservation = allowance
             .reserve(Some(self.user), Meter::Tokens, reserved)
             .await?;

@@ -34,6 +34,11 @@ impl GeminiWriter {
         }
     }
 
+    /// How many tokens it may think.
+    fn thoughts(&self) -> u32 {
+        self.google.config.gemini.thinking_budget.unwrap_or_default()
+    }
+
     fn call(&self, brief: &Brief) -> Result<Call, ProviderError> {
         let config = &self.google.config;
         let verb = if config.gemini.stream {
@@ -51,7 +56,8 @@ impl GeminiWriter {
             "generationConfig": {
                 "responseMimeType": "application/json",
                 "responseSchema": self.schema,
-                "maxOutputTokens": brief.most_tokens(),
+                // Thoughts are output too: without room for them the dialogue would be cut off.
+                "maxOutputTokens": brief.most_tokens().saturating_add(self.thoughts()),
                 "temperature": TEMPERATURE,
             },
         });
@@ -77,6 +83,10 @@ impl GeminiWriter {
 impl ConversationWriter for GeminiWriter {
     fn provider(&self) -> &'static str {
         PROVIDER
+    }
+
+    fn reserve(&self, brief: &Brief) -> u64 {
+        brief.reserve() + u64::from(self.thoughts())
     }
 
     async fn write(&self, brief: &Brief) -> Result<Draft, ProviderError> {

@@ -204,6 +204,24 @@ async fn gemini_is_told_its_task_and_the_word_apart() {
 }
 
 #[tokio::test]
+async fn what_gemini_may_think_comes_on_top_of_what_it_may_write() {
+    let thoughtful = writer(|config, _| config.gemini.thinking_budget = Some(2_000));
+    let brief = brief("学习");
+    thoughtful.write(&brief).await.unwrap();
+    let request = last(&thoughtful, GoogleService::Writing);
+    let config = &request.body["generationConfig"];
+    assert_eq!(config["thinkingConfig"], json!({ "thinkingBudget": 2_000 }));
+    assert_eq!(config["maxOutputTokens"], brief.most_tokens() + 2_000);
+    assert_eq!(thoughtful.reserve(&brief), brief.reserve() + 2_000);
+    let untold = writer(|config, _| config.gemini.thinking_budget = None);
+    untold.write(&brief).await.unwrap();
+    let request = last(&untold, GoogleService::Writing);
+    let config = &request.body["generationConfig"];
+    assert_eq!(config["maxOutputTokens"], brief.most_tokens());
+    assert!(config.get("thinkingConfig").is_none());
+}
+
+#[tokio::test]
 async fn an_answer_is_streamed_only_if_that_is_wanted() {
     let whole = writer(by_key);
     let draft = whole.write(&brief("学习")).await.unwrap();

@@ -357,7 +357,8 @@ pub const KEYS: &[Key] = &[
         "GEMINI_THINKING_TOKENS",
         Group::Providers,
         "0",
-        "How many tokens the model may think before it writes: 0 to 65536, or `none` for a model that cannot think.",
+        "How many tokens the model may think before it writes: 0 to 65536, or `none` for a model that cannot \
+         think. They count towards the tokens of a day.",
     ),
     key(
         "GEMINI_URL",
