@@ -32,7 +32,8 @@ impl ConversationWriter for CheckedWriter {
         match read_turns(&draft.text, &brief.word) {
             Ok(_) => Ok(draft),
             Err(error) => {
-                Err(ProviderError::new(self.provider(), ProviderErrorKind::Invalid).caused_by(error))
+                let invalid = ProviderError::new(self.provider(), ProviderErrorKind::Invalid);
+                Err(invalid.caused_by(error).costing(draft.tokens))
             }
         }
     }

@@ -12,7 +12,7 @@ pub use brief::{Brief, InvalidWord, RESPONSE_SCHEMA, SubjectWord};
 pub use checked::CheckedWriter;
 pub use conversation::{Conversation, GeneratorVersion, Turn, UnknownVersion};
 pub use draft::{InvalidDraft, read_turns};
-pub use ports::{ConversationWriter, Draft};
+pub use ports::{ConversationWriter, Draft, tokens_spent};
 pub use record::WrittenConversation;
 pub use service::{
     ConversationPorts, Conversations, Generate, Generated, SpeakTurn, SpeakTurnError, SpokenTurn,

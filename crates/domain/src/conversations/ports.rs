@@ -10,8 +10,19 @@ use crate::providers::ProviderError;
 pub struct Draft {
     /// Its text, which should be JSON as [`super::RESPONSE_SCHEMA`] has it.
     pub text: String,
-    /// How many tokens it read and wrote, if it says so.
+    /// How many tokens were read and written for it, drafts that were of no use included, if that is known.
     pub tokens: Option<u64>,
+}
+
+/// How many tokens an attempt cost, of which a draft costs `most` at most: all of that where nobody knows.
+pub fn tokens_spent(written: &Result<Draft, ProviderError>, most: u64) -> u64 {
+    match written {
+        Ok(draft) => draft.tokens.unwrap_or(most),
+        Err(error) => {
+            let unknown = if error.may_be_paid() { most } else { 0 };
+            error.tokens.unwrap_or(unknown)
+        }
+    }
 }
 
 /// Writes dialogues.

@@ -8,7 +8,7 @@ use futures_util::lock::Mutex;
 
 use super::{
     Brief, Conversation, ConversationWriter, Draft, GeneratorVersion, SubjectWord, Turn, WrittenConversation,
-    read_turns,
+    read_turns, tokens_spent,
 };
 use crate::caching::{
     Answers, CONVERSATIONS, CacheKey, Freshness, KeyBuilder, Make, MakeError, OWN_CONVERSATIONS, Question,
@@ -18,7 +18,6 @@ use crate::port::PortError;
 use crate::providers::{OwnKey, OwnKeys, ProviderError, ProviderErrorKind, Service};
 use crate::speech::{
     AudioId, LanguageTag, Speak, SpeakError, SpeakingRate, Speech, Spoken, SpokenText, VoiceName,
-    settle_failure,
 };
 use crate::spending::{Allowance, Meter};
 use crate::time::Clock;
@@ -376,21 +375,11 @@ impl MakeConversation {
         let ConversationPorts {
             allowance, writer, ..
         } = &*self.ports;
-        let reserved = writer.reserve(brief);
-        let reservation = allowance
-            .reserve(Some(self.user), Meter::Tokens, reserved)
-            .await?;
-        let draft = match writer.write(brief).await {
-            Ok(draft) => draft,
-            Err(error) => {
-                settle_failure(allowance, reservation, &error).await;
-                return Err(error.into());
-            }
-        };
-        allowance
-            .settle(reservation, draft.tokens.unwrap_or(reserved))
-            .await;
-        Ok(draft)
+        let most = writer.reserve(brief);
+        let reservation = allowance.reserve(Some(self.user), Meter::Tokens, most).await?;
+        let written = writer.write(brief).await;
+        allowance.settle(reservation, tokens_spent(&written, most)).await;
+        Ok(written?)
     }
 
     /// At the user's own cost: no budget applies, only the limit.

@@ -43,6 +43,8 @@ pub struct ProviderError {
     pub kind: ProviderErrorKind,
     /// After how long asking again may help, if that is known.
     pub retry_after: Option<Duration>,
+    /// How many tokens a language model read and wrote all the same, if that is known.
+    pub tokens: Option<u64>,
     /// The technical cause; for the log, never for a client, and without secrets.
     #[source]
     pub source: Option<Arc<dyn Error + Send + Sync>>,
@@ -55,6 +57,7 @@ impl ProviderError {
             provider,
             kind,
             retry_after: None,
+            tokens: None,
             source: None,
         }
     }
@@ -77,12 +80,23 @@ impl ProviderError {
         }
     }
 
+    /// The same with the tokens that it cost all the same.
+    #[must_use]
+    pub fn costing(self, tokens: Option<u64>) -> Self {
+        Self { tokens, ..self }
+    }
+
     /// Whether the same request may succeed in a moment.
     pub const fn is_transient(&self) -> bool {
         matches!(
             self.kind,
             ProviderErrorKind::Unavailable | ProviderErrorKind::Exhausted | ProviderErrorKind::Invalid
         )
+    }
+
+    /// Whether the provider may have done its work all the same, and is paid for it.
+    pub const fn may_be_paid(&self) -> bool {
+        matches!(self.kind, ProviderErrorKind::Timeout | ProviderErrorKind::Invalid)
     }
 
     /// Whether it tells that the provider itself is unwell.

@@ -11,7 +11,6 @@ pub use audio::{Audio, AudioFormat, AudioId, InvalidAudioId};
 pub use ports::{
     AudioStore, Recognition, SpeechRecognizer, SpeechSynthesizer, Synthesis, TimedWord, Transcript,
 };
-pub(crate) use service::settle_failure;
 pub use service::{Heard, Speak, SpeakError, Speech, SpeechPorts, Spoken, Voices};
 pub use text::{InvalidText, SpokenText, is_han};
 pub use voice::{

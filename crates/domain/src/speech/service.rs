@@ -400,11 +400,8 @@ impl MakeSpeech {
 }
 
 /// Gives back what was reserved, unless the provider may have done its work all the same.
-pub(crate) async fn settle_failure(allowance: &Allowance, reservation: Reservation, error: &ProviderError) {
-    if !matches!(
-        error.kind,
-        ProviderErrorKind::Timeout | ProviderErrorKind::Invalid
-    ) {
+async fn settle_failure(allowance: &Allowance, reservation: Reservation, error: &ProviderError) {
+    if !error.may_be_paid() {
         allowance.settle(reservation, 0).await;
     }
 }

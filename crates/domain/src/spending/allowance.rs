@@ -90,12 +90,17 @@ impl Allowance {
         }
     }
 
-    /// Gives back what was reserved and not spent. A store that fails then has counted too much.
+    /// Gives back what was reserved and not spent, or counts what was spent beyond it, though it may exceed a cap: it is
+    /// spent. With a store that fails then, the sum is wrong until tomorrow, for which nobody is to lose an answer.
     pub async fn settle(&self, Reservation(spending): Reservation, spent: u64) {
-        let amount = spending.amount.saturating_sub(spent);
-        if amount > 0 {
-            // Whoever had an answer made is not to lose it for a sum that is too high until tomorrow.
-            let _ = self.store.give_back(&Spending { amount, ..spending }).await;
+        let reserved = spending.amount;
+        let amount_of = |amount| Spending { amount, ..spending };
+        if spent < reserved {
+            let _ = self.store.give_back(&amount_of(reserved - spent)).await;
+        }
+        if spent > reserved {
+            let beyond = amount_of(spent - reserved);
+            let _ = self.store.reserve(&beyond, &Caps::default()).await;
         }
     }
 

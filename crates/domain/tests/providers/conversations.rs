@@ -112,6 +112,19 @@ async fn a_budget_that_is_spent_denies_what_is_new_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_a_conversation_cost_beyond_what_was_reserved_is_spent_too() {
+    let house = House::with_caps(Caps { user: 5_000, all: 0 });
+    *house.provider.cost.lock() = Some(6_000);
+    generated(&house, "学习").await;
+    assert_eq!(house.spent.of(Some(ADA), Meter::Tokens), 6_000);
+    let error = house.conversations.generate(ADA, generate("朋友")).await;
+    assert!(
+        matches!(error, Err(MakeError::Denied(Denial::Budget { .. }))),
+        "nothing is left"
+    );
+}
+
+#[tokio::test]
 async fn a_turn_is_spoken_and_the_conversation_tells_how_it_sounds() {
     let house = House::new();
     let written = conversation(&house, "学习").await;

@@ -269,6 +269,8 @@ pub(crate) struct Provider {
     pub(crate) failing: Mutex<Option<ProviderErrorKind>>,
     /// What it writes instead of a dialogue.
     pub(crate) draft: Mutex<Option<String>>,
+    /// How many tokens it says that a draft cost; a hundred, unless said otherwise.
+    pub(crate) cost: Mutex<Option<u64>>,
     /// What it was told last.
     pub(crate) brief: Mutex<Option<Brief>>,
 }
@@ -356,7 +358,7 @@ impl ConversationWriter for Provider {
         let text = self.draft.lock().clone();
         Ok(Draft {
             text: text.unwrap_or_else(|| json!({ "turns": turns }).to_string()),
-            tokens: Some(100),
+            tokens: Some(self.cost.lock().unwrap_or(100)),
         })
     }
 }

@@ -90,10 +90,9 @@ impl Answer {
         if self.is_blocked {
             return Err(failure::refused(PROVIDER, "the question was blocked"));
         }
+        let invalid = |because| Err(failure::invalid(PROVIDER, because).costing(self.tokens));
         match self.finish.as_deref() {
-            Some("STOP") if self.text.trim().is_empty() => {
-                Err(failure::invalid(PROVIDER, "the answer has no text"))
-            }
+            Some("STOP") if self.text.trim().is_empty() => invalid("the answer has no text"),
             Some("STOP") => Ok(Draft {
                 text: self.text,
                 tokens: self.tokens,
@@ -101,12 +100,9 @@ impl Answer {
             Some("SAFETY" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "RECITATION" | "LANGUAGE") => {
                 Err(failure::refused(PROVIDER, "the answer was withheld"))
             }
-            Some("MAX_TOKENS") => Err(failure::invalid(
-                PROVIDER,
-                "the answer has more tokens than it may",
-            )),
-            Some(_) => Err(failure::invalid(PROVIDER, "the answer ended for another reason")),
-            None => Err(failure::invalid(PROVIDER, "the answer did not end")),
+            Some("MAX_TOKENS") => invalid("the answer has more tokens than it may"),
+            Some(_) => invalid("the answer ended for another reason"),
+            None => invalid("the answer did not end"),
         }
     }
 }
@@ -156,6 +152,15 @@ mod tests {
         first["usageMetadata"] = json!({ "totalTokenCount": 10 });
         let draft = read(&[first, part("b", None), last]).unwrap();
         assert_eq!((draft.text.as_str(), draft.tokens), ("abc", Some(30)));
+    }
+
+    #[test]
+    fn an_answer_of_no_use_tells_what_it_cost() {
+        let mut cut = part("a", Some("MAX_TOKENS"));
+        cut["usageMetadata"] = json!({ "totalTokenCount": 30 });
+        let mut answer = Answer::default();
+        answer.add(cut.to_string().as_bytes()).unwrap();
+        assert_eq!(answer.finish().unwrap_err().tokens, Some(30));
     }
 
     #[test]

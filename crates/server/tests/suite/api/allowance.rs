@@ -138,6 +138,23 @@ async fn tokens_are_settled_by_what_was_used() {
 }
 
 #[tokio::test]
+async fn drafts_that_were_refused_are_paid_for_like_the_one_that_was_not() {
+    let (voiced, _) = with_budget(UNBOUND, UNBOUND).await;
+    let spent = || {
+        let sum = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM spending_total WHERE meter = 'tokens'";
+        voiced.app.place().number(sum)
+    };
+    voiced.converse("one", "学习").await.expect(200);
+    let of_one = spent();
+    voiced
+        .google
+        .next(GoogleService::Writing, 2, GoogleBehaviour::Markup);
+    voiced.converse("another", "学习").await.expect(200);
+    assert_eq!(voiced.written(), 4);
+    assert!(spent() > 3 * of_one, "{} {of_one}", spent());
+}
+
+#[tokio::test]
 async fn what_the_provider_did_not_do_is_not_paid_for() {
     let (voiced, _) = with_budget(Caps { user: 10, all: 0 }, UNBOUND).await;
     voiced
