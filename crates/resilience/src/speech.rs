@@ -40,8 +40,8 @@ impl SpeechSynthesizer for GuardedSynthesizer {
 
 /// Listens through a [`Guard`].
 ///
-/// Whoever did not answer in time may have listened all the same, and is paid for it: that is not tried again, as
-/// [`ProviderError::is_transient`] has it.
+/// Whoever did not answer in time, or not to the end, may have listened all the same, and is paid for it
+/// ([`ProviderError::may_be_paid`]): that is not tried again.
 pub struct GuardedRecognizer {
     inner: Arc<dyn SpeechRecognizer>,
     guard: Arc<Guard>,
@@ -61,7 +61,8 @@ impl SpeechRecognizer for GuardedRecognizer {
     }
 
     async fn recognize(&self, recognition: &Recognition) -> Result<Transcript, ProviderError> {
-        self.guard.call(|| self.inner.recognize(recognition)).await
+        let recognize = || self.inner.recognize(recognition);
+        self.guard.call_unpaid(recognize).await
     }
 }
 
@@ -152,6 +153,41 @@ mod tests {
         flaky.0.store(0, Ordering::Relaxed);
         assert_eq!(guarded.voices().await.unwrap(), []);
         assert_eq!(flaky.asked(), 3);
+    }
+
+    /// Fails in this way, however often it is asked.
+    struct Failing(ProviderErrorKind, AtomicUsize);
+
+    #[async_trait]
+    impl SpeechRecognizer for Failing {
+        fn provider(&self) -> &'static str {
+            "failing"
+        }
+
+        async fn recognize(&self, _: &Recognition) -> Result<Transcript, ProviderError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Err(ProviderError::new("failing", self.0))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn threat_64_what_was_perhaps_paid_for_is_not_played_again() {
+        let recognition = Recognition {
+            audio: audio(),
+            language: None,
+        };
+        for (kind, asked) in [
+            (ProviderErrorKind::Unavailable, 3),
+            (ProviderErrorKind::Exhausted, 3),
+            (ProviderErrorKind::Invalid, 1),
+            (ProviderErrorKind::Timeout, 1),
+        ] {
+            let failing = Arc::new(Failing(kind, AtomicUsize::default()));
+            let guarded = GuardedRecognizer::new(Arc::clone(&failing) as Arc<dyn SpeechRecognizer>, guard());
+            let failure = guarded.recognize(&recognition).await.unwrap_err();
+            assert_eq!(failure.kind, kind);
+            assert_eq!(failing.1.load(Ordering::Relaxed), asked, "{kind:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -94,6 +94,26 @@ impl Guard {
     where
         F: Future<Output = Result<T, ProviderError>> + Send,
     {
+        self.call_while(ProviderError::is_transient, attempt).await
+    }
+
+    /// The same, but what may be paid for already is not tried again.
+    pub async fn call_unpaid<T, F>(&self, attempt: impl Fn() -> F + Send) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>> + Send,
+    {
+        let may_help = |error: &ProviderError| error.is_transient() && !error.may_be_paid();
+        self.call_while(may_help, attempt).await
+    }
+
+    async fn call_while<T, F>(
+        &self,
+        may_help: fn(&ProviderError) -> bool,
+        attempt: impl Fn() -> F + Send,
+    ) -> Result<T, ProviderError>
+    where
+        F: Future<Output = Result<T, ProviderError>> + Send,
+    {
         let deadline = Instant::now() + self.config.overall;
         // Nobody waits for a place only to hear that there is nothing to be had.
         if let Some(left) = self.breaker.left_alone_for() {
@@ -104,7 +124,7 @@ impl Guard {
         attempts
             .retry(self.pauses())
             .sleep(sleep)
-            .when(|error| error.is_transient() && self.breaker.left_alone_for().is_none())
+            .when(|error| may_help(error) && self.breaker.left_alone_for().is_none())
             .adjust(|error, pause| pause_before_retry(error, pause?, deadline))
             .notify(|_, _| self.meter.retry())
             .await

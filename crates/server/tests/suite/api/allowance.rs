@@ -141,7 +141,7 @@ async fn tokens_are_settled_by_what_was_used() {
 async fn drafts_that_were_refused_are_paid_for_like_the_one_that_was_not() {
     let (voiced, _) = with_budget(UNBOUND, UNBOUND).await;
     let spent = || {
-        let sum = "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM spending_total WHERE meter = 'tokens'";
+        let sum = "SELECT CAST(SUM(amount) AS BIGINT) FROM spending_total WHERE meter = 'tokens'";
         voiced.app.place().number(sum)
     };
     voiced.converse("one", "学习").await.expect(200);
