@@ -20,7 +20,7 @@ use crate::{failure, language};
 const LARGEST: usize = 16 * 1024 * 1024;
 /// The same in base64, with the JSON around it.
 const LARGEST_ANSWER: usize = LARGEST / 3 * 4 + 64 * 1024;
-/// Google speaks no faster; who wants more gets that.
+/// Google speaks no faster; who wants more gets that, kept and paid for under the rate that was asked for.
 const FASTEST: f64 = 2.0;
 
 /// Cloud Text-to-Speech.

@@ -33,7 +33,7 @@ pub(super) struct Body {
     #[validate(custom(function = "check_form::<LanguageTag>"))]
     #[schemars(length(max = 35))]
     language: Option<String>,
-    /// How many times as fast as usual; 1 when absent.
+    /// How many times as fast as usual; 1 when absent. A provider that cannot speak so does what it can.
     #[validate(custom(function = "check_rate"))]
     #[schemars(range(min = 0.25, max = 4.0))]
     rate: Option<f64>,
