@@ -8,6 +8,9 @@ use crate::workspace;
 
 type Names<'a> = BTreeSet<&'a str>;
 
+/// What production starts without, and then refuses something or is less safe.
+const WANTED: [&str; 2] = ["ENCRYPTION_KEYS", "AUDIT_KEY"];
+
 /// Compares the compose file and the image with the settings and the toolchain.
 pub(crate) fn check() -> Result<()> {
     let read = |path: &str| {
@@ -39,7 +42,8 @@ fn objections_to_compose(settings: &str, compose: &str, variables: &str) -> Vec<
     let say = |names: Vec<&&str>, what: &str| -> Vec<String> {
         names.into_iter().map(|name| format!("{name}: {what}")).collect()
     };
-    let required = required_in_production(settings);
+    let mut required = required_in_production(settings);
+    required.extend(WANTED.into_iter().filter(|name| known.contains(name)));
     [
         say(
             given.difference(&known).collect(),
@@ -47,7 +51,7 @@ fn objections_to_compose(settings: &str, compose: &str, variables: &str) -> Vec<
         ),
         say(
             required.difference(&given).collect(),
-            "production needs it, but deploy/compose.yaml does not set it",
+            "production wants it, but deploy/compose.yaml does not set it",
         ),
         say(
             used.difference(&offered).collect(),
@@ -145,6 +149,12 @@ mod tests {
         assert_eq!(objections(SETTINGS, &compose, "SECRET=\n"), ["PROT"]);
         let compose = COMPOSE.replace("    JWT_SECRET: ${SECRET:?see}\n", "");
         assert_eq!(objections(SETTINGS, &compose, ""), ["JWT_SECRET"]);
+    }
+
+    #[test]
+    fn a_compose_file_without_keys_to_seal_with_is_refused() {
+        let settings = format!("{SETTINGS}\n# What secrets are sealed with.\n#ENCRYPTION_KEYS=\n");
+        assert_eq!(objections(&settings, COMPOSE, "SECRET=\n"), ["ENCRYPTION_KEYS"]);
     }
 
     #[test]
