@@ -122,3 +122,18 @@ fn config(settings: &RedisSettings) -> RedisConfig {
         ..RedisConfig::new(url.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::{CONVERSATIONS, RECOGNITION, SPEECH};
+
+    #[test]
+    fn the_runbook_tells_of_every_circuit_of_redis_and_the_providers() {
+        let runbook = include_str!("../../../docs/operations/runbook.md");
+        let of_redis = [REDIS_LIMITS, REDIS_ANNOUNCEMENTS, REDIS_CACHE, REDIS_LEASES];
+        for circuit in of_redis.into_iter().chain([SPEECH, RECOGNITION, CONVERSATIONS]) {
+            assert!(runbook.contains(&format!("`{circuit}`")), "{circuit}");
+        }
+    }
+}
