@@ -2,6 +2,7 @@
 
 use tokio_postgres::Row;
 
+use crate::isolation;
 use crate::support::{home, session};
 
 async fn rows(query: &str) -> Vec<Row> {
@@ -53,6 +54,33 @@ async fn every_table_of_a_learners_data_has_the_user_first_in_its_key() {
             "user_settings"
         ]
     );
+}
+
+#[tokio::test]
+async fn statements_are_watched_by_every_column_that_refers_to_a_learner() {
+    let references = rows(
+        "SELECT f.conrelid::regclass::text AS name, a.attname::text AS named_by FROM pg_constraint f \
+         JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey) \
+         WHERE f.contype = 'f' AND f.confrelid IN ('accounts'::regclass, 'progress_heads'::regclass)",
+    )
+    .await;
+    let mut referring: Vec<(String, String)> = references
+        .iter()
+        .map(|row| (row.get("name"), row.get("named_by")))
+        .collect();
+    referring.sort();
+    let mut watched = Vec::new();
+    for (table, columns) in isolation::TABLES {
+        if *table != "accounts" {
+            let of_table = |column: &&str| ((*table).to_owned(), (*column).to_owned());
+            watched.extend(columns.iter().map(of_table));
+        }
+    }
+    assert_eq!(referring, watched);
+    // Few of its rows are somebody's: whoever signs in at a provider names no account.
+    referring.retain(|(_, column)| column != "user_id");
+    let other = ("provider_authorizations".to_owned(), "account_id".to_owned());
+    assert_eq!(referring, [other]);
 }
 
 #[tokio::test]

@@ -328,7 +328,10 @@ async fn use_identities(stores: &Stores, round: u128) {
     let authorization = Authorization {
         id: AuthorizationId(Uuid::from_u128(round)),
         provider: identity.provider,
-        errand: Errand::SignIn,
+        errand: Errand::Link {
+            user_id: user(ANN),
+            session_id: SessionId(Uuid::from_u128(round)),
+        },
         return_to: "https://app.example.com".to_owned(),
         browser: [1; 32],
         expires_at: at(600),
