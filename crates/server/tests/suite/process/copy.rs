@@ -190,6 +190,12 @@ impl Halfway {
         let ended = timeout(Duration::from_mins(1), self.0.wait_with_output()).await;
         ended.expect("the copy was to end").unwrap()
     }
+
+    /// Kills it as a power cut would; who comes next is let through.
+    async fn cut_off(mut self, target: &TestDatabase) {
+        self.0.kill().await.unwrap();
+        target.query("DROP TABLE gate").unwrap();
+    }
 }
 
 #[tokio::test]
@@ -240,6 +246,32 @@ async fn nobody_writes_to_a_source_on_postgresql_while_it_is_copied() {
     }
     assert!(done(&copy.go_on(&target).await).contains("copied and compared 2 learners"));
     source.query("UPDATE accounts SET is_premium = true").unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_that_was_killed_goes_on_where_it_was() {
+    let (file, server) = (installation().await, TestDatabase::empty().await);
+    let to_server = ["copy", "--from", &from(&file), "--to", &server.url()];
+    done(&file.run(&to_server).await);
+    for source in [from(&file), server.url()] {
+        let target = TestDatabase::empty().await;
+        let copy = Halfway::of(&file, &source, &target).await;
+        copy.cut_off(&target).await;
+        let accounts = value(&target, "SELECT count(*) FROM accounts");
+        assert_eq!(accounts.as_deref(), Some("1"), "Ann alone");
+        let again = ["copy", "--from", &source, "--to", &target.url()];
+        let said = done(&file.run(&again).await);
+        assert!(
+            said.contains("copied and compared 2 learners") && said.contains("1 were there before"),
+            "{said}"
+        );
+        for table in ["accounts", "sessions", "progress_events", "progress", "words"] {
+            let count = format!("SELECT count(*) FROM {table}");
+            assert_eq!(value(&target, &count), value(&server, &count), "{table}");
+        }
+        // What was written before the cut is whole.
+        done(&file.run(&[&again[..], &["--compare-all"]].concat()).await);
+    }
 }
 
 #[tokio::test]
