@@ -1,5 +1,6 @@
 //! What the other commands do, beside a server and without one.
 
+use parlance_testbed::TestDatabase;
 use serde_json::{Value, json};
 
 use super::Parlance;
@@ -72,7 +73,17 @@ async fn without_a_database_there_is_nothing_to_back_up() {
 
 #[tokio::test]
 async fn a_start_that_may_not_migrate_asks_for_the_command_that_does() {
-    let parlance = Parlance::new().set("MIGRATE_ON_START", "false");
+    starts_once_it_is_migrated(Parlance::new()).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_too_a_start_that_may_not_migrate_asks_for_the_command() {
+    let database = TestDatabase::empty().await;
+    starts_once_it_is_migrated(Parlance::new().set("DATABASE_URL", &database.url())).await;
+}
+
+async fn starts_once_it_is_migrated(parlance: Parlance) {
+    let parlance = parlance.set("MIGRATE_ON_START", "false");
     let message = refusal(&parlance.run(&["serve"]).await);
     assert!(message.contains("parlance migrate"), "{message}");
     assert!(printed(&parlance.run(&["migrate"]).await).contains("applied"));

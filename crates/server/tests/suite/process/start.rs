@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
-use parlance_testbed::TestDatabase;
+use parlance_testbed::{Redis, TestDatabase};
+use serde_json::json;
 
 use super::Parlance;
 
@@ -63,6 +64,34 @@ async fn a_later_start_keeps_secret_and_accounts_and_loads_nothing_again() {
     server.out.line("Ctrl-C").await.unwrap();
     assert!(!server.out.text().contains("10969"));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn on_postgresql_and_redis_nothing_of_the_embedded_default_is_used() {
+    let (database, redis) = (TestDatabase::empty().await, Redis::start().unwrap());
+    let parlance = Parlance::new()
+        .set("DATABASE_URL", &database.url())
+        .set("REDIS_URL", &redis.url())
+        .set("RATE_LIMIT_PER_MINUTE", "100")
+        // Tests have to do with less of the machine than a server has.
+        .set("REDIS_DEADLINE_MS", "1000");
+    let server = parlance.serve().await;
+    let user = server.register("anna@example.com").await;
+    user.put("/api/v1/progress/zh-00001", &json!({ "studyCount": 3 }))
+        .await
+        .expect(200);
+    let limits = redis.command(&["KEYS", "parlance:limit:default:*"]).unwrap();
+    assert!(!limits.is_empty(), "the limit was counted elsewhere");
+    server.stop().await;
+    for table in ["accounts", "sessions", "progress_events", "progress"] {
+        let count = database.query(&format!("SELECT count(*) FROM {table}")).unwrap();
+        assert_eq!(count[0][0].as_deref(), Some("1"), "{table}");
+    }
+    let data = std::fs::read_dir(parlance.dir().join("data")).unwrap();
+    let files: Vec<String> = data
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(!files.iter().any(|name| name.contains(".db")), "{files:?}");
 }
 
 #[tokio::test]
