@@ -1,9 +1,11 @@
 //! Rate limits as clients see them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use parlance_testbed::Redis;
 use reqwest::Method;
 use serde_json::json;
 
@@ -11,6 +13,26 @@ use crate::harness::{Answer, Builder, TestApp, assert_problem};
 
 const CONFIG: &str = "/api/v1/config";
 const LOGIN: &str = "/api/v1/auth/login";
+
+/// What the script that counts calls, and what there is of connections beside requests.
+const BESIDE_REQUESTS: [&str; 16] = [
+    "time",
+    "lindex",
+    "lpop",
+    "lset",
+    "rpush",
+    "pexpire",
+    "del",
+    "hello",
+    "client",
+    "auth",
+    "select",
+    "subscribe",
+    "ping",
+    "script",
+    "config",
+    "info",
+];
 
 /// A limited server whose minutes the test lets pass.
 fn limited(per_minute: u32, login_per_minute: u32) -> (Builder, Arc<AtomicU64>) {
@@ -158,4 +180,46 @@ async fn threat_22_one_ipv6_network_is_one_client() {
     from(&app, "1.2.3.4").await.expect(200);
     from(&app, "::ffff:1.2.3.4").await.expect(200);
     assert_eq!(from(&app, "::FFFF:102:304").await.status, 429);
+}
+
+/// How often Redis was given each command since its figures were reset.
+fn commands(redis: &Redis) -> BTreeMap<String, u64> {
+    let figures = redis.command(&["INFO", "commandstats"]).unwrap();
+    let mut commands = BTreeMap::new();
+    for line in figures.lines().filter_map(|line| line.strip_prefix("cmdstat_")) {
+        let (name, rest) = line.split_once(":calls=").unwrap();
+        let calls: u64 = rest.split(',').next().unwrap().parse().unwrap();
+        let name = name.split('|').next().unwrap();
+        *commands.entry(name.to_owned()).or_default() += calls;
+    }
+    commands
+}
+
+#[tokio::test]
+async fn a_signed_in_request_asks_redis_nothing_of_its_own() {
+    let redis = Redis::start().unwrap();
+    let builder = TestApp::builder().shared().redis(&redis.url());
+    let builder = builder.with(|settings| settings.limits.per_minute = 100);
+    let app = behind_a_proxy(builder).start().await;
+    // From another address than what follows, which is to have the whole quota.
+    let user = app.register().await;
+    redis.command(&["CONFIG", "RESETSTAT"]).unwrap();
+    let began = Instant::now();
+    for _ in 0..100 {
+        let request = user.request(Method::GET, "/api/v1/auth/me");
+        user.send(request.header("x-forwarded-for", "203.0.113.7"))
+            .await
+            .expect(200);
+    }
+    let mut commands = commands(&redis);
+    let seconds = began.elapsed().as_secs();
+    let asked = ["evalsha", "eval"].map(|name| commands.remove(name).unwrap_or_default());
+    let asked: u64 = asked.iter().sum();
+    // Five at a time; besides, what Redis said is asked for anew after ten seconds.
+    assert!((1..=20 + seconds / 10).contains(&asked), "{asked} in {seconds} s");
+    // Whoever listens for announcements asks once a second whether Redis is there.
+    let pings = commands.get("ping").copied().unwrap_or_default();
+    assert!(pings <= seconds + 2, "{pings} in {seconds} s");
+    commands.retain(|name, _| !BESIDE_REQUESTS.contains(&name.as_str()));
+    assert!(commands.is_empty(), "{commands:?}");
 }
