@@ -9,13 +9,16 @@ use reqwest::Method;
 
 use super::Plan;
 use super::scene::Recovery;
-use super::speakers::Demand;
+use super::speakers::{Closed, Demand};
 use super::stage::{self, Stage};
 use super::wish::{Reply, Wish};
 use crate::cluster::{Answer, Before, Cluster, Request};
 use crate::proxy::Manner;
 use crate::report::Figures;
 
+/// Where sounds and recipes lie in the bucket.
+const AUDIO: &str = "audio";
+const RECIPES: &str = "recipes";
 /// All is well within this after the bucket is.
 const RECOVERED: Duration = Duration::from_secs(10);
 /// Whoever wants something spoken is told within this that there is no place for it: the provider's time and the
@@ -167,21 +170,35 @@ impl Keyed {
 }
 
 /// Every object is sound or recipe of something that was asked for, and no request is taken for one under way.
-async fn nothing_is_left(cluster: &Cluster, places: Vec<String>) -> Result<()> {
-    let kept: BTreeSet<String> = places
-        .iter()
-        .filter_map(|place| Some(place.rsplit_once('/')?.1.to_owned()))
-        .collect();
+///
+/// Objects are named by their content and written once. One that got there although whoever asked was told otherwise is
+/// therefore not swept: the next who asks for the same finds it, and nobody could tell it from what was granted.
+async fn nothing_is_left(cluster: &Cluster, closed: &Closed) -> Result<Figures> {
     let bucket = cluster.bucket()?;
-    for part in ["audio", "recipes"] {
+    let wishes = closed.account.wishes().into_iter();
+    let granted = wishes.filter(|(wish, _)| wish.is_sound());
+    let granted = names(granted.flat_map(|(_, places)| places));
+    // In the other order than they are written in.
+    let (sounds, recipes) = (bucket.objects(AUDIO)?, bucket.objects(RECIPES)?);
+    let lost = granted.difference(&sounds).count();
+    let bare = sounds.difference(&recipes).count();
+    ensure!(
+        lost == 0 && bare == 0,
+        "{lost} sounds that were granted are not there, and {bare} have no recipe"
+    );
+    let places = closed.ensure_right(cluster).await?;
+    let asked = names(places.iter().map(String::as_str));
+    for part in [AUDIO, RECIPES] {
         let objects = bucket.objects(part)?;
-        let orphans: Vec<&String> = objects.difference(&kept).collect();
-        let missing = kept.difference(&objects).count();
+        let orphans: Vec<&String> = objects.difference(&asked).collect();
+        let missing = asked.difference(&objects).count();
         ensure!(
             orphans.is_empty() && missing == 0,
             "of {part} {missing} are missing, and nobody asked for {orphans:?}"
         );
     }
+    let left = recipes.union(&sounds).filter(|name| !granted.contains(*name));
+    let left = left.count();
     let waiting = cluster
         .sql_value("SELECT count(*) FROM idempotency_keys WHERE status IS NULL")
         .await?;
@@ -189,5 +206,11 @@ async fn nothing_is_left(cluster: &Cluster, places: Vec<String>) -> Result<()> {
         waiting == "0",
         "{waiting} keys are taken for those of requests under way"
     );
-    Ok(())
+    Ok(Figures::default().with("leftForTheNextWhoAsks", left))
+}
+
+/// How the objects are called that are at these places.
+fn names<'a>(places: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let names = places.filter_map(|place| place.rsplit_once('/'));
+    names.map(|(_, name)| name.to_owned()).collect()
 }

@@ -6,10 +6,11 @@ use anyhow::{Context, Result, ensure};
 use parlance_testbed::{FakeGoogle, GoogleBehaviour, GoogleService};
 
 use super::scene::{Act, Mark, Recovery, Scene, ensure_available};
-use super::speakers::{Demand, Speakers};
+use super::speakers::{Closed, Demand, Speakers};
 use super::wish::{Account, Reply, Wish};
 use super::{Mix, Outcome, Plan};
 use crate::cluster::{Cluster, Setup};
+use crate::report::Figures;
 
 /// The circuits before the provider, and what is behind each.
 pub(super) const CIRCUITS: [(&str, GoogleService); 2] = [
@@ -112,17 +113,20 @@ impl Stage {
 
     /// Ends a fault during which the load saw nothing of it.
     pub(super) async fn end(self, fault: Mark, healed: Mark, recovery: Recovery) -> Result<Epilogue> {
-        self.end_with(fault, healed, recovery, async |_: &Cluster, _| Ok(()))
-            .await
+        let ask_again = async |cluster: &Cluster, closed: &Closed| {
+            closed.ensure_right(cluster).await?;
+            Ok(Figures::default())
+        };
+        self.end_with(fault, healed, recovery, ask_again).await
     }
 
-    /// The same, with a look at what is left: all sounds that were asked for are where it is told.
+    /// The same, with a look at what is left before anybody asks again; the look asks again itself.
     pub(super) async fn end_with(
         self,
         fault: Mark,
         healed: Mark,
         recovery: Recovery,
-        look: impl AsyncFnOnce(&Cluster, Vec<String>) -> Result<()>,
+        look: impl AsyncFnOnce(&Cluster, &Closed) -> Result<Figures>,
     ) -> Result<Epilogue> {
         let Self { scene, speakers } = self;
         let plan = scene.plan;
@@ -130,11 +134,11 @@ impl Stage {
         scene.vitals.ensure_alive(fault.until_now())?;
         scene.load.go_on(scene.plan.time(1_500, 60)).await;
         let closed = speakers.stop().await?;
-        let places = closed.ensure_right(&scene.cluster).await?;
-        look(&scene.cluster, places).await?;
-        let act = scene.end_well(fault, healed, well, recovery).await?;
+        let seen = look(&scene.cluster, &closed).await?;
+        let mut act = scene.end_well(fault, healed, well, recovery).await?;
         act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;
         ensure_available(plan, &act.during)?;
+        act.figures = act.figures.and(seen);
         Ok(Epilogue {
             act,
             account: closed.account,
