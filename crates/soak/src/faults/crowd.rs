@@ -14,7 +14,7 @@ use super::outage;
 use super::scene::{Recovery, Scene};
 use super::{Mix, Outcome, Plan, Probe};
 use crate::cluster::{Cluster, Request, Setup};
-use crate::report::Figures;
+use crate::report::{Figures, quantile};
 use crate::volume::Learner;
 
 /// Who the copies are where the number of their connections is limited.
@@ -73,19 +73,29 @@ pub(super) async fn crossed_writers(plan: Plan) -> Result<Figures> {
     scene.vitals.ensure_alive(fault.until_now())?;
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
     act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;
-    let p99 = act.during.quantile(&Outcome::Done, 0.99);
+    let beside = act.during.quantile(&Outcome::Done, 0.99);
     ensure!(
-        p99 <= plan.limit(CROSSED_LIMIT),
-        "what was carried out took {p99:?}"
+        beside <= plan.limit(CROSSED_LIMIT),
+        "what was carried out beside them took {beside:?}"
+    );
+    let writes = written.len();
+    ensure!(writes > 0, "no crossed write was carried out");
+    let p99 = quantile(written, 0.99);
+    ensure!(p99 <= plan.limit(CROSSED_LIMIT), "a crossed write took {p99:?}");
+    ensure!(
+        deadlocks >= plan.pick(0, 1),
+        "PostgreSQL saw no deadlock in all that time"
     );
     Ok(act
         .figures
-        .with("crossedWrites", written)
+        .with("crossedWrites", writes)
+        .with_millis("crossedP99Ms", p99)
         .with("deadlocks", deadlocks))
 }
 
-/// Fifty writers of two learners, each setting the same words forwards or backwards; how many writes were carried out.
-async fn write_crossed(cluster: &Cluster, plan: &Plan, over: &AtomicBool) -> Result<usize> {
+/// Fifty writers of two learners, each setting the same words forwards or backwards; how long each write took that was
+/// carried out.
+async fn write_crossed(cluster: &Cluster, plan: &Plan, over: &AtomicBool) -> Result<Vec<Duration>> {
     let client = cluster.client(0)?;
     let mut sessions = Vec::new();
     for number in 0..2 {
@@ -96,12 +106,12 @@ async fn write_crossed(cluster: &Cluster, plan: &Plan, over: &AtomicBool) -> Res
         let client = client.of(cluster.copy(writer % 2).address());
         let (learner, session) = sessions[writer % 2].clone();
         async move {
-            let mut done = 0;
+            let mut done = Vec::new();
             while Instant::now() < until {
-                let updates = updates(&learner, writer, done);
+                let updates = updates(&learner, writer, done.len());
                 let request = Request::post("/progress/batch", json!({ "updates": updates }));
                 match client.send(request.token(&session.access)).await {
-                    Ok(answer) if answer.is_ok() => done += 1,
+                    Ok(answer) if answer.is_ok() => done.push(answer.took),
                     Ok(answer) => ensure!(answer.is_shed(), "a crossed write answered {}", answer.told()),
                     Err(lost) => anyhow::bail!("a crossed write was not answered: {lost:?}"),
                 }
@@ -111,7 +121,7 @@ async fn write_crossed(cluster: &Cluster, plan: &Plan, over: &AtomicBool) -> Res
     });
     let done = try_join_all(writers).await;
     over.store(true, Ordering::Relaxed);
-    Ok(done?.into_iter().sum())
+    Ok(done?.into_iter().flatten().collect())
 }
 
 fn updates(learner: &Learner, writer: usize, round: usize) -> Vec<Value> {
