@@ -114,8 +114,8 @@ impl Stage {
     /// Ends a fault during which the load saw nothing of it.
     pub(super) async fn end(self, fault: Mark, healed: Mark, recovery: Recovery) -> Result<Epilogue> {
         let ask_again = async |cluster: &Cluster, closed: &Closed| {
-            closed.ensure_right(cluster).await?;
-            Ok(Figures::default())
+            let right = closed.ensure_right(cluster).await;
+            right.map(|_| Figures::default())
         };
         self.end_with(fault, healed, recovery, ask_again).await
     }
