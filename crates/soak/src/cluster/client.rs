@@ -51,6 +51,8 @@ pub enum Lost {
     NotSent,
     /// It broke off: the request may have been carried out.
     Broken,
+    /// It broke off in the middle of the answer: the request was taken.
+    Cut,
     /// The client waited long enough: the request may have been carried out, or may yet be.
     TimedOut,
 }
@@ -180,11 +182,14 @@ impl Client {
         let began = Instant::now();
         let response = self.build(request).send().await.map_err(|error| lost(&error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| lost(&error))?.to_vec();
+        let body = response.bytes().await.map_err(|error| match lost(&error) {
+            Lost::TimedOut => Lost::TimedOut,
+            _ => Lost::Cut,
+        })?;
         Ok(Answer {
             status,
             headers,
-            body,
+            body: body.to_vec(),
             took: began.elapsed(),
         })
     }

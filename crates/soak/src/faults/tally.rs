@@ -35,6 +35,8 @@ pub enum Outcome {
     NotSent,
     /// The connection broke off, and nobody knows.
     Broken,
+    /// It broke off in the middle of the answer.
+    Cut,
     /// No answer came in the client's time.
     TimedOut,
     /// The answer must not be, whatever is broken.
@@ -66,6 +68,7 @@ impl Outcome {
             Ok(answer) => Self::Wrong(format!("{request} answered {}", answer.told())),
             Err(Lost::NotSent) => Self::NotSent,
             Err(Lost::Broken) => Self::Broken,
+            Err(Lost::Cut) => Self::Cut,
             Err(Lost::TimedOut) => Self::TimedOut,
         }
     }
@@ -93,6 +96,12 @@ impl Tally {
         Self {
             samples: samples.iter().filter(|sample| wanted(sample)).cloned().collect(),
         }
+    }
+
+    /// Those that were sent within none of these times.
+    pub(super) fn outside(&self, times: &[(Duration, Duration)]) -> Self {
+        let is_within = |at: Duration| times.iter().any(|(from, to)| at >= *from && at < *to);
+        Self::only_if(&self.samples, |sample| !is_within(sample.at))
     }
 
     /// Those of one kind.
@@ -203,6 +212,7 @@ impl Tally {
             ("limited", Outcome::Limited),
             ("notSent", Outcome::NotSent),
             ("broken", Outcome::Broken),
+            ("cut", Outcome::Cut),
             ("timedOut", Outcome::TimedOut),
         ];
         for (name, outcome) in others {
@@ -247,6 +257,8 @@ mod tests {
         assert_eq!(Tally::ended(&samples, Duration::from_millis(12)).total(), 1);
         let after = (Duration::from_millis(20), Duration::from_millis(30));
         assert_eq!(Tally::touching(&samples, after).total(), 3);
+        let earlier = (Duration::ZERO, Duration::from_millis(11));
+        assert_eq!(tally.outside(&[earlier, after]).total(), 2);
     }
 
     #[test]
