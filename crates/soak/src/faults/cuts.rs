@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
+use parlance_testbed::Postgres;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::Method;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 
 use super::outage;
 use super::scene::{Recovery, Scene};
-use super::{Mix, Outcome, Plan};
+use super::{Extent, Mix, Outcome, Plan};
 use crate::cluster::{Client, Cluster, Request, Setup};
 use crate::report::Figures;
 use crate::volume::{Event, Kept, Learner, Ledger, Session, fix};
@@ -29,6 +30,18 @@ const LATEST: f64 = 9.0;
 const FIXED: u32 = 1_000;
 /// How many words of a kind a cutter has.
 const WORDS: u32 = 10;
+/// As much of an answer as comes at once.
+const ANSWER: usize = 16 * 1024;
+/// What stands in an answer before the owner of a row, the id and the email of an account, and a word.
+const OF_ROW: &str = r#""userId":""#;
+const OF_ACCOUNT: &str = r#""user":{"id":""#;
+const OF_EMAIL: &str = r#""email":""#;
+const OF_WORD: &str = r#""wordId":""#;
+const MARKS: [&str; 4] = [OF_ROW, OF_ACCOUNT, OF_EMAIL, OF_WORD];
+/// What is open when nothing is cut any more is over within this.
+const OVER: Duration = Duration::from_secs(30);
+/// What PostgreSQL logs of a connection that was used again with an open transaction.
+const REUSED: &str = "there is already a transaction in progress";
 
 /// Cuts requests of every route that writes, beside a load that is left in peace.
 pub(super) async fn cut(plan: Plan) -> Result<Figures> {
@@ -49,9 +62,14 @@ pub(super) async fn cut(plan: Plan) -> Result<Figures> {
         cutter.settle().await?;
     }
     ensure!(idle == 0, "{idle} times a connection was idle in a transaction");
+    all_over(&scene.cluster).await?;
+    none_reused(&scene.cluster).await?;
+    let named: Vec<usize> = (0..MARKS.len())
+        .map(|mark| cutters.iter().map(|cutter| cutter.named[mark]).sum())
+        .collect();
     ensure!(
-        in_transaction(&scene.cluster).await? == 0,
-        "a connection is left in a transaction"
+        plan.extent == Extent::Short || !named.contains(&0),
+        "answers named {named:?} times whose they are"
     );
     let healed = scene.mark();
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
@@ -61,6 +79,7 @@ pub(super) async fn cut(plan: Plan) -> Result<Figures> {
         .figures
         .with("cuts", cuts)
         .with("answeredAllTheSame", answered.into_iter().sum::<usize>())
+        .with("namedTheirOwners", named)
         .with("reviewsSentAgain", reviews))
 }
 
@@ -85,6 +104,30 @@ async fn in_transaction(cluster: &Cluster) -> Result<usize> {
     Ok(cluster.sql_value(&query).await?.parse()?)
 }
 
+/// Waits until every transaction is over that is open now: one that was cut in its middle would stay.
+async fn all_over(cluster: &Cluster) -> Result<()> {
+    let now = cluster.sql_value("SELECT clock_timestamp()").await?;
+    let query = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND backend_type = 'client backend' AND xact_start < '{now}'"
+    );
+    let deadline = Instant::now() + OVER;
+    while cluster.sql_value(&query).await? != "0" {
+        ensure!(Instant::now() < deadline, "a connection is left in a transaction");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// Fails when PostgreSQL saw a transaction begun within another one.
+async fn none_reused(cluster: &Cluster) -> Result<()> {
+    let log = cluster.with_postgres(Postgres::log).await?;
+    let here = format!("] {} ", cluster.database());
+    let reused = log.lines().find(|line| line.contains(REUSED) && line.contains(&here));
+    ensure!(reused.is_none(), "a connection was used again: {reused:?}");
+    Ok(())
+}
+
 /// A learner whose requests are cut.
 struct Cutter {
     clients: Vec<Client>,
@@ -96,6 +139,8 @@ struct Cutter {
     ledger: Ledger,
     events: Vec<Event>,
     count: u64,
+    /// How often an answer named its owner in the way of each mark.
+    named: [usize; MARKS.len()],
     rng: StdRng,
 }
 
@@ -111,6 +156,7 @@ impl Cutter {
             ledger: Ledger::default(),
             events: Vec::new(),
             count: 0,
+            named: [0; MARKS.len()],
             rng: StdRng::from_rng(rng),
         })
     }
@@ -132,7 +178,7 @@ impl Cutter {
     fn request(&mut self) -> Request {
         let token = self.session.access.clone();
         let word = self.learner.word(FIXED + self.rng.random_range(0..WORDS));
-        match self.rng.random_range(0..11) {
+        match self.rng.random_range(0..14) {
             0 => self.learner.login(),
             1 => {
                 self.count += 1;
@@ -165,6 +211,16 @@ impl Cutter {
             9 if !self.events.is_empty() => {
                 let event = &self.events[self.rng.random_range(0..self.events.len())];
                 Request::post(&format!("/reviews/{}/undo", event.id), json!({})).token(&token)
+            }
+            10 => {
+                let body = json!({ "data": { "number": self.rng.random::<u16>() } });
+                Request::new(Method::PATCH, "/users/me/settings")
+                    .body(body)
+                    .token(&token)
+            }
+            11 => self.learner.set_password().token(&token),
+            12 if self.rng.random_range(0..4) == 0 => {
+                Request::new(Method::DELETE, "/users/me/sessions").token(&token)
             }
             _ => self.reviews().token(&token),
         }
@@ -202,27 +258,33 @@ impl Cutter {
             .await
             .context("while it was sent")?;
         let patience = Duration::from_millis(1).mul_f64(2_f64.powf(self.rng.random_range(0.0..LATEST)));
-        let mut answer = Vec::new();
+        let mut answer = Vec::with_capacity(ANSWER);
         // The connection stays open until this gives up, unless the server closes it.
         let _ = timeout(patience, stream.read_buf(&mut answer)).await;
         if self.rng.random() {
             stream.set_zero_linger()?;
         }
-        self.is_mine(&answer)?;
+        self.is_mine(request, &answer)?;
         Ok(!answer.is_empty())
     }
 
     /// Fails when the beginning of an answer names another account.
-    fn is_mine(&self, answer: &[u8]) -> Result<()> {
+    fn is_mine(&mut self, request: &Request, answer: &[u8]) -> Result<()> {
         let text = String::from_utf8_lossy(answer);
-        let mark = "\"userId\":\"";
-        let owners = text.match_indices(mark).map(|(at, _)| &text[at + mark.len()..]);
-        for owner in owners {
-            let length = owner.len().min(self.learner.id.len());
-            ensure!(
-                owner.get(..length) == self.learner.id.get(..length),
-                "an answer holds another account's data"
-            );
+        let words = format!("l{}-", self.learner.number);
+        // Who registers gets another id; the email is one that only this cutter makes.
+        let registers = request.to_string().ends_with("/auth/register");
+        for (mark, named) in MARKS.into_iter().zip(&mut self.named) {
+            for value in values(&text, mark) {
+                let is_mine = match mark {
+                    OF_ROW => value == self.learner.id,
+                    OF_ACCOUNT => registers || value == self.learner.id,
+                    OF_EMAIL => value.ends_with(self.learner.email()),
+                    _ => value.starts_with(&words),
+                };
+                ensure!(is_mine, "{request} was answered with {mark}{value}");
+                *named += 1;
+            }
         }
         Ok(())
     }
@@ -240,4 +302,10 @@ impl Cutter {
         let kept = Kept::read(client, &session).await?;
         self.ledger.compare(&self.learner.id, &kept).ensure_none()
     }
+}
+
+/// What stands between these marks and the next quotation mark.
+fn values<'a>(text: &'a str, mark: &str) -> impl Iterator<Item = &'a str> {
+    let after = text.split(mark).skip(1);
+    after.filter_map(|after| Some(after.split_once('"')?.0))
 }

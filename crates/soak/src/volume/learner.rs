@@ -67,6 +67,17 @@ impl Learner {
         )
     }
 
+    /// The address of the account.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// The request that sets the password to what it is, and ends all sessions but the one that asks.
+    pub fn set_password(&self) -> Request {
+        let body = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+        Request::post("/users/me/password", body)
+    }
+
     /// A request that would make an account with this email, spelled in another way, or with one of its own when it
     /// has a number.
     pub fn register_another(&self, number: Option<u64>) -> Request {
