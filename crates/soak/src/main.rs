@@ -21,6 +21,12 @@ use rand::Rng;
 
 /// Of the requests outside of faults, so many must be answered by the server.
 const AVAILABILITY: f64 = 0.999;
+/// Of a hundred requests of checked loads, nobody knows what became of so many at most.
+const UNKNOWN_PERCENT: usize = 5;
+/// Checked loads of the usual length are so many requests together, at least.
+const CHECKED: usize = 100_000;
+/// The usual length, in seconds.
+const USUAL: u64 = 600;
 /// How long everything rests before what was kept is read, where something may still be under way.
 const QUIET: Duration = Duration::from_secs(30);
 /// Requests a second of the checked load.
@@ -31,7 +37,7 @@ const CHECKED_RATE: f64 = 300.0;
 #[command(name = "parlance-soak")]
 struct Arguments {
     /// How many seconds the checked load and the open connections take, each
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = USUAL)]
     seconds: u64,
     /// How many runs the time of the checked load is divided among, each with a seed and a cluster of its own
     #[arg(long, default_value_t = 20)]
@@ -77,29 +83,55 @@ async fn main() -> ExitCode {
         ok &= tell(&timed("volume", "thousand_connections", seed, connections(seed, length)).await);
     }
     if arguments.wants("checker") {
-        let length = Duration::from_secs(arguments.seconds) / arguments.seeds.max(1);
-        for number in 0..u64::from(arguments.seeds.max(1)) {
-            let plan = Plan {
-                seed: seed + number,
-                ..plan
-            };
-            let history = arguments.history_of(plan.seed);
-            let line = timed(
-                "checker",
-                "checker",
-                plan.seed,
-                check(&plan, length, history.clone()),
-            )
-            .await;
-            if line.ok
-                && let Some(history) = history
-            {
-                let _ = std::fs::remove_file(history);
-            }
-            ok &= tell(&line);
-        }
+        ok &= check_all(&arguments, &plan).await;
     }
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Has the checker judge one load after the other, and at last all together; whether all was well.
+async fn check_all(arguments: &Arguments, plan: &Plan) -> bool {
+    let seeds = arguments.seeds.max(1);
+    let length = Duration::from_secs(arguments.seconds) / seeds;
+    let (mut ok, mut total) = (true, Total::default());
+    for number in 0..u64::from(seeds) {
+        let plan = Plan {
+            seed: plan.seed + number,
+            ..*plan
+        };
+        let history = arguments.history_of(plan.seed);
+        let checked = check(&plan, length, history.clone(), &mut total);
+        let line = timed("checker", "checker", plan.seed, checked).await;
+        if line.ok
+            && let Some(history) = history
+        {
+            let _ = std::fs::remove_file(history);
+        }
+        ok &= tell(&line);
+    }
+    let is_whole = plan.extent == Extent::Full && arguments.seconds >= USUAL;
+    let judged = async { total.judge(is_whole) };
+    tell(&timed("checker", "checker_together", plan.seed, judged).await) && ok
+}
+
+/// The requests of all checked loads.
+#[derive(Default)]
+struct Total {
+    ops: usize,
+    /// Those of which nobody knows what became of them.
+    info: usize,
+}
+
+impl Total {
+    /// Fails when too little is known of them or, after runs of the usual length, when they are too few.
+    fn judge(&self, is_whole: bool) -> Result<Figures> {
+        let Self { ops, info } = *self;
+        ensure!(!is_whole || ops >= CHECKED, "only {ops} requests were checked");
+        ensure!(
+            !is_whole || info * 100 <= ops * UNKNOWN_PERCENT,
+            "of {info} of {ops} requests nobody knows what became of them"
+        );
+        Ok(Figures::default().with("ops", ops).with("info", info))
+    }
 }
 
 impl Arguments {
@@ -145,7 +177,12 @@ async fn connections(seed: u64, length: Duration) -> Result<Figures> {
 }
 
 /// Has the checker judge a load under random faults.
-async fn check(plan: &Plan, length: Duration, history: Option<PathBuf>) -> Result<Figures> {
+async fn check(
+    plan: &Plan,
+    length: Duration,
+    history: Option<PathBuf>,
+    total: &mut Total,
+) -> Result<Figures> {
     let cluster = vulnerable(2).start().await?;
     let bases = cluster.addresses();
     let config = Config {
@@ -165,6 +202,8 @@ async fn check(plan: &Plan, length: Duration, history: Option<PathBuf>) -> Resul
         Ok(())
     };
     let report = run_under(&config, &timeline, faults).await?;
+    total.ops += report.figures.ops;
+    total.info += report.figures.info;
     let availability = report.figures.availability;
     ensure!(
         report.is_clean(),

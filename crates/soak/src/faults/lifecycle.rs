@@ -23,6 +23,8 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 const SETTLED: Duration = Duration::from_secs(20);
 /// How long requests are still accepted.
 const DRAIN: Duration = Duration::from_secs(1);
+/// So many reviews are acknowledged while copies are killed, at least.
+const ACKNOWLEDGED: usize = 20_000;
 /// How many reviews the submission has under which a copy is killed.
 const BIG: u32 = 500;
 
@@ -66,6 +68,11 @@ pub(super) async fn kill_in_writes(plan: Plan) -> Result<Figures> {
         same_processes: false,
     };
     let act = scene.end(fault, healed, recovery).await?;
+    let acked = act.summary.acked;
+    ensure!(
+        acked >= plan.pick(1, ACKNOWLEDGED),
+        "only {acked} reviews were acknowledged"
+    );
     Ok(act
         .figures
         .with("kills", plan.pick(3, 50))

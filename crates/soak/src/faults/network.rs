@@ -1,6 +1,6 @@
 //! Faults 9, 10, 11: PostgreSQL cannot be reached, loses its answers, or is slow.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use rand::Rng;
@@ -44,7 +44,12 @@ pub(super) async fn blackhole(plan: Plan) -> Result<Figures> {
     let dials = proxy.dials();
     let fault = scene.mark();
     proxy.set(Manner::Hold);
-    scene.load.go_on(length).await;
+    let (until, mut at_once) = (Instant::now() + length, 0);
+    while Instant::now() < until {
+        let before = proxy.dials();
+        scene.load.go_on(ATTEMPT).await;
+        at_once = at_once.max(proxy.dials() - before);
+    }
     let dials_meanwhile = proxy.dials() - dials;
     proxy.set(Manner::Pass);
     ensure!(
@@ -54,12 +59,22 @@ pub(super) async fn blackhole(plan: Plan) -> Result<Figures> {
     let act = outage::end(scene, fault).await?;
     ensure!(act.during.count(&Outcome::Shed) > 0, "nothing was refused");
     let rounds = u64::from(u32::try_from(length.as_secs() / ATTEMPT.as_secs())?) + 1;
-    let most = COPIES as u64 * (CONNECTIONS + TRANSACTIONS + WRITERS + OTHERS) * rounds;
+    let pools = COPIES as u64 * (CONNECTIONS + TRANSACTIONS + WRITERS + OTHERS);
+    // Each attempt lasts that long, so that those of such a time are those of one moment.
+    let bound = pools * plan.pick(rounds, 1);
+    ensure!(
+        at_once <= bound,
+        "{at_once} connections were tried at once, {bound} at most are right"
+    );
+    let most = pools * rounds;
     ensure!(
         dials_meanwhile <= most,
         "{dials_meanwhile} connections were tried, {most} at most are right"
     );
-    Ok(act.figures.with("dialsMeanwhile", dials_meanwhile))
+    Ok(act
+        .figures
+        .with("dialsMeanwhile", dials_meanwhile)
+        .with("dialsAtOnce", at_once))
 }
 
 /// Fault 10: writes reach PostgreSQL and are committed, and the answer is lost on its way.

@@ -15,6 +15,8 @@ use crate::report::Figures;
 pub(super) const LONGEST: Duration = Duration::from_secs(5);
 /// The service is back so long after PostgreSQL is.
 pub(super) const BACK: Duration = Duration::from_secs(5);
+/// The same where nothing but a process of PostgreSQL was lost.
+const SOON_BACK: Duration = Duration::from_secs(3);
 /// What is looked for in the log of a PostgreSQL that could not write.
 const PANIC: &str = "PANIC:";
 /// A failed write is noticed within this: some request writes all the time.
@@ -77,7 +79,7 @@ pub(super) async fn backend_killed(plan: Plan) -> Result<Figures> {
         kill.await?;
         scene.load.go_on(plan.time(0, 5)).await;
     }
-    Ok(end(scene, fault).await?.figures)
+    Ok(end_within(scene, fault, SOON_BACK).await?.figures)
 }
 
 /// Fault 8: PostgreSQL cannot flush its log, and panics.
@@ -142,11 +144,16 @@ async fn stop_and_start(cluster: &Cluster, mode: StopMode, down: Duration) -> Re
 
 /// Ends a scene in which requests were carried out or refused in good order and in time, and nothing else.
 pub(super) async fn end(scene: Scene, fault: Mark) -> Result<Act> {
+    end_within(scene, fault, BACK).await
+}
+
+/// The same, with everything well again within this.
+async fn end_within(scene: Scene, fault: Mark, back: Duration) -> Result<Act> {
     let healed = scene.mark();
     let (plan, began) = (scene.plan, fault.at);
     scene.vitals.ensure_alive(fault.until_now())?;
     let livez = scene.vitals.figures((began, Instant::now()));
-    let mut act = scene.end(fault, healed, Recovery::within(BACK)).await?;
+    let mut act = scene.end(fault, healed, Recovery::within(back)).await?;
     act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;
     let longest = act.during.longest();
     ensure!(longest <= plan.limit(LONGEST), "a request took {longest:?}");

@@ -19,6 +19,8 @@ const LOGIN_LIMIT: usize = 5;
 const LIMIT: usize = 400;
 /// The p95 of limited requests stays below this whatever Redis does.
 const P95: Duration = Duration::from_millis(100);
+/// And is no more than so much longer than it was.
+const ADDED: Duration = Duration::from_millis(20);
 /// A circuit opens within this.
 const OPENED: Duration = Duration::from_secs(3);
 /// A session that ended on one copy has ended on the other within this.
@@ -181,14 +183,24 @@ async fn without_redis(
     );
     ensure!(scene.vitals.all_opened(times), "a copy's circuit did not open");
     let during = check(&scene, fault, &scene.seen_since(fault))?;
+    let plan = scene.plan;
     heal(&scene.cluster).await?;
     let healed = scene.mark();
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
+    let meanwhile = act.summary.sent((fault.load, healed.load));
+    let [before, meanwhile] = [act.summary.ended(fault.load), meanwhile]
+        .map(|tally| tally.quantile(&Outcome::Done, 0.95));
+    let added = meanwhile.saturating_sub(before);
+    ensure!(
+        added <= plan.limit(ADDED),
+        "the p95 was {before:?}, and became {meanwhile:?}"
+    );
     Ok(act
         .figures
         .and(held)
         .and(during)
-        .with_millis("circuitOpenedMs", opened))
+        .with_millis("circuitOpenedMs", opened)
+        .with_millis("addedP95Ms", added))
 }
 
 /// Fault 15: Redis is killed, and comes back empty.
