@@ -33,6 +33,8 @@ const RECOVERED: Duration = Duration::from_mins(1);
 const OPEN: Duration = Duration::from_secs(30);
 /// The same in a short run.
 const SHORTLY_OPEN: Duration = Duration::from_secs(1);
+/// So much later than it is so, a state may be seen.
+const SEEN: Duration = Duration::from_secs(1);
 /// How often a provider is asked for one wish at most.
 const ATTEMPTS: u64 = 3;
 /// What an exhausted provider asks for, in seconds: more than a sound may take.
@@ -92,6 +94,7 @@ pub(super) async fn slow(plan: Plan) -> Result<Figures> {
         epilogue.act.summary.sent((fault.load, healed.load)),
     );
     let [before, during] = [before, during].map(|tally| tally.quantile(&Outcome::Done, 0.95));
+    let ratio = during.as_secs_f64() / before.as_secs_f64();
     let bound = before.mul_f64(OTHERS_SHARE) + OTHERS_SLACK;
     ensure!(
         during <= plan.limit(bound),
@@ -102,6 +105,7 @@ pub(super) async fn slow(plan: Plan) -> Result<Figures> {
         .figures
         .and(asked.figures("wishes"))
         .with("othersP95Ms", json!([millis(before), millis(during)]))
+        .with("othersP95Ratio", (ratio * 100.0).round() / 100.0)
         .with_millis("openedAfterMs", opened - fault.at)
         .with_millis("closedAfterMs", closed - healed.at))
 }
@@ -218,6 +222,7 @@ async fn fail(stage: &Stage, plan: &Plan, mode: &Mode) -> Result<Figures> {
             "{calls} attempts while it was left alone, {most} are right"
         );
     }
+    let rests = rests(stage, plan, (began, closed))?;
     if mode.name == EXHAUSTED {
         let told = stage.speakers.account().within((began, opened));
         let kept = told
@@ -232,7 +237,35 @@ async fn fail(stage: &Stage, plan: &Plan, mode: &Mode) -> Result<Figures> {
         .with_millis("openedAfterMs", opened - began)
         .with_millis("wellAfterOpenMs", healed - opened)
         .with_millis("closedAfterMs", closed - healed)
-        .with("attemptsUntilOpen", attempts))
+        .with("attemptsUntilOpen", attempts)
+        .with("leftAloneMs", rests))
+}
+
+/// How long each circuit was open each time, until it was half-open: as it is set up at first, twice that after a trial
+/// in vain, give or take a fifth.
+fn rests(stage: &Stage, plan: &Plan, times: (Instant, Instant)) -> Result<Vec<f64>> {
+    let open = open(plan);
+    let first = (open * 4 / 5, open * 6 / 5);
+    let second = (open * 8 / 5, open * 2);
+    // A trial may come and go between two looks.
+    let both = (first.0 + second.0, first.1 + second.1);
+    let mut rests = Vec::new();
+    for (circuit, _) in CIRCUITS {
+        for states in stage.scene.vitals.states(circuit, times) {
+            let rested = states.windows(2).filter(|two| two[0].1 == "open");
+            for (number, two) in rested.enumerate() {
+                let rest = two[1].0 - two[0].0;
+                let allowed = if number == 0 { [first, both] } else { [second; 2] };
+                let is_within = |(least, most)| rest + SEEN >= least && rest <= most + SEEN;
+                ensure!(
+                    plan.extent == Extent::Short || allowed.into_iter().any(is_within),
+                    "{circuit} was left alone for {rest:?}: {states:?}"
+                );
+                rests.push(millis(rest));
+            }
+        }
+    }
+    Ok(rests)
 }
 
 /// Fault 21: the provider is well and fails in turn.
