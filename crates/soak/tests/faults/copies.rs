@@ -8,6 +8,8 @@ use parlance_soak::cluster::{Client, Cluster, Request, Setup};
 use parlance_soak::volume::{Learner, Session, fix};
 use parlance_testbed::Redis;
 use rand::Rng;
+use reqwest::Method;
+use serde_json::json;
 
 use crate::{room, seed};
 
@@ -34,11 +36,31 @@ async fn status(client: &Client, request: Request) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn copies_that_start_at_once_migrate_once_and_see_the_same() {
+async fn copies_that_migrate_at_once_apply_each_migration_once() {
     let _room = room().await;
-    let (cluster, clients) = two(Setup::copies(2)).await;
-    let twice = "SELECT count(*) - count(DISTINCT version) FROM __diesel_schema_migrations";
-    assert_eq!(cluster.sql_value(twice).await.unwrap(), "0");
+    let cluster = Setup::copies(2).without_redis().prepare().await.unwrap();
+    let migrators = (0..2).map(|copy| cluster.copy(copy).command("migrate").output());
+    let mut applied = Vec::new();
+    for output in join_all(migrators).await {
+        let output = output.unwrap();
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stdout).unwrap();
+        let named = said.lines().filter_map(|line| line.strip_prefix("applied "));
+        applied.extend(named.map(str::to_owned));
+    }
+    let distinct: BTreeSet<&String> = applied.iter().collect();
+    assert_eq!(distinct.len(), applied.len(), "{applied:?}");
+    let there = "SELECT count(*) FROM __diesel_schema_migrations";
+    assert_eq!(
+        cluster.sql_value(there).await.unwrap(),
+        applied.len().to_string()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_that_start_at_once_see_the_same() {
+    let _room = room().await;
+    let (_cluster, clients) = two(Setup::copies(2)).await;
     let (learner, session) = Learner::register(&clients[0], "two", 0).await.unwrap();
     let set = fix(&learner.word(0), 3).token(&session.access);
     clients[0].expect(200, set).await.unwrap();
