@@ -140,8 +140,13 @@ async fn survival(clients: &[Client; 2], learner: &Learner) -> Duration {
     let session = learner.sign_in(&clients[0]).await.unwrap();
     clients[1].expect(200, session.me()).await.unwrap();
     clients[0].expect(200, session.logout()).await.unwrap();
+    afterlife(&clients[1], &session).await
+}
+
+/// How long a session goes on there that has ended elsewhere.
+async fn afterlife(client: &Client, session: &Session) -> Duration {
     let ended = Instant::now();
-    while status(&clients[1], session.me()).await != 401 {
+    while status(client, session.me()).await != 401 {
         assert!(ended.elapsed() < A_SECOND, "the session goes on");
     }
     ended.elapsed()
@@ -180,6 +185,24 @@ async fn logout_stops_the_access_token_everywhere_when_redis_hangs() {
 async fn logout_stops_the_access_token_everywhere_when_redis_is_not_used() {
     let setup = Setup::copies(2).setting("USE_REDIS", "false");
     sessions_end_everywhere(setup, Redis::kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deactivation_on_one_copy_stops_the_access_token_on_the_other() {
+    let _room = room().await;
+    let (cluster, clients) = two(Setup::copies(2)).await;
+    let (keeper, _) = Learner::register(&clients[0], "keeper", 0).await.unwrap();
+    let mut grant = cluster.copy(0).command("admin");
+    let granted = grant.args(["grant", keeper.email()]).status().await;
+    assert!(granted.unwrap().success());
+    let by = keeper.sign_in(&clients[0]).await.unwrap();
+    let (learner, session) = Learner::register(&clients[0], "deactivated", 0).await.unwrap();
+    clients[1].expect(200, session.me()).await.unwrap();
+    let order = Request::new(Method::PATCH, &format!("/admin/users/{}", learner.id))
+        .body(json!({ "active": false }))
+        .token(&by.access);
+    clients[0].expect(200, order).await.unwrap();
+    println!("{:?}", afterlife(&clients[1], &session).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
