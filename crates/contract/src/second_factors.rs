@@ -298,9 +298,7 @@ pub async fn threat_05_a_sign_in_under_way_outlives_no_change_of_the_second_fact
         begun.unwrap().is_some()
     };
     let remove = async || {
-        let removed = stores
-            .second_factors
-            .remove(ann, Ends::Nothing, at(90), &nothing);
+        let removed = stores.second_factors.remove(ann, Ends::Nothing, at(90), &nothing);
         removed.await.unwrap().is_some()
     };
     let read = revision().await;

@@ -94,6 +94,7 @@ fn a_script_that_parts_from_its_statement_is_found() {
 
 #[test]
 fn the_statements_of_a_script_are_told_apart() {
-    let script = "-- Two;\n\\set n random(1, 9)\nSELECT a AS head, b\n  FROM t\n\\gset\nSELECT c\n  FROM t;\n";
+    let script =
+        "-- Two;\n\\set n random(1, 9)\nSELECT a AS head, b\n  FROM t\n\\gset\nSELECT c\n  FROM t;\n";
     assert_eq!(statements(script), ["SELECT a, b FROM t", "SELECT c FROM t"]);
 }

@@ -123,7 +123,9 @@ async fn all_over(cluster: &Cluster) -> Result<()> {
 async fn none_reused(cluster: &Cluster) -> Result<()> {
     let log = cluster.with_postgres(Postgres::log).await?;
     let here = format!("] {} ", cluster.database());
-    let reused = log.lines().find(|line| line.contains(REUSED) && line.contains(&here));
+    let reused = log
+        .lines()
+        .find(|line| line.contains(REUSED) && line.contains(&here));
     ensure!(reused.is_none(), "a connection was used again: {reused:?}");
     Ok(())
 }

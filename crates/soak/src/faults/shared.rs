@@ -188,8 +188,8 @@ async fn without_redis(
     let healed = scene.mark();
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
     let meanwhile = act.summary.sent((fault.load, healed.load));
-    let [before, meanwhile] = [act.summary.ended(fault.load), meanwhile]
-        .map(|tally| tally.quantile(&Outcome::Done, 0.95));
+    let [before, meanwhile] =
+        [act.summary.ended(fault.load), meanwhile].map(|tally| tally.quantile(&Outcome::Done, 0.95));
     let added = meanwhile.saturating_sub(before);
     ensure!(
         added <= plan.limit(ADDED),

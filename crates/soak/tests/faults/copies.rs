@@ -51,10 +51,7 @@ async fn copies_that_migrate_at_once_apply_each_migration_once() {
     let distinct: BTreeSet<&String> = applied.iter().collect();
     assert_eq!(distinct.len(), applied.len(), "{applied:?}");
     let there = "SELECT count(*) FROM __diesel_schema_migrations";
-    assert_eq!(
-        cluster.sql_value(there).await.unwrap(),
-        applied.len().to_string()
-    );
+    assert_eq!(cluster.sql_value(there).await.unwrap(), applied.len().to_string());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
