@@ -185,7 +185,7 @@ async fn threat_22_one_ipv6_network_is_one_client() {
 /// How often Redis was given each command since its figures were reset.
 fn commands(redis: &Redis) -> BTreeMap<String, u64> {
     let figures = redis.command(&["INFO", "commandstats"]).unwrap();
-    let mut commands = BTreeMap::new();
+    let mut commands = BTreeMap::<String, u64>::new();
     for line in figures.lines().filter_map(|line| line.strip_prefix("cmdstat_")) {
         let (name, rest) = line.split_once(":calls=").unwrap();
         let calls: u64 = rest.split(',').next().unwrap().parse().unwrap();
@@ -199,7 +199,11 @@ fn commands(redis: &Redis) -> BTreeMap<String, u64> {
 async fn a_signed_in_request_asks_redis_nothing_of_its_own() {
     let redis = Redis::start().unwrap();
     let builder = TestApp::builder().shared().redis(&redis.url());
-    let builder = builder.with(|settings| settings.limits.per_minute = 100);
+    let builder = builder.with(|settings| {
+        settings.limits.per_minute = 100;
+        // Tests have to do with less of the machine than a server has.
+        settings.redis.as_mut().unwrap().deadline = Duration::from_secs(10);
+    });
     let app = behind_a_proxy(builder).start().await;
     // From another address than what follows, which is to have the whole quota.
     let user = app.register().await;
