@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::statvfs::statvfs;
-use parlance_testbed::{Postgres, Redis, ensure_espeak, ensure_servers};
+use parlance_testbed::{Postgres, Redis, ensure_servers, ensure_tools};
 
 use crate::process::{cargo, interrupted, run as run_command};
 use crate::workspace;
@@ -62,9 +62,9 @@ const SUITE: [&str; 9] = [
 /// What to hand on to `cargo test`.
 #[derive(clap::Args)]
 #[command(
-    after_help = "PostgreSQL, Redis and espeak-ng are found, or installed where this runs as root of a Debian. The \
-                  servers run with throw-away data; TEST_DATABASE_URL and TEST_REDIS_URL name servers to use instead, \
-                  PARLANCE_BIN a program instead of a debug build."
+    after_help = "PostgreSQL, Redis, espeak-ng, python3, cc and curl are found, or installed where this runs as root of a \
+                  Debian. The servers run with throw-away data; TEST_DATABASE_URL and TEST_REDIS_URL name servers to \
+                  use instead, PARLANCE_BIN a program instead of a debug build."
 )]
 pub(crate) struct Arguments {
     /// Handed on to `cargo test`, such as `-p parlance-domain` or the name of a test
@@ -135,7 +135,7 @@ impl Servers {
     fn start() -> Result<Self> {
         let [postgres, redis] = [DATABASE_URL, REDIS_URL].map(|name| std::env::var_os(name).is_none());
         ensure_servers(postgres, redis)?;
-        ensure_espeak()?;
+        ensure_tools()?;
         if interrupted() {
             bail!("interrupted");
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 const OLDEST_POSTGRES: Version = Version(14, 0);
 const OLDEST_REDIS: Version = Version(6, 2);
@@ -12,6 +12,70 @@ const CREATE_CLUSTER: &str = "/etc/postgresql-common/createcluster.conf";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Version(u32, u32);
+
+/// A program that tests run.
+struct Tool {
+    name: &'static str,
+    /// The first version that will do, where that is not any.
+    oldest: Option<Version>,
+    /// Where it is looked for besides the `PATH`.
+    besides: &'static [&'static str],
+    /// What it comes with on Debian.
+    packages: &'static [&'static str],
+    /// What is said where it is missing.
+    remedy: &'static str,
+}
+
+/// What tests run besides the servers.
+const TOOLS: [Tool; 4] = [
+    // By which the offline synthesizer speaks.
+    Tool {
+        name: "espeak-ng",
+        oldest: None,
+        besides: &["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"],
+        packages: &["espeak-ng"],
+        remedy: "no espeak-ng found: install it (Debian, Ubuntu: `apt-get install espeak-ng`; \
+                 macOS: `brew install espeak-ng`) or put it on PATH",
+    },
+    // What says a second time what a log of reviews comes to.
+    Tool {
+        name: "python3",
+        oldest: Some(Version(3, 10)),
+        besides: &[],
+        packages: &["python3"],
+        remedy: "no Python 3.10 or newer found: install it (Debian, Ubuntu: `apt-get install python3`; \
+                 macOS: `brew install python`) or put python3 on PATH",
+    },
+    // What a library is made with that sets the clocks of copies wrong.
+    Tool {
+        name: "cc",
+        oldest: None,
+        besides: &[],
+        packages: &["gcc", "libc6-dev"],
+        remedy: "no C compiler found: install one (Debian, Ubuntu: `apt-get install gcc libc6-dev`; \
+                 macOS: `xcode-select --install`) or put cc on PATH",
+    },
+    // For the walk through the README.
+    Tool {
+        name: "curl",
+        oldest: None,
+        besides: &[],
+        packages: &["curl"],
+        remedy: "no curl found: install it (Debian, Ubuntu: `apt-get install curl`; macOS: `brew install curl`) or put \
+                 it on PATH",
+    },
+];
+
+impl Tool {
+    /// Whether what runs under its name is there and will do.
+    fn is_there(&self) -> bool {
+        let mut folders = search_path();
+        folders.extend(self.besides.iter().map(PathBuf::from));
+        let mut programs = folders.into_iter().map(|folder| folder.join(self.name));
+        let program = programs.find(|program| program.is_file());
+        program.is_some_and(|program| self.oldest.is_none_or(|oldest| version(&program) >= Some(oldest)))
+    }
+}
 
 /// The folder with `postgres` and `initdb`.
 pub(crate) fn postgres_programs() -> Result<PathBuf> {
@@ -76,28 +140,30 @@ pub fn ensure_servers(postgres: bool, redis: bool) -> Result<()> {
     found_or(found, installed)
 }
 
-/// Looks for `espeak-ng`, by which the offline synthesizer speaks; it is installed where this runs as root of a Debian.
+/// Looks for the other programs that tests run; what is missing is installed where this runs as root of a Debian.
 ///
 /// # Errors
 ///
-/// Says what to install.
-pub fn ensure_espeak() -> Result<()> {
-    if espeak_program().is_ok() {
-        return Ok(());
-    }
-    let installed = install_where_allowed(&["espeak-ng"]);
-    found_or(espeak_program().map(drop), installed)
+/// Says of all that are missing what to install.
+pub fn ensure_tools() -> Result<()> {
+    let packages: Vec<&str> = missing(&TOOLS)
+        .flat_map(|tool| tool.packages.iter().copied())
+        .collect();
+    let installed = install_where_allowed(&packages);
+    found_or(found(&TOOLS), installed)
 }
 
-/// The program `espeak-ng`.
-fn espeak_program() -> Result<PathBuf> {
-    let mut folders = search_path();
-    folders.extend(["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from));
-    let mut programs = folders.into_iter().map(|folder| folder.join("espeak-ng"));
-    programs.find(|program| program.is_file()).context(
-        "no espeak-ng found: install it (Debian, Ubuntu: `apt-get install espeak-ng`; \
-         macOS: `brew install espeak-ng`) or put it on PATH",
-    )
+fn found(tools: &[Tool]) -> Result<()> {
+    let remedies: Vec<&str> = missing(tools).map(|tool| tool.remedy).collect();
+    if remedies.is_empty() {
+        Ok(())
+    } else {
+        Err(anyhow!(remedies.join("\n")))
+    }
+}
+
+fn missing(tools: &[Tool]) -> impl Iterator<Item = &Tool> {
+    tools.iter().filter(|tool| !tool.is_there())
 }
 
 fn install_where_allowed(packages: &[&str]) -> Result<()> {
@@ -222,6 +288,28 @@ fn parse_version(text: &str) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tool(name: &'static str, oldest: Option<Version>, remedy: &'static str) -> Tool {
+        Tool {
+            name,
+            oldest,
+            besides: &["/bin"],
+            packages: &[],
+            remedy,
+        }
+    }
+
+    #[test]
+    fn of_all_that_is_missing_or_too_old_it_is_said_what_to_install() {
+        let tools = [
+            tool("sh", None, "a shell"),
+            tool("no-such-program", None, "install the one"),
+            tool("sh", Some(Version(u32::MAX, 0)), "install the other"),
+        ];
+        assert!(found(&tools[..1]).is_ok());
+        let error = found(&tools).unwrap_err();
+        assert_eq!(error.to_string(), "install the one\ninstall the other");
+    }
 
     #[test]
     fn versions_are_read_from_what_the_servers_say() {

@@ -29,7 +29,7 @@ mod workplace;
 pub use database::{OpenTransaction, TestDatabase};
 pub use environment::{parlance_binary, redis_url};
 pub use google::{FakeGoogle, GoogleBehaviour, GoogleRequest, GoogleService};
-pub use installation::{ensure_espeak, ensure_servers, postgres_program};
+pub use installation::{ensure_servers, ensure_tools, postgres_program};
 pub use nix::sys::signal::Signal;
 pub use openid::{FakeOpenId, OpenIdBehaviour, OpenIdPerson};
 pub use passkey::{Behaviour, SoftPasskey};
