@@ -139,12 +139,12 @@ mod tests {
         }
     }
 
-    fn draft(turns: usize, tokens: Option<u64>) -> Result<Draft, ProviderError> {
+    fn draft(turns: usize, tokens: Option<u64>) -> Draft {
         let turn = r#"{"speaker":"A","chinese":"你好。","pinyin":"nǐ hǎo","english":"Hello."}"#;
-        Ok(Draft {
+        Draft {
             text: format!("[{}]", vec![turn; turns].join(",")),
             tokens,
-        })
+        }
     }
 
     fn failure(kind: ProviderErrorKind) -> Result<Draft, ProviderError> {
@@ -167,13 +167,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn drafts_of_no_use_are_paid_for_as_well() {
         let unavailable = || failure(ProviderErrorKind::Unavailable);
-        let written = [draft(2, Some(50)), draft(2, Some(60)), draft(3, Some(70))];
+        let written = [
+            Ok(draft(2, Some(50))),
+            Ok(draft(2, Some(60))),
+            Ok(draft(3, Some(70))),
+        ];
         assert_eq!(cost(written).await, (true, Some(180)));
-        let unsaid = [draft(2, None), unavailable(), draft(3, Some(70))];
+        let unsaid = [Ok(draft(2, None)), unavailable(), Ok(draft(3, Some(70)))];
         assert_eq!(cost(unsaid).await, (true, Some(MOST + 70)));
-        let in_vain = [draft(2, Some(50)), unavailable(), unavailable()];
+        let in_vain = [Ok(draft(2, Some(50))), unavailable(), unavailable()];
         assert_eq!(cost(in_vain).await, (false, Some(50)));
-        let then_it_hangs = [draft(2, Some(50))];
+        let then_it_hangs = [Ok(draft(2, Some(50)))];
         assert_eq!(cost(then_it_hangs).await, (false, Some(50 + MOST)));
         let nothing = [unavailable(), unavailable(), unavailable()];
         assert_eq!(cost(nothing).await, (false, Some(0)));

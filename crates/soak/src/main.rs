@@ -83,7 +83,7 @@ async fn main() -> ExitCode {
         ok &= tell(&timed("volume", "thousand_connections", seed, connections(seed, length)).await);
     }
     if arguments.wants("checker") {
-        ok &= check_all(&arguments, &plan).await;
+        ok &= Box::pin(check_all(&arguments, &plan)).await;
     }
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

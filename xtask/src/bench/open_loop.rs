@@ -78,7 +78,7 @@ impl Draw {
     }
 }
 
-/// A number below a bound, drawn by the finaliser of SplitMix64: always the same from the same seed.
+/// A number below a bound, drawn by the finaliser of `SplitMix64`: always the same from the same seed.
 fn below(bound: usize, seed: u64) -> usize {
     let mixed = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

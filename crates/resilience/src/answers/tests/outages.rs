@@ -158,9 +158,9 @@ fn hanging(look: Duration, makers: Duration) -> Arc<CachedAnswers> {
 async fn fault_16_who_has_an_answer_made_waits_once_for_what_hangs() {
     let (look, makers) = (Duration::from_millis(50), Duration::from_millis(200));
     let answers = hanging(look, makers);
-    let make: Arc<dyn Make> = Arc::new(InParts(Arc::clone(&answers)));
+    let in_parts: Arc<dyn Make> = Arc::new(InParts(Arc::clone(&answers)));
     let began = Instant::now();
-    let made = answers.answer(question(&key()), Arc::clone(&make)).await;
+    let made = answers.answer(question(&key()), Arc::clone(&in_parts)).await;
     assert_eq!(text(made, Freshness::New), "value");
     // Each timer may be a millisecond late.
     let latest = look + makers + Duration::from_millis(5);
@@ -169,7 +169,7 @@ async fn fault_16_who_has_an_answer_made_waits_once_for_what_hangs() {
     for part in parts() {
         assert_eq!(answers.kept(&part).await.unwrap(), "part");
     }
-    let kept = answers.answer(question(&key()), make).await;
+    let kept = answers.answer(question(&key()), in_parts).await;
     assert_eq!(text(kept, Freshness::Kept), "value");
     assert_eq!(began.elapsed(), Duration::ZERO);
 }
