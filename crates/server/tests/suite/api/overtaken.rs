@@ -119,7 +119,7 @@ async fn threat_05_no_session_stands_on_a_second_factor_that_was_taken_away() {
     let asked = assert_problem(&log_in(&app, PASSWORD).await, 401, "SECOND_FACTOR_REQUIRED");
     let body = json!({ "challenge": asked["challenge"], "code": authenticator.code() });
     let sign_in = app.post("/api/v1/auth/second-factor", &body);
-    let remove = ann.delete("/api/v1/users/me/second-factor");
+    let remove = ann.delete("/api/v1/users/me/second-factor/totp");
     let signed_in = overtaken(&app, remove, sign_in).await;
     assert_problem(&signed_in, 401, "CHALLENGE_NOT_VALID");
     assert_eq!(app.place().number(LIVE), 1);
