@@ -112,7 +112,7 @@ impl PlainHasher {
 
 #[async_trait]
 impl PasswordHasher for PlainHasher {
-    fn room(&self) -> Option<HashingRoom> {
+    async fn room(&self) -> Option<HashingRoom> {
         Some(HashingRoom::held_by(()))
     }
 

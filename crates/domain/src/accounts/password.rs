@@ -137,9 +137,9 @@ impl HashingRoom {
 /// Hashes passwords slowly, off the threads that answer requests, a bounded number at a time.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// Room for one more on the way to have a password hashed; none where many are. Asked for before anything else, it
-    /// spares the work for those who would be told in the end that too many wait.
-    fn room(&self) -> Option<HashingRoom>;
+    /// Room for one more on the way to have a password hashed, waited for for a fraction of a second; none where too many
+    /// are. Asked for before anything else, it spares the work for those who would be told in the end that too many wait.
+    async fn room(&self) -> Option<HashingRoom>;
 
     /// Hashes a password; every character counts.
     async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordHasherError>;

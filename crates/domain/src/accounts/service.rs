@@ -103,7 +103,7 @@ impl Accounts {
         circumstances: &Circumstances,
     ) -> Result<SignedIn, RegisterError> {
         self.passwords.check(&command.password)?;
-        let room = self.hasher.room().ok_or(RegisterError::Busy)?;
+        let room = self.hasher.room().await.ok_or(RegisterError::Busy)?;
         // Saves the hash when the address is taken; the store decides if two come at once.
         if self.store.by_email(&command.email).await?.is_some() {
             return Err(RegisterError::EmailTaken);

@@ -43,7 +43,7 @@ impl Sessions {
         command: SignIn,
         circumstances: &Circumstances,
     ) -> Result<SignedIn, SignInError> {
-        let room = self.ports.hasher.room().ok_or(SignInError::Busy)?;
+        let room = self.ports.hasher.room().await.ok_or(SignInError::Busy)?;
         let (found, device, admitted) = self.admit(&command.identity, circumstances).await?;
         let lockouts = &self.ports.lockouts;
         let hash = found.as_ref().map(|found| &found.password_hash);

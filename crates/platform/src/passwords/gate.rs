@@ -1,13 +1,19 @@
 //! A door that lets a bounded number through at a time and keeps a bounded number waiting.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// How long somebody waits for room on the way. Those who are told at once come again at once, and all that they ask for
+/// then is work for nothing.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Lets `permits` through at a time, in the order of their coming, while at most `queue` wait.
 pub(super) struct Gate {
     permits: usize,
-    /// One for each that is on its way, waits, or is through.
+    /// One for each that is on its way, waits, or is through, of those who asked for room.
     rooms: Arc<Semaphore>,
     /// One for each that is through or waits.
     places: Arc<Semaphore>,
@@ -34,9 +40,7 @@ impl Gate {
         let all_places = permits.saturating_add(queue).min(Semaphore::MAX_PERMITS);
         Self {
             permits,
-            rooms: Arc::new(Semaphore::new(
-                all_places.saturating_mul(2).min(Semaphore::MAX_PERMITS),
-            )),
+            rooms: Arc::new(Semaphore::new(all_places)),
             places: Arc::new(Semaphore::new(all_places)),
             all_places,
             turns: Arc::new(Semaphore::new(permits)),
@@ -53,9 +57,10 @@ impl Gate {
         })
     }
 
-    /// Room on the way to the door, for twice as many as may be through or wait.
-    pub(super) fn room(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.rooms).try_acquire_owned().ok()
+    /// Room on the way to the door, for as many as may be through or wait; none where there is none in a while.
+    pub(super) async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.rooms).acquire_owned();
+        timeout(PATIENCE, room).await.ok()?.ok()
     }
 
     /// How many are through.
@@ -75,6 +80,7 @@ mod tests {
     use futures_util::poll;
     use std::pin::pin;
     use std::task::Poll;
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -89,6 +95,20 @@ mod tests {
         drop(first);
         assert!(matches!(poll!(&mut second), Poll::Ready(Ok(_))));
         assert_eq!((gate.running(), gate.waiting()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_is_waited_for_a_while() {
+        let gate = Gate::new(1, 1);
+        let (first, second) = (gate.room().await, gate.room().await);
+        assert!(first.is_some() && second.is_some());
+        let begun = Instant::now();
+        assert!(gate.room().await.is_none());
+        assert_eq!(begun.elapsed(), PATIENCE);
+        let mut waiting = pin!(gate.room());
+        assert!(poll!(&mut waiting).is_pending());
+        drop(first);
+        assert!(matches!(poll!(&mut waiting), Poll::Ready(Some(_))));
     }
 
     #[tokio::test]

@@ -90,8 +90,8 @@ fn unexpected(error: impl std::error::Error + Send + Sync + 'static) -> PortErro
 
 #[async_trait]
 impl PasswordHasher for BcryptPasswordHasher {
-    fn room(&self) -> Option<HashingRoom> {
-        self.gate.room().map(HashingRoom::held_by)
+    async fn room(&self) -> Option<HashingRoom> {
+        self.gate.room().await.map(HashingRoom::held_by)
     }
 
     async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordHasherError> {
