@@ -1,14 +1,16 @@
 //! Audio under its content, written once, never read in halves.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use parlance_domain::health::Probe;
 use parlance_domain::port::PortError;
 use parlance_domain::speech::{Audio, AudioId, AudioStore};
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
 
 use crate::config::{ObjectsConfig, ObjectsConfigError};
 use crate::connect::{connect, web_url};
@@ -20,6 +22,8 @@ use crate::objects::Objects;
 const PORT: &str = "AudioStore";
 /// What shows that the store works.
 const MARK: &str = "probe";
+/// How long a look at the store may take, while somebody waits for what is to be kept there.
+const LOOK: Duration = Duration::from_secs(1);
 const MARK_CONTENT: Bytes = Bytes::from_static(b"parlance");
 
 /// Audio in a directory or an object store.
@@ -27,8 +31,10 @@ pub struct ObjectAudio {
     objects: Objects,
     /// Without a slash at its end.
     public_url: Option<String>,
-    /// Whether nothing was written since audio could not be kept.
-    in_doubt: AtomicBool,
+    /// When it was tried last to keep audio, since that could not be done.
+    doubt: Mutex<Option<Instant>>,
+    /// How long nobody tries again then.
+    rest: Duration,
 }
 
 impl ObjectAudio {
@@ -41,7 +47,8 @@ impl ObjectAudio {
         Ok(Self {
             objects: Objects::new(connect(config)?, config.deadline),
             public_url,
-            in_doubt: AtomicBool::new(false),
+            doubt: Mutex::new(None),
+            rest: config.deadline,
         })
     }
 
@@ -87,32 +94,34 @@ impl ObjectAudio {
     async fn keep_in_time(&self, audio: &Audio, recipe: Option<&Bytes>) -> Result<AudioId, PortError> {
         let kept = self.objects.in_time(self.keep_with(audio.clone(), recipe)).await;
         match &kept {
-            Ok(_) => self.in_doubt.store(false, Ordering::Relaxed),
+            Ok(_) => *self.doubt.lock() = None,
             // That is the audio's fault.
             Err(Failure::TooLarge) => {}
-            Err(_) => self.in_doubt.store(true, Ordering::Relaxed),
+            Err(_) => *self.doubt.lock() = Some(Instant::now()),
         }
         kept.map_err(|failure| failure.into_port(PORT))
     }
 
-    /// A directory is written to, which may be full; of a bucket it is enough that it gives out what is in it, unless it
-    /// did not take what it was given last.
-    async fn mark(&self) -> Result<(), Failure> {
-        let is_enough = !self.objects.is_directory() && !self.in_doubt.load(Ordering::Relaxed);
-        if is_enough && self.objects.read(MARK).await?.is_some() {
-            return Ok(());
+    /// Whether somebody may have audio made: a store that answers is taken to keep it, until it does not. Then one at a
+    /// time finds out, each after a rest.
+    fn may_try(&self) -> bool {
+        let mut doubt = self.doubt.lock();
+        match &mut *doubt {
+            None => true,
+            Some(tried) if tried.elapsed() < self.rest => false,
+            Some(tried) => {
+                *tried = Instant::now();
+                true
+            }
         }
-        self.objects.overwrite(MARK, &MARK_CONTENT).await?;
-        self.in_doubt.store(false, Ordering::Relaxed);
-        Ok(())
     }
 
-    /// A store that answers is taken to take what it is given, until it does not; then it is written to.
-    async fn look(&self) -> Result<(), Failure> {
-        if self.in_doubt.load(Ordering::Relaxed) {
-            return self.mark().await;
+    /// A directory is written to, which may be full; of a bucket it is enough that it gives out what is in it.
+    async fn mark(&self) -> Result<(), Failure> {
+        if !self.objects.is_directory() && self.objects.read(MARK).await?.is_some() {
+            return Ok(());
         }
-        self.objects.read(MARK).await.map(drop)
+        self.objects.overwrite(MARK, &MARK_CONTENT).await
     }
 }
 
@@ -134,8 +143,17 @@ fn name_of(part: &str, id: &AudioId) -> String {
 #[async_trait]
 impl AudioStore for ObjectAudio {
     async fn ready(&self) -> Result<(), PortError> {
-        let looked = self.objects.in_time(self.look());
-        looked.await.map_err(|failure| failure.into_port(PORT))
+        let looked = timeout(LOOK, self.objects.in_time(self.objects.read(MARK))).await;
+        let looked = looked.unwrap_or(Err(Failure::Timeout));
+        looked.map_err(|failure| failure.into_port(PORT))?;
+        if self.may_try() {
+            Ok(())
+        } else {
+            Err(PortError::unavailable(
+                PORT,
+                "it did not take what it was given last",
+            ))
+        }
     }
 
     async fn keep(&self, audio: &Audio, recipe: &Bytes) -> Result<AudioId, PortError> {
@@ -165,8 +183,7 @@ impl AudioStore for ObjectAudio {
 
 #[async_trait]
 impl Probe for ObjectAudio {
-    /// The directory can be written to, or the bucket be read, within the deadline of a call; a bucket that took nothing
-    /// when audio was to be kept is written to as well.
+    /// The directory can be written to, or the bucket be read, within the deadline of a call.
     async fn check(&self) -> Result<(), PortError> {
         let marked = self.objects.in_time(self.mark());
         marked.await.map_err(|failure| failure.into_port(PORT))

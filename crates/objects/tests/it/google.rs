@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -19,6 +20,8 @@ use tokio::task::JoinHandle;
 
 use crate::support::Held;
 
+/// How long a call may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// An account that needs no token.
 const ACCOUNT: &str = r#"{
     "type": "service_account", "private_key": "none", "private_key_id": "none",
@@ -132,8 +135,9 @@ fn refusal(status: StatusCode, code: &str) -> Response<Full<Bytes>> {
         .unwrap()
 }
 
-fn held(place: Google) -> Arc<Held<Google>> {
+fn held(place: Google, deadline: Duration) -> Arc<Held<Google>> {
     let config = ObjectsConfig {
+        deadline,
         endpoint: Some(format!("http://{}", place.address)),
         allow_http: true,
         service_account: Some(ACCOUNT.into()),
@@ -145,10 +149,15 @@ fn held(place: Google) -> Arc<Held<Google>> {
 
 /// Audio in a bucket of its own.
 pub(crate) async fn in_bucket() -> Arc<Held<Google>> {
-    held(Google::start(true).await)
+    in_bucket_with(PATIENCE).await
+}
+
+/// The same, with so much patience.
+pub(crate) async fn in_bucket_with(deadline: Duration) -> Arc<Held<Google>> {
+    held(Google::start(true).await, deadline)
 }
 
 /// Audio in a bucket that cannot write on a condition.
 pub(crate) async fn in_bucket_without_conditions() -> Arc<Held<Google>> {
-    held(Google::start(false).await)
+    held(Google::start(false).await, PATIENCE)
 }

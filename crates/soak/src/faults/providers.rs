@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::scene::Recovery;
 use super::speakers::Demand;
-use super::stage::{self, CIRCUITS, Stage};
+use super::stage::{self, CIRCUITS, Stage, UNDER_WAY};
 use super::wish::Reply;
 use super::{Extent, Outcome, Plan};
 use crate::cluster::Setup;
@@ -39,8 +39,6 @@ const SEEN: Duration = Duration::from_secs(1);
 const ATTEMPTS: u64 = 3;
 /// What an exhausted provider asks for, in seconds: more than a sound may take.
 const COME_AGAIN: u64 = 7;
-/// What was asked so shortly before may be under way.
-const UNDER_WAY: Duration = Duration::from_secs(1);
 /// After a circuit has opened, so many attempts for a request at most.
 const ATTEMPTS_SHARE: f64 = 1.2;
 

@@ -21,6 +21,8 @@ pub(super) const CIRCUITS: [(&str, GoogleService); 2] = [
 const LOOK: Duration = Duration::from_millis(20);
 /// A text is spoken within this when all is well.
 const SPOKEN: Duration = Duration::from_secs(30);
+/// What was asked so shortly before may be under way.
+pub(super) const UNDER_WAY: Duration = Duration::from_secs(1);
 /// Longer than any run.
 const SESSION_SECONDS: &str = "86400";
 
