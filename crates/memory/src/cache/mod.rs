@@ -121,7 +121,9 @@ impl Cache for MemoryCache {
             lifetime: Some(lifetime),
             membership: group.map(|group| self.groups.join(group)),
         };
-        self.entries.insert(key.into(), entry).await;
+        // Not an insertion, which would not wait for a replacement under way and get lost in it.
+        let kept = self.entries.entry(key.into()).and_upsert_with(|_| ready(entry));
+        kept.await;
         Ok(())
     }
 

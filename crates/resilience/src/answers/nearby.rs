@@ -20,7 +20,8 @@ pub trait Nearby: Send + Sync {
     /// Keeps a value nearby for `lifetime`; nobody is told.
     async fn put_nearby(&self, key: &str, value: Bytes, lifetime: Duration, group: Option<&str>);
 
-    /// Lets all copies see a value, if they can; what is nearby is left as it is.
+    /// Lets all copies see a value that is nearby, if they can; unless it was forgotten or replaced meanwhile. Where they
+    /// can, it is nearby no longer than anything else that all see.
     async fn share(&self, key: &str, value: Bytes, lifetime: Duration, group: Option<&str>);
 
     /// Forgets the values of a group nearby; what all copies see is left as it is.

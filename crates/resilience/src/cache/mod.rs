@@ -100,6 +100,10 @@ impl TieredCache {
         matches!(self.makers.breaker.call(put).await, Some(Ok(())))
     }
 
+    async fn is_nearby(&self, key: &str, value: &Bytes) -> bool {
+        self.get_nearby(key).await.is_some_and(|nearby| nearby == *value)
+    }
+
     /// Whether what is far away was `old`, and now is `new`; `None` where there is nothing, or it is out of reach.
     async fn replace_far(&self, key: &str, old: &[u8], new: &[u8]) -> Option<bool> {
         let Way { cache, breaker } = &self.far;
@@ -185,7 +189,13 @@ impl Nearby for TieredCache {
     }
 
     async fn share(&self, key: &str, value: Bytes, lifetime: Duration, group: Option<&str>) {
-        self.put_far(key, &value, lifetime, group).await;
+        if !self.is_nearby(key, &value).await || !self.put_far(key, &value, lifetime, group).await {
+            return;
+        }
+        if self.is_nearby(key, &value).await {
+            self.put_nearby(key, value, lifetime.min(self.near_for), group)
+                .await;
+        }
     }
 
     async fn forget_nearby(&self, group: &str) {
@@ -313,6 +323,34 @@ mod tests {
         far.fail(false);
         time.advance(Duration::from_secs(5));
         copies[0].forget("0").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_shared_afterwards_is_nearby_for_a_while_only() {
+        let Installation {
+            far, near, copies, ..
+        } = installation(1);
+        let share = async || copies[0].share("key", "value".into(), LONG, Some("group")).await;
+        copies[0]
+            .put_nearby("key", "value".into(), LONG, Some("group"))
+            .await;
+        far.fail(true);
+        share().await;
+        assert_eq!(near[0].lifetime("key"), Some(LONG), "nobody else has it");
+        far.fail(false);
+        share().await;
+        assert_eq!(near[0].lifetime("key"), Some(NEAR_FOR));
+        assert_eq!(far.lifetime("key"), Some(LONG));
+    }
+
+    #[tokio::test]
+    async fn what_was_forgotten_is_not_shared_afterwards() {
+        let Installation { far, copies, .. } = installation(1);
+        let group = Some("group");
+        copies[0].put_nearby("key", "value".into(), LONG, group).await;
+        copies[0].forget_group("group").await.unwrap();
+        copies[0].share("key", "value".into(), LONG, group).await;
+        assert_eq!(far.lifetime("key"), None);
     }
 
     #[tokio::test]
