@@ -102,7 +102,8 @@ impl Answer {
             }
             Some("MAX_TOKENS") => invalid("the answer has more tokens than it may"),
             Some(_) => invalid("the answer ended for another reason"),
-            None => invalid("the answer did not end"),
+            // What it cost until then is not all of it.
+            None => Err(failure::invalid(PROVIDER, "the answer did not end")),
         }
     }
 }

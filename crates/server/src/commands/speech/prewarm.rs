@@ -19,7 +19,7 @@ use crate::database::Database;
 use crate::logs::say;
 use crate::providers;
 use crate::settings::{Settings, SpeechProvider};
-use crate::shared::REDIS_CACHE;
+use crate::shared::{REDIS_CACHE, REDIS_LEASES};
 use crate::wiring::{Overrides, Secrets, System};
 
 /// After how many failures in a row there is no use in going on.
@@ -200,8 +200,9 @@ impl Prewarm {
 
 /// Whether what is made is no longer kept where the servers find it.
 fn is_lost(services: &HttpServices) -> bool {
+    let of_redis = [REDIS_CACHE, REDIS_LEASES];
     let mut circuits = services.circuits.iter();
-    circuits.any(|(name, circuit)| *name == REDIS_CACHE && circuit.state() != CircuitState::Closed)
+    circuits.any(|(name, circuit)| of_redis.contains(name) && circuit.state() != CircuitState::Closed)
 }
 
 fn no_list(id: &str) -> anyhow::Error {
