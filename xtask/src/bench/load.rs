@@ -73,7 +73,9 @@ impl Case {
 /// What came of driving one case.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Outcome {
-    /// Requests per second.
+    /// How many requests were answered, also those that were refused.
+    pub(super) answered: u64,
+    /// The same in a second.
     pub(super) rate: f64,
     /// Latencies in milliseconds: median, 95th and 99th percentile, the longest.
     pub(super) latency: [f64; 4],
@@ -153,6 +155,7 @@ fn read(said: &str) -> Option<Outcome> {
     let number = |name: &str| result[name].as_f64();
     let millis = |name: &str| number(name).map(|micros| micros / 1_000.0);
     Some(Outcome {
+        answered: result["requests"].as_u64()?,
         rate: number("requests")? / (number("micros")? / 1_000_000.0),
         latency: [millis("p50")?, millis("p95")?, millis("p99")?, millis("max")?],
         bad: result["refused"].as_u64()? + result["broken"].as_u64()?,
@@ -193,7 +196,7 @@ mod tests {
         let outcome = read(said).unwrap();
         assert!((outcome.rate - 200.0).abs() < 1e-9);
         assert!((outcome.latency[1] - 1.5).abs() < 1e-9);
-        assert_eq!(outcome.bad, 3);
+        assert_eq!((outcome.answered, outcome.bad), (2_000, 3));
     }
 
     #[test]

@@ -107,6 +107,7 @@ mod tests {
 
     fn outcome(rate: f64) -> Outcome {
         Outcome {
+            answered: 100,
             rate,
             latency: [1.0, 2.0, 3.0, 4.0],
             bad: 0,

@@ -47,7 +47,8 @@ impl Login {
 
     /// The rate, in parts of what so many cores could hash.
     fn share(&self, cores: f64) -> f64 {
-        self.rate * self.hash / 1_000.0 / cores
+        // A sign-in that takes less shows that the server's hash does: it is optimised further than this program's.
+        self.rate * self.hash.min(self.alone) / 1_000.0 / cores
     }
 }
 
