@@ -7,6 +7,7 @@ mod device;
 mod kept;
 mod lifecycle;
 mod load;
+mod migration;
 mod nemesis;
 mod network;
 mod outage;
@@ -85,5 +86,6 @@ pub const FAULTS: &[Fault] = faults! {
     "fault_22_the_bucket_fails" => bucket::failing,
     "threat_52_requests_are_cut_off" => cuts::cut,
     "threat_55_five_hundred_ask_at_once" => kept::stampede,
+    "threat_57_the_schema_goes_down_and_up_under_writes" => migration::down_and_up,
     "threat_60_everything_waits_for_a_lock" => crowd::all_locked,
 };

@@ -51,6 +51,7 @@ injected! {
     fault_22_the_bucket_fails,
     threat_52_requests_are_cut_off,
     threat_55_five_hundred_ask_at_once,
+    threat_57_the_schema_goes_down_and_up_under_writes,
     threat_60_everything_waits_for_a_lock,
 }
 
