@@ -33,8 +33,6 @@ pub struct ObjectAudio {
     public_url: Option<String>,
     /// When it was tried last to keep audio, since that could not be done.
     doubt: Mutex<Option<Instant>>,
-    /// How long nobody tries again then.
-    rest: Duration,
 }
 
 impl ObjectAudio {
@@ -48,7 +46,6 @@ impl ObjectAudio {
             objects: Objects::new(connect(config)?, config.deadline),
             public_url,
             doubt: Mutex::new(None),
-            rest: config.deadline,
         })
     }
 
@@ -103,12 +100,12 @@ impl ObjectAudio {
     }
 
     /// Whether somebody may have audio made: a store that answers is taken to keep it, until it does not. Then one at a
-    /// time finds out, each after a rest.
+    /// time finds out, each after as long as a call may take.
     fn may_try(&self) -> bool {
         let mut doubt = self.doubt.lock();
         match &mut *doubt {
             None => true,
-            Some(tried) if tried.elapsed() < self.rest => false,
+            Some(tried) if tried.elapsed() < self.objects.deadline() => false,
             Some(tried) => {
                 *tried = Instant::now();
                 true

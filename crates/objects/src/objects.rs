@@ -49,6 +49,11 @@ impl Objects {
         self.directory.is_some()
     }
 
+    /// How long a call may take.
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// Gives work the time that a call may take.
     pub(crate) async fn in_time<T>(
         &self,

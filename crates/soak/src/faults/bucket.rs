@@ -10,7 +10,7 @@ use reqwest::Method;
 use super::Plan;
 use super::scene::Recovery;
 use super::speakers::{Closed, Demand};
-use super::stage::{self, Stage, UNDER_WAY};
+use super::stage::{self, Stage};
 use super::wish::{Reply, Wish};
 use crate::cluster::{Answer, Before, Cluster, Request};
 use crate::proxy::Manner;
@@ -98,9 +98,7 @@ async fn suffer(stage: &Stage, plan: &Plan, harm: Harm) -> Result<Figures> {
     let place = stage.place_of(&text(harm, "before")).await?;
     harm.inject(stage)?;
     let began = Instant::now();
-    let under_way = stage
-        .speakers
-        .new_since(began.checked_sub(UNDER_WAY).unwrap_or(began)) as u64;
+    let under_way = stage.wishes_since(began);
     let keyed = Keyed::of(stage, harm);
     let told = keyed.send(stage, 0).await?;
     ensure!(told.is_shed(), "with a key it was answered {}", told.told());

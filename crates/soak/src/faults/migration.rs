@@ -1,6 +1,7 @@
 //! Threat 57: the schema is taken back to its first step and made again, while there is much in it and somebody writes.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -53,8 +54,15 @@ pub(super) async fn down_and_up(plan: Plan) -> Result<Figures> {
     let down = cluster.sql_value(DIGEST).await?;
     ensure!(down == before, "something was lost on the way down");
     let began = Instant::now();
-    let (slowest, writes) = write_during(&cluster, learners, &mut plan.rng(), migrate(&cluster)).await?;
-    let took = began.elapsed();
+    let over = AtomicBool::new(false);
+    let going_up = async {
+        migrate(&cluster).await?;
+        over.store(true, Ordering::Relaxed);
+        Ok(began.elapsed())
+    };
+    let mut rng = plan.rng();
+    let writing = write_until(&cluster, learners, &mut rng, &over);
+    let (took, (slowest, writes)) = tokio::try_join!(going_up, writing)?;
     let up = cluster.sql_value(DIGEST).await?;
     ensure!(up == before, "something was lost on the way up");
     ensure!(
@@ -104,40 +112,28 @@ fn version_of(step: &Path) -> Option<String> {
     Some(moment.replace('-', ""))
 }
 
-/// Writes to every table in turn until the work is done; how long the slowest write took, and how many there were.
-async fn write_during(
+/// Writes to every table in turn until it is over; how long the slowest write took, and how many there were.
+async fn write_until(
     cluster: &Cluster,
     learners: u32,
     rng: &mut StdRng,
-    work: impl Future<Output = Result<()>>,
+    over: &AtomicBool,
 ) -> Result<(Duration, usize)> {
-    let mut work = std::pin::pin!(work);
+    let tables = [
+        ("accounts", "id"),
+        ("sessions", "user_id"),
+        ("progress", "user_id"),
+    ];
     let (mut slowest, mut writes) = (Duration::ZERO, 0);
-    let mut is_done = false;
-    while !is_done {
+    while !over.load(Ordering::Relaxed) {
         let number = rng.random_range(1..=learners);
-        let (table, column) = [
-            ("accounts", "id"),
-            ("sessions", "user_id"),
-            ("progress", "user_id"),
-        ][writes % 3];
+        let (table, column) = tables[writes % tables.len()];
         let write = format!(
             "UPDATE {table} SET created_at = created_at \
              WHERE {column} = ('00000000-0000-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid"
         );
         let began = Instant::now();
-        let mut writing = std::pin::pin!(cluster.sql(&write));
-        // A write under way is waited for also when the work is done meanwhile.
-        let written = loop {
-            tokio::select! {
-                written = &mut writing => break written,
-                done = &mut work, if !is_done => {
-                    done?;
-                    is_done = true;
-                }
-            }
-        };
-        written?;
+        cluster.sql(&write).await?;
         slowest = slowest.max(began.elapsed());
         writes += 1;
     }

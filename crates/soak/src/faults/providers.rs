@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::scene::Recovery;
 use super::speakers::Demand;
-use super::stage::{self, CIRCUITS, Stage, UNDER_WAY};
+use super::stage::{self, CIRCUITS, Stage};
 use super::wish::Reply;
 use super::{Extent, Outcome, Plan};
 use crate::cluster::Setup;
@@ -202,10 +202,8 @@ async fn fail(stage: &Stage, plan: &Plan, mode: &Mode) -> Result<Figures> {
         .iter()
         .map(|(_, service)| google.calls_since(*service, began))
         .sum();
-    let wishes = stage
-        .speakers
-        .new_since(began.checked_sub(UNDER_WAY).unwrap_or(began));
-    let most = ATTEMPTS * wishes as u64;
+    let wishes = stage.wishes_since(began);
+    let most = ATTEMPTS * wishes;
     ensure!(attempts <= most, "{attempts} attempts for {wishes} wishes");
     let rested = Instant::now();
     stage.scene.load.go_on(open(plan).mul_f64(mode.lasts)).await;

@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A text is spoken within this when all is well.
 const SPOKEN: Duration = Duration::from_secs(30);
 /// What was asked so shortly before may be under way.
-pub(super) const UNDER_WAY: Duration = Duration::from_secs(1);
+const UNDER_WAY: Duration = Duration::from_secs(1);
 /// Longer than any run.
 const SESSION_SECONDS: &str = "86400";
 
@@ -87,6 +87,12 @@ impl Stage {
             );
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// How often something new was asked for from then on, what may have been under way then included.
+    pub(super) fn wishes_since(&self, then: Instant) -> u64 {
+        let shortly_before = then.checked_sub(UNDER_WAY).unwrap_or(then);
+        self.speakers.new_since(shortly_before) as u64
     }
 
     /// How often the provider was asked from then on.
