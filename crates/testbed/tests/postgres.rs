@@ -75,7 +75,6 @@ fn a_killed_backend_ends_all_sessions_and_the_server_comes_back() {
         }
         assert!(session.join().unwrap().is_err());
     });
-    postgres.wait_until_ready().unwrap();
     assert_eq!(postgres.pid().unwrap(), postmaster);
     assert_eq!(written(&postgres), "1");
 }

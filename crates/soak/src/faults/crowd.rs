@@ -70,7 +70,7 @@ pub(super) async fn crossed_writers(plan: Plan) -> Result<Figures> {
         lock_crossed(&scene.cluster, &over),
     )?;
     let healed = scene.mark();
-    scene.vitals.ensure_alive(fault.until_now())?;
+    scene.vitals.ensure_alive_since(fault.at).await?;
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
     act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;
     let beside = act.during.quantile(&Outcome::Done, 0.99);

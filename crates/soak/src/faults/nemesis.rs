@@ -134,10 +134,7 @@ async fn inject(cluster: &Cluster, harm: Harm, span: Duration, rng: &mut StdRng)
 
 async fn kill_backend(cluster: &Cluster) -> Result<()> {
     let database = cluster.database().to_owned();
-    let kill = move |postgres: &Postgres| {
-        postgres.kill_a_backend(&database)?;
-        postgres.wait_until_ready()
-    };
+    let kill = move |postgres: &Postgres| postgres.kill_a_backend(&database).map(drop);
     cluster.with_postgres(kill).await
 }
 

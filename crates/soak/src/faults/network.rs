@@ -121,7 +121,7 @@ pub(super) async fn slow(plan: Plan) -> Result<Figures> {
     proxy.set(Manner::Pass);
     let healed = scene.mark();
     let times = fault.until_now();
-    scene.vitals.ensure_alive(times)?;
+    scene.vitals.ensure_alive_since(fault.at).await?;
     let alive = scene.vitals.quantile(Probe::Live, 0.99, times);
     ensure!(alive <= plan.limit(ALIVE), "/livez took {alive:?}");
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;

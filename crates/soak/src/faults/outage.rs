@@ -72,11 +72,8 @@ pub(super) async fn backend_killed(plan: Plan) -> Result<Figures> {
     let fault = scene.mark();
     for _ in 0..plan.pick(1, 5) {
         let database = scene.cluster.database().to_owned();
-        let kill = scene.cluster.with_postgres(move |postgres| {
-            postgres.kill_a_backend(&database)?;
-            postgres.wait_until_ready()
-        });
-        kill.await?;
+        let kill = move |postgres: &Postgres| postgres.kill_a_backend(&database).map(drop);
+        scene.cluster.with_postgres(kill).await?;
         scene.load.go_on(plan.time(0, 5)).await;
     }
     Ok(end_within(scene, fault, SOON_BACK).await?.figures)
@@ -133,7 +130,7 @@ where
 {
     let began = Instant::now();
     work(&scene.cluster).await?;
-    scene.vitals.ensure_alive((began, Instant::now()))
+    scene.vitals.ensure_alive_since(began).await
 }
 
 async fn stop_and_start(cluster: &Cluster, mode: StopMode, down: Duration) -> Result<()> {
@@ -151,7 +148,7 @@ pub(super) async fn end(scene: Scene, fault: Mark) -> Result<Act> {
 async fn end_within(scene: Scene, fault: Mark, back: Duration) -> Result<Act> {
     let healed = scene.mark();
     let (plan, began) = (scene.plan, fault.at);
-    scene.vitals.ensure_alive(fault.until_now())?;
+    scene.vitals.ensure_alive_since(fault.at).await?;
     let livez = scene.vitals.figures((began, Instant::now()));
     let mut act = scene.end(fault, healed, Recovery::within(back)).await?;
     act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;

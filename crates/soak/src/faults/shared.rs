@@ -139,9 +139,9 @@ async fn holds(scene: &Scene, visitor: &mut Visitor) -> Result<Figures> {
 }
 
 /// What must have been so while Redis did not work.
-fn check(scene: &Scene, fault: Mark, during: &Tally) -> Result<Figures> {
+async fn check(scene: &Scene, fault: Mark, during: &Tally) -> Result<Figures> {
     let times = fault.until_now();
-    scene.vitals.ensure_alive(times)?;
+    scene.vitals.ensure_alive_since(fault.at).await?;
     during.ensure_only(&[Outcome::Done])?;
     let (reads, writes) = (during.only(Kind::Read), during.only(Kind::Write));
     let p95 = [&reads, &writes].map(|tally| tally.quantile(&Outcome::Done, 0.95));
@@ -182,7 +182,7 @@ async fn without_redis(
         "a circuit opened after {opened:?}"
     );
     ensure!(scene.vitals.all_opened(times), "a copy's circuit did not open");
-    let during = check(&scene, fault, &scene.seen_since(fault))?;
+    let during = check(&scene, fault, &scene.seen_since(fault)).await?;
     let plan = scene.plan;
     heal(&scene.cluster).await?;
     let healed = scene.mark();
@@ -274,7 +274,9 @@ pub(super) async fn forgetful(plan: Plan) -> Result<Figures> {
             guesses <= LOGIN_LIMIT * COPIES,
             "{name}: {guesses} sign-ins got past a limit of {LOGIN_LIMIT}"
         );
-        let seen = check(&scene, began, &scene.seen_since(began)).context(name)?;
+        let seen = check(&scene, began, &scene.seen_since(began))
+            .await
+            .context(name)?;
         figures = figures.with(name, serde_json::to_value(seen)?);
         tell(&scene.cluster, heal).await?;
     }
@@ -313,7 +315,7 @@ pub(super) async fn reset_storm(plan: Plan) -> Result<Figures> {
         survival <= plan.limit(ENDED),
         "a session lived on for {survival:?}"
     );
-    let seen = check(&scene, fault, &scene.seen_since(fault))?;
+    let seen = check(&scene, fault, &scene.seen_since(fault)).await?;
     let healed = scene.mark();
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
     let per_second = millis(Duration::from_secs(dials) / u32::try_from(length.as_millis())?);

@@ -139,7 +139,7 @@ impl Stage {
         let Self { scene, speakers } = self;
         let plan = scene.plan;
         let well = scene.well(recovery).await?;
-        scene.vitals.ensure_alive(fault.until_now())?;
+        scene.vitals.ensure_alive_since(fault.at).await?;
         scene.load.go_on(scene.plan.time(1_500, 60)).await;
         let closed = speakers.stop().await?;
         let seen = look(&scene.cluster, &closed).await?;

@@ -75,10 +75,15 @@ impl Vitals {
         looks.iter().filter(within).cloned().collect()
     }
 
-    /// Fails when a copy did not say that it is alive, at any time in these.
-    pub fn ensure_alive(&self, times: (Instant, Instant)) -> Result<()> {
-        let looks = self.looks(Probe::Live, times);
-        ensure!(!looks.is_empty(), "nobody asked");
+    /// Fails when a copy did not say that it is alive from an instant until now; each is asked at least once.
+    pub async fn ensure_alive_since(&self, then: Instant) -> Result<()> {
+        let looks = loop {
+            let looks = self.looks(Probe::Live, (then, Instant::now()));
+            if (0..self.copies()).all(|copy| looks.iter().any(|look| look.copy == copy)) {
+                break looks;
+            }
+            tokio::time::sleep(EVERY).await;
+        };
         let dead = looks.iter().filter(|look| look.status != Some(200)).count();
         ensure!(
             dead == 0,

@@ -102,7 +102,7 @@ impl Postgres {
         self.start_again()
     }
 
-    /// Waits until the server accepts connections, as after [`kill_a_backend`](Self::kill_a_backend).
+    /// Waits until the server accepts connections, as after one of its processes has aborted.
     pub fn wait_until_ready(&self) -> Result<()> {
         let url = self.url("postgres");
         self.server.wait_until_ready(|| {
@@ -121,32 +121,46 @@ impl Postgres {
             let _ = kill(*child, Signal::SIGKILL);
         }
         self.server.kill()?;
-        wait::until("processes of PostgreSQL were to be gone", GONE, || {
-            Ok((!children.iter().any(|child| processes::is_running(*child))).then_some(()))
-        })
+        wait_until_gone(&children)
     }
 
     /// Kills one process that serves a client of a database, without asking; all other sessions end with it, for the
-    /// postmaster starts afresh.
+    /// postmaster starts afresh. Returns when it accepts connections again.
     ///
     /// # Errors
     ///
     /// When no client is connected to the database.
     pub fn kill_a_backend(&self, database: &str) -> Result<Pid> {
-        let rows = self.query(
-            "postgres",
-            &format!(
-                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = {} \
-                 AND pid <> pg_backend_pid() LIMIT 1",
-                sql::literal(database)
-            ),
-        )?;
-        let Some(Some(pid)) = rows.into_iter().flatten().next() else {
+        let clients = format!(
+            "backend_type = 'client backend' AND datname = {}",
+            sql::literal(database)
+        );
+        let Some(backend) = self.backends(&clients)?.into_iter().next() else {
             bail!("no client is connected to {database}");
         };
-        let backend = Pid::from_raw(pid.parse().context("pg_stat_activity named no process")?);
+        let all = self.backends("true")?;
         kill(backend, Signal::SIGKILL).context("cannot kill a backend")?;
+        // Until the postmaster has noticed, it accepts connections as before.
+        wait_until_gone(&all)?;
+        self.wait_until_ready()?;
         Ok(backend)
+    }
+
+    /// The server's processes for which a condition on `pg_stat_activity` holds, without the one that looks.
+    fn backends(&self, condition: &str) -> Result<Vec<Pid>> {
+        let statement =
+            format!("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND ({condition})");
+        let pids = self
+            .query("postgres", &statement)?
+            .into_iter()
+            .flatten()
+            .flatten();
+        pids.map(|pid| {
+            Ok(Pid::from_raw(
+                pid.parse().context("pg_stat_activity named no process")?,
+            ))
+        })
+        .collect()
     }
 
     /// Sends statements as text on a connection of their own; gives back the rows of all as text, NULL as none.
@@ -160,6 +174,12 @@ impl Postgres {
         let path = self.folder().join(builder::LOG);
         std::fs::read_to_string(path).context("cannot read the log of PostgreSQL")
     }
+}
+
+fn wait_until_gone(processes: &[Pid]) -> Result<()> {
+    wait::until("processes of PostgreSQL were to be gone", GONE, || {
+        Ok((!processes.iter().any(|process| processes::is_running(*process))).then_some(()))
+    })
 }
 
 impl Drop for Postgres {
