@@ -82,7 +82,7 @@ fn a_replica_takes_over_from_a_master_that_was_killed() {
 #[test]
 fn a_cluster_shares_the_slots() {
     let cluster = RedisCluster::start().unwrap();
-    assert_eq!(cluster.urls().len(), 3);
+    assert_eq!(cluster.servers().len(), 3);
     let replies = cluster
         .servers()
         .iter()

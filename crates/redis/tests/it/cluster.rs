@@ -11,21 +11,12 @@ use parlance_testbed::RedisCluster;
 
 use crate::support::{limiter, link_to, patient_link_to, until};
 
-fn url(cluster: &RedisCluster) -> String {
-    let nodes: Vec<_> = cluster
-        .urls()
-        .iter()
-        .map(|url| url.replace("redis://", ""))
-        .collect();
-    format!("redis+cluster://{}", nodes.join(","))
-}
-
 /// Over one cluster, since to start one takes a while; each with keys of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_ports_keep_to_their_contracts_in_a_cluster() {
     use parlance_contract::{cache, leases, limits, pubsub};
     let cluster = RedisCluster::start().unwrap();
-    let url = url(&cluster);
+    let url = cluster.url();
     let link = || patient_link_to(&url);
     link().check().await.unwrap();
 
@@ -60,7 +51,7 @@ async fn the_ports_keep_to_their_contracts_in_a_cluster() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_cluster_that_lost_a_node_is_unavailable_and_comes_back() {
     let cluster = RedisCluster::start().unwrap();
-    let link = link_to(&url(&cluster));
+    let link = link_to(&cluster.url());
     let (limiter, _) = limiter(link.clone());
     let limit = Limit::per_minute("login", 5);
     let all = async || {
@@ -85,7 +76,7 @@ async fn a_cluster_that_lost_a_node_is_unavailable_and_comes_back() {
 #[tokio::test]
 async fn a_value_of_a_group_is_found_wherever_its_group_lies() {
     let cluster = RedisCluster::start().unwrap();
-    let cache = RedisCache::new(patient_link_to(&url(&cluster)));
+    let cache = RedisCache::new(patient_link_to(&cluster.url()));
     let hour = std::time::Duration::from_hours(1);
     for number in 0..50 {
         let (key, group) = (format!("key {number}"), format!("group {}", number % 7));

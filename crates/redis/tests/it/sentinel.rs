@@ -14,9 +14,8 @@ use parlance_testbed::Sentinel;
 use crate::support::{limiter, patient_link_to, until, whole_text};
 
 fn url(sentinel: &Sentinel, service: &str) -> String {
-    let address = sentinel.url().replace("redis://", "");
     // One that is not there, before the one that is.
-    format!("redis+sentinel://127.0.0.1:1,{address}/{service}/0")
+    sentinel.url(service).replace("://", "://127.0.0.1:1,")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -15,7 +15,7 @@ use crate::workplace::Workplace;
 pub(super) const SOCKET: &str = "redis.sock";
 
 /// A [`Redis`] to be started.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RedisBuilder {
     lines: Vec<String>,
     password: Option<String>,
@@ -36,13 +36,15 @@ impl RedisBuilder {
         self.line(format!("requirepass {password}"))
     }
 
-    /// Speaks nothing but TLS on the port. Clients need no certificate.
+    /// Speaks nothing but TLS on the port, and with other servers. Clients need no certificate.
     pub fn tls(mut self, files: &TlsFiles) -> Self {
         self.tls = true;
         self.line(format!("tls-cert-file {}", files.certificate().display()))
             .line(format!("tls-key-file {}", files.key().display()))
             .line(format!("tls-ca-cert-file {}", files.ca().display()))
             .line("tls-auth-clients no")
+            .line("tls-replication yes")
+            .line("tls-cluster yes")
     }
 
     /// Watches other servers instead of keeping data.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Redis;
+use super::{Redis, RedisBuilder};
 use crate::wait;
 
 const SLOTS: usize = 16_384;
@@ -19,11 +19,17 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Starts the servers; returns when each of them says that the cluster is complete.
+    /// Starts the servers with the usual settings; see [`of`](Self::of).
     pub fn start() -> Result<Self> {
+        Self::of(&Redis::builder())
+    }
+
+    /// Starts the servers, each as described; returns when each of them says that the cluster is complete.
+    pub fn of(described: &RedisBuilder) -> Result<Self> {
         let mut servers = Vec::with_capacity(MASTERS);
         for number in 0..MASTERS {
-            let server = Redis::builder()
+            let server = described
+                .clone()
                 .line("cluster-enabled yes")
                 .line("cluster-node-timeout 2000")
                 .start()?;
@@ -59,10 +65,10 @@ impl RedisCluster {
         &self.servers
     }
 
-    /// The URL of each server, without a database: `redis://127.0.0.1:<port>`.
-    pub fn urls(&self) -> Vec<String> {
-        let ports = self.servers.iter().map(Redis::port);
-        ports.map(|port| format!("redis://127.0.0.1:{port}")).collect()
+    /// The URL of the cluster: `redis+cluster://127.0.0.1:<port>,127.0.0.1:<port>,127.0.0.1:<port>`.
+    pub fn url(&self) -> String {
+        let addresses: Vec<_> = self.servers.iter().map(Redis::address).collect();
+        format!("{}+cluster://{}", self.servers[0].scheme(), addresses.join(","))
     }
 }
 

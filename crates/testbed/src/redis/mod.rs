@@ -46,10 +46,18 @@ impl Redis {
 
     /// The URL of database 0: `redis://127.0.0.1:<port>/0`, with `rediss` and the password where they apply.
     pub fn url(&self) -> String {
-        let scheme = if self.tls { "rediss" } else { "redis" };
         let password = self.password.as_deref();
         let login = password.map_or_else(String::new, |password| format!(":{password}@"));
-        format!("{scheme}://{login}127.0.0.1:{}/0", self.port())
+        format!("{}://{login}{}/0", self.scheme(), self.address())
+    }
+
+    const fn scheme(&self) -> &'static str {
+        if self.tls { "rediss" } else { "redis" }
+    }
+
+    /// Where it listens: `127.0.0.1:<port>`.
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port())
     }
 
     /// The port, the same over the whole life of this value.

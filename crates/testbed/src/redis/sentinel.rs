@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::Redis;
+use super::{Redis, RedisBuilder};
 use crate::wait;
 
 /// Two servers find each other, or change their roles, within this.
@@ -19,11 +19,18 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// Starts all three; the sentinel knows the master by this name. Returns when the replica could take over.
+    /// Starts all three with the usual settings; see [`of`](Self::of).
     pub fn start(name: &str) -> Result<Self> {
+        Self::of(name, &Redis::builder())
+    }
+
+    /// Starts all three, each as described; the sentinel knows the master by this name. Returns when the replica could
+    /// take over.
+    pub fn of(name: &str, described: &RedisBuilder) -> Result<Self> {
         // By default a master waits five seconds for further replicas before it serves the first.
-        let master = Redis::builder().line("repl-diskless-sync-delay 0").start()?;
-        let replica = Redis::builder()
+        let master = described.clone().line("repl-diskless-sync-delay 0").start()?;
+        let replica = described
+            .clone()
             .line(format!("replicaof 127.0.0.1 {}", master.port()))
             .start()?;
         // The replica says so sooner than its master, which then still holds back what it is to send.
@@ -31,7 +38,8 @@ impl Sentinel {
             let role = master.command(&["INFO", "replication"])?;
             Ok(role.contains("state=online").then_some(()))
         })?;
-        let watcher = Redis::builder()
+        let watcher = described
+            .clone()
             .sentinel()
             .line(format!("sentinel monitor {name} 127.0.0.1 {} 1", master.port()))
             .line(format!("sentinel down-after-milliseconds {name} 500"))
@@ -50,9 +58,14 @@ impl Sentinel {
         })
     }
 
-    /// The URL of the sentinel itself, without a database: `redis://127.0.0.1:<port>`.
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.watcher.port())
+    /// The URL of a service, by way of the sentinel: `redis+sentinel://127.0.0.1:<port>/<service>/0`.
+    pub fn url(&self, service: &str) -> String {
+        let watcher = &self.watcher;
+        format!(
+            "{}+sentinel://{}/{service}/0",
+            watcher.scheme(),
+            watcher.address()
+        )
     }
 
     /// The name under which the sentinel knows the master.
