@@ -25,11 +25,11 @@ pub struct BreakerConfig {
     pub name: &'static str,
     /// What makes it open.
     pub opens: Opens,
-    /// How long it is open at first, give or take a fifth.
+    /// How long it is open at first, and up to a fifth longer.
     pub rest: Duration,
-    /// How long it is open at most: each trial that fails doubles the rest.
+    /// How long it is open at most, or up to a fifth less: each trial that fails doubles the rest.
     pub longest_rest: Duration,
-    /// How long it is open, take a fifth, when it opens within `longest_rest` of having closed, if that is longer: what
+    /// How long it is open, or up to a fifth less, when it opens within `longest_rest` of having closed, if that is longer: what
     /// comes and goes is left alone until it has made up its mind.
     pub flapping: Duration,
 }

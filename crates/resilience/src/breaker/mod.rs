@@ -8,7 +8,6 @@ mod watch;
 
 use std::error::Error;
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,11 +181,10 @@ impl Breaker {
     }
 
     fn open(&self, rest: Duration, now: Duration) -> Standing {
-        // Four to six fifths, so that copies do not all come back at once; but what works again is not left alone for
-        // longer than is promised.
-        let thousandths = u32::try_from(RandomState::new().build_hasher().finish() % 401).unwrap_or(200);
-        let about = rest.saturating_mul(800 + thousandths) / 1_000;
-        let until = now + about.min(rest.max(self.config.longest_rest));
+        // Copies do not all come back at once: what is left of the longest rest, or of a longer one, is taken from its end.
+        let spread = rest / 5;
+        let latest_start = rest.max(self.config.longest_rest) - spread;
+        let until = now + rest.min(latest_start) + spread.mul_f64(rand::random());
         Standing::Open { until, rest }
     }
 

@@ -67,6 +67,37 @@ fn threat_63_while_half_open_one_call_is_tried() {
 }
 
 #[test]
+fn a_first_rest_is_a_little_longer_and_a_longest_a_little_shorter_so_that_copies_come_back_apart() {
+    let instant = Duration::from_millis(1);
+    let (mut first, mut longest) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        let (breaker, time) = breaker();
+        let rest_of = || {
+            let began = time.elapsed();
+            while breaker.enter().is_none() {
+                time.advance(instant);
+            }
+            time.elapsed() - began
+        };
+        fail(&breaker, 3);
+        first.push(rest_of());
+        for _ in 0..2 {
+            fail(&breaker, 1);
+            time.advance(CONFIG.longest_rest);
+        }
+        fail(&breaker, 1);
+        longest.push(rest_of());
+    }
+    let within = |rests: &[Duration], least: Duration, most: Duration| {
+        let is_within = |rest: &Duration| (least..=most + instant).contains(rest);
+        rests.iter().all(is_within) && rests.iter().any(|rest| *rest != rests[0])
+    };
+    assert!(within(&first, CONFIG.rest, CONFIG.rest * 6 / 5), "{first:?}");
+    let most = CONFIG.longest_rest;
+    assert!(within(&longest, most * 4 / 5, most), "{longest:?}");
+}
+
+#[test]
 fn a_trial_that_fails_makes_the_rest_longer_up_to_a_bound() {
     let (breaker, time) = breaker();
     fail(&breaker, 3);

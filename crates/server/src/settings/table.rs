@@ -519,7 +519,7 @@ pub const KEYS: &[Key] = &[
         "BREAKER_OPEN_SECONDS",
         Group::Spending,
         "30",
-        "How long it is then left alone before one call is let through: 1 to 3600 seconds, give or take a fifth, so that \
+        "How long it is then left alone before one call is let through: 1 to 3600 seconds, and up to a fifth longer, so that \
          copies do not come back together. Up to twice as long after a call that failed again; up to four times as long \
          if it fails anew soon after it worked again.",
     ),

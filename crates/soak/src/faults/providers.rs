@@ -63,9 +63,9 @@ fn open(plan: &Plan) -> Duration {
     plan.pick(SHORTLY_OPEN, OPEN)
 }
 
-/// How often a circuit is tried in this time at most: each rest is four fifths of what it is said to be at least.
+/// How often a circuit is tried in this time at most.
 fn trials(plan: &Plan, time: Duration) -> u32 {
-    1 + u32::try_from(time.as_millis() / (open(plan) * 4 / 5).as_millis()).unwrap_or(u32::MAX)
+    1 + u32::try_from(time.as_millis() / open(plan).as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Fault 19: the provider answers after half a minute.
@@ -237,11 +237,11 @@ async fn fail(stage: &Stage, plan: &Plan, mode: &Mode) -> Result<Figures> {
         .with("leftAloneMs", rests))
 }
 
-/// How long each circuit was open each time, until it was half-open: as it is set up at first, twice that after a trial
-/// in vain, give or take a fifth.
+/// How long each circuit was open each time, until it was half-open: as it is set up at first and up to a fifth longer,
+/// after a trial in vain twice that or up to a fifth less.
 fn rests(stage: &Stage, plan: &Plan, times: (Instant, Instant)) -> Result<Vec<f64>> {
     let open = open(plan);
-    let first = (open * 4 / 5, open * 6 / 5);
+    let first = (open, open * 6 / 5);
     let second = (open * 8 / 5, open * 2);
     // A trial may come and go between two looks.
     let both = (first.0 + second.0, first.1 + second.1);
@@ -277,7 +277,7 @@ pub(super) async fn flapping(plan: Plan) -> Result<Figures> {
     }
     let healed = stage.scene.mark();
     let seen = changes(&stage, &plan, (fault.at, healed.at))?;
-    // What comes and goes is left alone for up to four times as long, give or take a fifth.
+    // What comes and goes is left alone for up to four times as long.
     let closed = stage
         .all_show("closed", healed.at, plan.limit(open(&plan) * 5))
         .await?;
