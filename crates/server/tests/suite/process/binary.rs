@@ -249,9 +249,22 @@ impl Running {
 
     /// How much memory it holds, in bytes.
     pub(crate) fn resident(&self) -> u64 {
+        self.status("VmRSS") * 1024
+    }
+
+    /// Whether the system may give it huge pages.
+    pub(crate) fn takes_huge_pages(&self) -> bool {
+        self.status("THP_enabled") == 1
+    }
+
+    /// A number of what the system says of the process.
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+        let mut lines = status.lines();
+        let value = lines
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .unwrap();
+        value.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// Sends a signal.

@@ -51,6 +51,13 @@ async fn the_first_start_makes_everything_and_says_what_to_try() {
 }
 
 #[tokio::test]
+async fn the_process_takes_no_huge_pages() {
+    let server = Parlance::new().serve().await;
+    assert!(!server.takes_huge_pages());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_later_start_keeps_secret_and_accounts_and_loads_nothing_again() {
     let parlance = Parlance::new();
     let server = parlance.serve().await;
