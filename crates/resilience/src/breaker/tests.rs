@@ -77,7 +77,7 @@ fn a_first_rest_is_a_little_longer_and_a_longest_a_little_shorter_so_that_copies
             while breaker.enter().is_none() {
                 time.advance(instant);
             }
-            time.elapsed() - began
+            time.elapsed().saturating_sub(began)
         };
         fail(&breaker, 3);
         first.push(rest_of());
