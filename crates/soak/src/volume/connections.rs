@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
@@ -62,9 +61,11 @@ pub async fn keep_connections(cluster: &Cluster, seed: u64, length: Duration) ->
     let mut rng = StdRng::seed_from_u64(seed);
     let visits = learners.iter().map(|(learner, session)| {
         let rng = StdRng::from_rng(&mut rng);
-        visit(address, learner, session, &times, (rng, length))
+        Ok(visit(address, learner, session, &times, (rng, length)))
     });
-    let (memory, _) = tokio::try_join!(watch(cluster, length), try_join_all(visits))?;
+    // The first that fails ends it.
+    let visits = stream::iter(visits).try_for_each_concurrent(None, |visit| visit);
+    let (memory, ()) = tokio::try_join!(watch(cluster, length), visits)?;
     let took = began.elapsed();
     let cpu = cluster.copy(0).usage().await?.cpu_since(&usage);
     let (first, rest) = memory.split_at(memory.len() / 3);
