@@ -32,12 +32,22 @@ fn config(openid: &FakeOpenId) -> OidcConfig {
         client_id: FakeOpenId::CLIENT_ID.to_owned(),
         client_secret: Some(FakeOpenId::CLIENT_SECRET.into()),
         redirect_url: "https://api.example.com/callback".to_owned(),
-        timeouts: Timeouts {
-            connect: Duration::from_millis(300),
-            request: Duration::from_millis(300),
-            overall: Duration::from_millis(600),
-        },
+        timeouts: Timeouts::default(),
     }
+}
+
+/// One that is not waited for long.
+fn impatient(openid: &FakeOpenId) -> OidcProvider {
+    let timeouts = Timeouts {
+        connect: Duration::from_secs(1),
+        request: Duration::from_secs(1),
+        overall: Duration::from_secs(2),
+    };
+    let config = OidcConfig {
+        timeouts,
+        ..config(openid)
+    };
+    OidcProvider::new(config, Arc::new(Now)).unwrap()
 }
 
 fn provider(openid: &FakeOpenId) -> OidcProvider {
@@ -106,7 +116,7 @@ async fn somebody_is_identified_by_what_the_token_says() {
 #[tokio::test]
 async fn threat_19_a_provider_that_hangs_costs_no_more_than_its_time() {
     let openid = FakeOpenId::start().unwrap();
-    let provider = provider(&openid);
+    let provider = impatient(&openid);
     let began = Instant::now();
     openid.next_discovery(OpenIdBehaviour::Hang);
     let asked = provider.authorization_url(&request()).await;
@@ -122,7 +132,7 @@ async fn threat_19_a_provider_that_hangs_costs_no_more_than_its_time() {
 #[tokio::test]
 async fn threat_19_a_token_that_does_not_come_is_not_waited_for() {
     let openid = FakeOpenId::start().unwrap();
-    let provider = provider(&openid);
+    let provider = impatient(&openid);
     openid.next(OpenIdBehaviour::Hang);
     assert_eq!(kind(identify(&provider).await), Some(ProviderErrorKind::Timeout));
     openid.next(OpenIdBehaviour::Endless);

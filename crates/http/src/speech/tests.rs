@@ -123,7 +123,7 @@ async fn failures_of_the_provider_have_their_codes_and_no_details() {
 
 #[actix_web::test]
 async fn a_provider_that_never_answers_is_to_blame() {
-    let stage = Stage::with(|config| config.timeouts.handler = Duration::from_millis(20)).await;
+    let stage = Stage::with(|config| config.timeouts.handler = Duration::from_millis(500)).await;
     let held = stage.provider.gate.acquire().await.unwrap();
     let answer = stage.post(TTS, &hello()).await;
     assert_eq!(

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::support::{backend_waiting_for_a_lock, config, eventually, home, session, stores_of, told};
 
-const WAIT: Duration = Duration::from_millis(300);
+const WAIT: Duration = Duration::from_secs(2);
 
 async fn open(config: PgConfig) -> PgDatabase {
     PgDatabase::open(config).await.unwrap()

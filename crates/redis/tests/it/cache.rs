@@ -88,7 +88,10 @@ async fn a_lifetime_beyond_all_measure_is_a_long_one() {
 #[tokio::test]
 async fn what_somebody_else_wrote_is_corrupt_and_not_told() {
     let redis = Redis::start().unwrap();
-    let config = config(&redis.url());
+    let config = RedisConfig {
+        deadline: PATIENCE,
+        ..config(&redis.url())
+    };
     let key = format!("{}cache:key", config.prefix);
     let cache = RedisCache::new(RedisLink::new(config).unwrap());
     redis.command(&["SET", &key, "\u{1}hunter2"]).unwrap();

@@ -15,7 +15,7 @@ use parlance_redis::{RedisCache, RedisLimiter, RedisLink};
 use parlance_resilience::{Breaker, BreakerConfig, FallbackLimiter, TieredCache};
 use parlance_testbed::{Port, Redis};
 
-use crate::support::{link_to, median, until};
+use crate::support::{link_to, median, patient_link_to, until};
 
 const LIMIT: Limit = Limit::per_minute("default", 1_000_000);
 const LONG: Duration = Duration::from_hours(1);
@@ -186,7 +186,7 @@ async fn fault_17_requests_go_on_while_redis_may_not_be_written() {
         .redis
         .command(&["REPLICAOF", "127.0.0.1", &nobody])
         .unwrap();
-    let bare = RedisLimiter::new(guarded.link.clone());
+    let bare = RedisLimiter::new(patient_link_to(&guarded.redis.url()));
     let error = bare.take("key", &LIMIT).await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Unavailable);
     for _ in 0..20 {
@@ -209,7 +209,7 @@ async fn fault_17_requests_go_on_while_redis_has_no_memory() {
         .redis
         .command(&["CONFIG", "SET", "maxmemory", "1mb"])
         .unwrap();
-    let bare = RedisCache::new(guarded.link.clone());
+    let bare = RedisCache::new(patient_link_to(&guarded.redis.url()));
     let value = Bytes::from(vec![0; 1_000_000]);
     let mut put = bare.put("big", value.clone(), LONG, None).await;
     if put.is_ok() {

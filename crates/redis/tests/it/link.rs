@@ -50,7 +50,7 @@ async fn the_database_of_the_url_is_the_one_that_is_used() {
 #[tokio::test]
 async fn a_server_that_comes_later_is_found() {
     let port = Port::claim().unwrap();
-    let link = link_to(&format!("redis://:hunter2@127.0.0.1:{}", port.number()));
+    let link = patient_link_to(&format!("redis://:hunter2@127.0.0.1:{}", port.number()));
     let error = link.check().await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Unavailable);
     let text = whole_text(&error);
@@ -68,11 +68,15 @@ async fn a_server_that_comes_later_is_found() {
 async fn a_handshake_that_takes_longer_than_a_call_is_waited_for_by_nobody_and_still_ends() {
     let redis = Redis::start().unwrap();
     let harm = Harm {
-        first_answer_after: Duration::from_millis(300),
+        first_answer_after: Duration::from_secs(3),
         cut_after: PATIENCE,
     };
     let proxy = Proxy::start(redis.port(), harm).await;
-    let link = link_to(&proxy.url());
+    let link = RedisLink::new(RedisConfig {
+        deadline: Duration::from_secs(1),
+        ..config(&proxy.url())
+    })
+    .unwrap();
     assert_eq!(link.check().await.unwrap_err().kind, PortErrorKind::Timeout);
     until("the connection was to come", async || link.check().await.is_ok()).await;
     assert_eq!(proxy.dials(), 1);

@@ -171,8 +171,10 @@ pub(super) async fn all_locked(plan: Plan) -> Result<Figures> {
     let fault = scene.mark();
     let locks = tables(&scene.cluster, ALL).await?;
     let seconds = plan.pick(6, 30);
+    // Who waits for less is ended by PostgreSQL when two wait for each other.
     let statement = format!(
-        "BEGIN; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT",
+        "BEGIN; SET LOCAL deadlock_timeout = '1min'; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE; \
+         SELECT pg_sleep({seconds}); COMMIT",
         locks.join(", ")
     );
     scene

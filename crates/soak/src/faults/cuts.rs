@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::outage;
 use super::scene::{Recovery, Scene};
-use super::{Extent, Mix, Outcome, Plan};
+use super::{Extent, Mix, Plan};
 use crate::cluster::{Client, Cluster, Request, Setup};
 use crate::report::Figures;
 use crate::volume::{Event, Kept, Learner, Ledger, Session, fix};
@@ -73,7 +73,7 @@ pub(super) async fn cut(plan: Plan) -> Result<Figures> {
     );
     let healed = scene.mark();
     let act = scene.end(fault, healed, Recovery::within(outage::BACK)).await?;
-    act.during.ensure_only(&[Outcome::Done])?;
+    act.during.ensure_done(&plan)?;
     let reviews: usize = cutters.iter().map(|cutter| cutter.ledger.sent()).sum();
     Ok(act
         .figures

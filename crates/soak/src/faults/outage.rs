@@ -19,6 +19,8 @@ pub(super) const BACK: Duration = Duration::from_secs(5);
 const SOON_BACK: Duration = Duration::from_secs(3);
 /// What is looked for in the log of a PostgreSQL that could not write.
 const PANIC: &str = "PANIC:";
+/// And this when it ends all its processes and begins afresh.
+const BEGINS_AFRESH: &str = "terminating any other active server processes";
 /// A failed write is noticed within this: some request writes all the time.
 const NOTICED: Duration = Duration::from_secs(20);
 
@@ -96,10 +98,11 @@ pub(super) async fn wal_error(plan: Plan) -> Result<Figures> {
     let injector = if Strace::works().await {
         let _tracing = Strace::inject(&backends, "fdatasync:error=EIO:when=1").await?;
         wait_for_log(&scene, PANIC).await?;
+        wait_for_log(&scene, BEGINS_AFRESH).await?;
         "strace"
     } else {
         abort(*backends.last().context("nobody is connected")?)?;
-        wait_for_log(&scene, "terminating any other active server processes").await?;
+        wait_for_log(&scene, BEGINS_AFRESH).await?;
         "abort"
     };
     scene.cluster.with_postgres(Postgres::wait_until_ready).await?;

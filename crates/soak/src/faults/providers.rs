@@ -47,8 +47,8 @@ fn setup(plan: &Plan) -> Setup {
     match plan.extent {
         Extent::Full => stage::setup(),
         Extent::Short => stage::setup()
-            .setting("SPEECH_TIMEOUT_MS", "1000")
-            .setting("CONVERSATION_TIMEOUT_MS", "2000")
+            .setting("SPEECH_TIMEOUT_MS", "3000")
+            .setting("CONVERSATION_TIMEOUT_MS", "4000")
             .setting("BREAKER_OPEN_SECONDS", SHORTLY_OPEN.as_secs().to_string())
             .setting("BREAKER_MIN_CALLS", "4"),
     }
@@ -269,7 +269,7 @@ pub(super) async fn flapping(plan: Plan) -> Result<Figures> {
     let stage = Stage::set(&plan, setup(&plan), Demand::usual(&plan)).await?;
     let half = plan.time(500, 5);
     let fault = stage.scene.mark();
-    for _ in 0..plan.pick(8, 18) {
+    for _ in 0..plan.pick(16, 18) {
         stage.behave(&[GoogleBehaviour::Status(500)])?;
         stage.scene.load.go_on(half).await;
         stage.behave(&[GoogleBehaviour::Right])?;

@@ -142,7 +142,7 @@ async fn holds(scene: &Scene, visitor: &mut Visitor) -> Result<Figures> {
 async fn check(scene: &Scene, fault: Mark, during: &Tally) -> Result<Figures> {
     let times = fault.until_now();
     scene.vitals.ensure_alive_since(fault.at).await?;
-    during.ensure_only(&[Outcome::Done])?;
+    during.ensure_done(&scene.plan)?;
     let (reads, writes) = (during.only(Kind::Read), during.only(Kind::Write));
     let p95 = [&reads, &writes].map(|tally| tally.quantile(&Outcome::Done, 0.95));
     let bound = scene.plan.limit(P95);
@@ -162,8 +162,10 @@ async fn without_redis(
 ) -> Result<Figures> {
     let mut visitor = Visitor::register(&scene.cluster).await?;
     let before = visitor.guesses(&scene.cluster).await?;
+    // Each answer of Redis that comes too late is made up for by a copy's own count.
+    let most = scene.plan.pick(LOGIN_LIMIT * COPIES, LOGIN_LIMIT);
     ensure!(
-        before == LOGIN_LIMIT,
+        (LOGIN_LIMIT..=most).contains(&before),
         "{before} sign-ins got past a limit of {LOGIN_LIMIT}"
     );
     let fault = scene.mark();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use parlance_testbed::{FakeGoogle, GoogleBehaviour, GoogleService};
 
-use super::scene::{Act, Mark, Recovery, Scene, ensure_available};
+use super::scene::{Act, Mark, Recovery, Scene};
 use super::speakers::{Closed, Demand, Speakers};
 use super::wish::{Account, Reply, Wish};
 use super::{Mix, Outcome, Plan};
@@ -145,7 +145,7 @@ impl Stage {
         let seen = look(&scene.cluster, &closed).await?;
         let mut act = scene.end_well(fault, healed, well, recovery).await?;
         act.during.ensure_only(&[Outcome::Done, Outcome::Shed])?;
-        ensure_available(plan, &act.during)?;
+        act.during.ensure_available(&plan)?;
         act.figures = act.figures.and(seen);
         Ok(Epilogue {
             act,

@@ -5,11 +5,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::json;
 
+use super::Plan;
 use crate::cluster::{Answer, Lost, Request};
 use crate::report::{Figures, millis, quantile};
 
 /// How many examples of wrong answers are told.
 const EXAMPLES: usize = 3;
+/// So large a share of the requests is carried out while nothing is out of order.
+const AVAILABILITY: f64 = 0.999;
 
 /// What a request was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +185,30 @@ impl Tally {
             &others[..others.len().min(EXAMPLES)]
         );
         Ok(())
+    }
+
+    /// Fails when a request was not carried out; in a short run a [few](Self::few) may be refused.
+    pub fn ensure_done(&self, plan: &Plan) -> Result<()> {
+        let allowed = [Outcome::Done, Outcome::Shed];
+        let are_few = self.count(&Outcome::Shed) <= self.few(plan);
+        self.ensure_only(if are_few { &allowed } else { &allowed[..1] })
+    }
+
+    /// Fails when too small a share of requests was carried out: more than a thousandth was not, and more than a
+    /// [few](Self::few).
+    pub fn ensure_available(&self, plan: &Plan) -> Result<()> {
+        ensure!(
+            self.availability() >= AVAILABILITY || self.total() - self.done() <= self.few(plan),
+            "only {:.4} of the requests were carried out: {:?}",
+            self.availability(),
+            self.figures("seen")
+        );
+        Ok(())
+    }
+
+    /// How many requests a short run may lose: it sees few, and on a starved machine one may not begin in time.
+    fn few(&self, plan: &Plan) -> usize {
+        plan.pick(2 + self.total() / 100, 0)
     }
 
     /// The figures under this name, and those of each kind of request.

@@ -123,6 +123,13 @@ async fn answers_are_lost_and_counted() {
     let mut client = connect(&proxy).await;
     proxy.set(Manner::LoseAnswers);
     client.write_all(b"x").await.unwrap();
+    timeout(PATIENCE, async {
+        while proxy.lost() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
     assert!(is_silent(&mut client).await);
     assert_eq!(proxy.lost(), 2);
 }

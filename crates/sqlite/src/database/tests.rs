@@ -245,7 +245,7 @@ async fn threat_60_what_comes_on_top_of_a_full_queue_is_unavailable() {
 
 #[tokio::test]
 async fn a_caller_waits_no_longer_than_the_deadline() {
-    let (database, _directory) = numbers(|config| config.deadline = Duration::from_millis(50)).await;
+    let (database, _directory) = numbers(|config| config.deadline = Duration::from_secs(1)).await;
     let release = hold_writer(&database).await;
     let late = insert(&database, 1).await;
     assert!(matches!(late, Err(Fail::Store(StoreError::Timeout))));

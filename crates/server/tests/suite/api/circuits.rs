@@ -10,11 +10,11 @@ use serde_json::json;
 
 use crate::harness::{Builder, TestApp, Voiced, assert_problem, eventually};
 
-/// Opens after four calls of which half failed, for a second.
+/// Opens after four calls of which half failed, for three seconds.
 fn nervous() -> Builder {
     TestApp::builder().unlimited().with(|settings| {
         settings.protection.min_calls = 4;
-        settings.protection.open = Duration::from_secs(1);
+        settings.protection.open = Duration::from_secs(3);
     })
 }
 

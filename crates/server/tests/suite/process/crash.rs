@@ -11,7 +11,12 @@ use super::{Parlance, Running};
 use crate::harness::{TestUser, assert_problem};
 
 /// Writes until the server is gone; gives the words whose write was acknowledged.
-async fn write_until_the_end(user: TestUser, round: usize, writer: usize) -> Vec<String> {
+async fn write_until_the_end(
+    user: TestUser,
+    round: usize,
+    writer: usize,
+    begun: Arc<AtomicBool>,
+) -> Vec<String> {
     let mut acknowledged = Vec::new();
     for number in 0.. {
         let word = format!("r{round}-w{writer}-{number}");
@@ -21,6 +26,7 @@ async fn write_until_the_end(user: TestUser, round: usize, writer: usize) -> Vec
             Ok(response) => {
                 assert_eq!(response.status(), 200);
                 acknowledged.push(word);
+                begun.store(true, Ordering::SeqCst);
             }
             Err(_) => break,
         }
@@ -48,11 +54,22 @@ async fn every_acknowledged_write_survives_ten_crashes() {
     let user = server.register("anna@example.com").await;
     for round in 0..10_usize {
         let user_now = server.login("anna@example.com").await;
+        let begun = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| tokio::spawn(write_until_the_end(user_now.clone(), round, writer)))
+            .map(|writer| {
+                tokio::spawn(write_until_the_end(
+                    user_now.clone(),
+                    round,
+                    writer,
+                    Arc::clone(&begun),
+                ))
+            })
             .collect();
+        while !begun.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
         // Each round is cut at another moment, in the middle of writing.
-        tokio::time::sleep(Duration::from_millis(120 + 37 * round as u64)).await;
+        tokio::time::sleep(Duration::from_millis(37 * round as u64)).await;
         server.crash().await;
         let before = expected.len();
         for writer in writers {

@@ -40,7 +40,7 @@ async fn load(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn threat_65_no_accepted_request_fails_when_the_server_is_stopped_under_load() {
-    let parlance = Parlance::new().set("DRAIN_SECONDS", "1");
+    let parlance = Parlance::new().set("DRAIN_SECONDS", "4");
     let mut server = parlance.serve().await;
     let token = server.register("anna@example.com").await.token;
     let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
