@@ -124,7 +124,7 @@ async fn trickle(client: &mut TcpStream, server: &mut TcpStream) -> std::io::Res
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
         (client.split(), server.split());
     let slowly = async {
-        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(20));
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(100));
         loop {
             let byte = from_server.read_u8().await?;
             ticks.tick().await;

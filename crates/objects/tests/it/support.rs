@@ -11,7 +11,7 @@ use parlance_objects::{ObjectAudio, ObjectsConfig};
 use tempfile::TempDir;
 
 /// How long a call may take in tests of faults.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(2);
 /// How much later an answer is noticed on a machine that has much else to do.
 const SLACK: Duration = Duration::from_secs(2);
 
