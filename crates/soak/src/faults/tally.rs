@@ -187,15 +187,15 @@ impl Tally {
         Ok(())
     }
 
-    /// Fails when a request was not carried out; in a short run a [few](Self::few) may be refused.
+    /// Fails when a request was not carried out; in a short run a few may be refused.
     pub fn ensure_done(&self, plan: &Plan) -> Result<()> {
         let allowed = [Outcome::Done, Outcome::Shed];
         let are_few = self.count(&Outcome::Shed) <= self.few(plan);
         self.ensure_only(if are_few { &allowed } else { &allowed[..1] })
     }
 
-    /// Fails when too small a share of requests was carried out: more than a thousandth was not, and more than a
-    /// [few](Self::few).
+    /// Fails when too small a share of requests was carried out: more than a thousandth was not, and in a short run more
+    /// than a few.
     pub fn ensure_available(&self, plan: &Plan) -> Result<()> {
         ensure!(
             self.availability() >= AVAILABILITY || self.total() - self.done() <= self.few(plan),
