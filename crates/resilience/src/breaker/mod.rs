@@ -181,7 +181,8 @@ impl Breaker {
     }
 
     fn open(&self, rest: Duration, now: Duration) -> Standing {
-        // Copies do not all come back at once: what is left of the longest rest, or of a longer one, is taken from its end.
+        // So that copies do not all come back at once, a fifth is random: it comes on top, but of what must not get longer
+        // it is a part.
         let spread = rest / 5;
         let latest_start = rest.max(self.config.longest_rest).saturating_sub(spread);
         let until = now + rest.min(latest_start) + spread.mul_f64(rand::random());

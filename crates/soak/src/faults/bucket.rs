@@ -143,6 +143,7 @@ async fn suffer(stage: &Stage, plan: &Plan, harm: Harm) -> Result<Figures> {
         if !again.is_shed() || healed.elapsed() > plan.limit(RECOVERED) {
             break again;
         }
+        tokio::time::sleep(stage::LOOK).await;
     };
     ensure!(
         again.is_ok(),

@@ -141,9 +141,8 @@ pub(super) async fn terminate_under_load(plan: Plan) -> Result<Figures> {
     let act = scene.end(fault, healed, recovery).await?;
     // Whoever finds nobody listening has not begun, nor has a connection that nobody took before the port was closed, nor
     // a request on one that is just being closed. What was sent before was accepted.
-    let unavoidable = [Outcome::Done, Outcome::NotSent, Outcome::Broken, Outcome::Shed];
-    act.during
-        .ensure_only(plan.pick(&unavoidable, &unavoidable[..3]))?;
+    let allowed = [Outcome::Done, Outcome::NotSent, Outcome::Broken, Outcome::Shed];
+    act.during.ensure_only(plan.pick(&allowed, &allowed[..3]))?;
     let accepted = act.during.outside(&closed);
     accepted
         .ensure_done(&plan)

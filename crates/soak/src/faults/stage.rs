@@ -18,7 +18,7 @@ pub(super) const CIRCUITS: [(&str, GoogleService); 2] = [
     ("conversations", GoogleService::Writing),
 ];
 /// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// A text is spoken within this when all is well.
 const SPOKEN: Duration = Duration::from_secs(30);
 /// What was asked so shortly before may be under way.
