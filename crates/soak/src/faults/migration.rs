@@ -60,8 +60,7 @@ pub(super) async fn down_and_up(plan: Plan) -> Result<Figures> {
         over.store(true, Ordering::Relaxed);
         Ok(began.elapsed())
     };
-    let mut rng = plan.rng();
-    let writing = write_until(&cluster, learners, &mut rng, &over);
+    let writing = write_until(&cluster, learners, plan.rng(), &over);
     let (took, (slowest, writes)) = tokio::try_join!(going_up, writing)?;
     let up = cluster.sql_value(DIGEST).await?;
     ensure!(up == before, "something was lost on the way up");
@@ -116,7 +115,7 @@ fn version_of(step: &Path) -> Option<String> {
 async fn write_until(
     cluster: &Cluster,
     learners: u32,
-    rng: &mut StdRng,
+    mut rng: StdRng,
     over: &AtomicBool,
 ) -> Result<(Duration, usize)> {
     let tables = [

@@ -132,9 +132,10 @@ async fn inject(cluster: &Cluster, harm: Harm, span: Duration, rng: &mut StdRng)
     }
 }
 
-async fn kill_backend(cluster: &Cluster) -> Result<()> {
+/// Kills a process of PostgreSQL that serves a copy; all is as before when this returns, but for its sessions.
+pub(super) async fn kill_backend(cluster: &Cluster) -> Result<()> {
     let database = cluster.database().to_owned();
-    let kill = move |postgres: &Postgres| postgres.kill_a_backend(&database).map(drop);
+    let kill = move |postgres: &Postgres| postgres.kill_a_backend(&database);
     cluster.with_postgres(kill).await
 }
 

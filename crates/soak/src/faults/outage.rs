@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use parlance_testbed::{Postgres, StopMode};
 
+use super::nemesis::kill_backend;
 use super::scene::{Act, Mark, Recovery, Scene};
 use super::strace::Strace;
 use super::{Mix, Outcome, Plan, Probe};
@@ -73,9 +74,7 @@ pub(super) async fn backend_killed(plan: Plan) -> Result<Figures> {
     let scene = Scene::set(&plan, setup(), Mix::usual(&plan)).await?;
     let fault = scene.mark();
     for _ in 0..plan.pick(1, 5) {
-        let database = scene.cluster.database().to_owned();
-        let kill = move |postgres: &Postgres| postgres.kill_a_backend(&database).map(drop);
-        scene.cluster.with_postgres(kill).await?;
+        kill_backend(&scene.cluster).await?;
         scene.load.go_on(plan.time(0, 5)).await;
     }
     Ok(end_within(scene, fault, SOON_BACK).await?.figures)
@@ -98,13 +97,12 @@ pub(super) async fn wal_error(plan: Plan) -> Result<Figures> {
     let injector = if Strace::works().await {
         let _tracing = Strace::inject(&backends, "fdatasync:error=EIO:when=1").await?;
         wait_for_log(&scene, PANIC).await?;
-        wait_for_log(&scene, BEGINS_AFRESH).await?;
         "strace"
     } else {
         abort(*backends.last().context("nobody is connected")?)?;
-        wait_for_log(&scene, BEGINS_AFRESH).await?;
         "abort"
     };
+    wait_for_log(&scene, BEGINS_AFRESH).await?;
     scene.cluster.with_postgres(Postgres::wait_until_ready).await?;
     Ok(end(scene, fault).await?.figures.with("injector", injector))
 }

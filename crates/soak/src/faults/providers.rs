@@ -198,10 +198,7 @@ async fn fail(stage: &Stage, plan: &Plan, mode: &Mode) -> Result<Figures> {
     let began = Instant::now();
     stage.behave(&mode.behaviours)?;
     let opened = stage.all_show("open", began, plan.limit(OPENS)).await?;
-    let attempts: u64 = CIRCUITS
-        .iter()
-        .map(|(_, service)| google.calls_since(*service, began))
-        .sum();
+    let attempts = stage.calls_since(began)?;
     let wishes = stage.wishes_since(began);
     let most = ATTEMPTS * wishes;
     ensure!(attempts <= most, "{attempts} attempts for {wishes} wishes");

@@ -130,7 +130,7 @@ impl Postgres {
     /// # Errors
     ///
     /// When no client is connected to the database.
-    pub fn kill_a_backend(&self, database: &str) -> Result<Pid> {
+    pub fn kill_a_backend(&self, database: &str) -> Result<()> {
         let clients = format!(
             "backend_type = 'client backend' AND datname = {}",
             sql::literal(database)
@@ -142,8 +142,7 @@ impl Postgres {
         kill(backend, Signal::SIGKILL).context("cannot kill a backend")?;
         // Until the postmaster has noticed, it accepts connections as before.
         wait_until_gone(&all)?;
-        self.wait_until_ready()?;
-        Ok(backend)
+        self.wait_until_ready()
     }
 
     /// The server's processes for which a condition on `pg_stat_activity` holds, without the one that looks.
